@@ -1,0 +1,83 @@
+"""This platform's own client as a process of its own: rows through generate(), answers validated by pydantic."""
+
+import argparse
+import json
+import time
+from collections import Counter
+
+from pydantic import BaseModel, ConfigDict
+
+from unicorn_assets.ids import seed_of
+from unicorn_assets.llm.endpoints import open_endpoint
+from unicorn_assets.llm.engine import generate
+from unicorn_assets.llm.journal import Journal
+from unicorn_assets.llm.ledger import Ledger
+from unicorn_assets.llm.request import ChatRequest
+from unicorn_assets.llm.row import Accepted
+from unicorn_assets.llm.settings import LlmSettings, Sampling
+from unicorn_assets.llm.structured import parse, schema_of
+
+
+class Caption(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    caption: str
+    score: int
+
+
+SAMPLING = Sampling(max_tokens=200)
+SCHEMA = schema_of(Caption)
+
+
+class Row:
+    """A benchmark row; `name` only labels it."""
+
+    def __init__(self, row: int, name: str, prompt: str) -> None:
+        self.row, self.row_id, self.prompt = row, f"{name}-{row}", prompt
+
+    def request(self, draft: int, problem: str | None) -> ChatRequest:
+        messages = [{"role": "user", "content": f"{self.prompt} <row {self.row}>"}]
+        if problem:
+            messages[0]["content"] = f"{self.prompt} The last answer was wrong: {problem} <row {self.row}>"
+        return ChatRequest(tuple(messages), SAMPLING, seed_of("bench", self.row, draft), SCHEMA)
+
+    def accept(self, text: str) -> Caption:
+        return parse(text, Caption).value
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--work", required=True)
+    parser.add_argument("--rows", type=int, required=True)
+    parser.add_argument("--in-flight", type=int, required=True)
+    parser.add_argument("--timeout-s", type=float, default=30.0)
+    parser.add_argument("--name", default="row")
+    parser.add_argument("--prompt", default="Write a caption with a score, as JSON.")
+    parser.add_argument("--skip", type=int, default=0, help="first row's number")
+    o = parser.parse_args()
+    settings = LlmSettings(
+        endpoint="url", model="bench", url=o.url, concurrency=o.in_flight, timeout_s=o.timeout_s, max_drafts=3
+    )
+    ledger, outcomes, rows = Ledger(), Counter[str](), 0
+    started = time.perf_counter()
+    with Journal.open(o.work) as journal, open_endpoint(settings) as endpoint:
+        opened = time.perf_counter() - started
+        todo = (Row(row, o.name, o.prompt) for row in range(o.skip, o.skip + o.rows))
+        for outcome in generate(todo, endpoint, journal, settings, ledger.observe):
+            rows += 1
+            outcomes["accepted" if isinstance(outcome, Accepted) else outcome.reason] += 1
+        seconds = time.perf_counter() - started
+        stored = len(journal)
+    print(
+        json.dumps(
+            {
+                "rows": rows, "seconds": seconds, "opened_s": opened, "outcomes": outcomes, "stored": stored,
+                "ledger": ledger.as_dict(),
+            }
+        )
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

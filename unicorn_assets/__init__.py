@@ -1,0 +1,6 @@
+"""Training data for vision-language models from text alone, as a Dagster data platform.
+
+The folders follow the data: seeds -> llm, captions, instructions -> curation -> representation -> release.
+"""
+
+__version__ = "0.1.0"

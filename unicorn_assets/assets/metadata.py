@@ -1,0 +1,73 @@
+"""What the Dagster UI shows of a shard: counts, sample rows, columns, location, the maker's figures.
+
+Here: wording of metadata. Not here: plots of embeddings (representation/plots.py).
+"""
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from unicorn_assets.lake.schemas import TABLES
+from unicorn_assets.lake.store import ALL, Lake, ShardInfo
+
+SAMPLE_ROWS = 5
+
+
+def column_schema(table: str) -> dict[str, dg.TableSchema]:
+    """The definition's metadata that makes the UI list the columns."""
+    columns = [
+        dg.TableColumn(name, type=str(column.dtype), description=column.about) for name, column in TABLES[table].items()
+    ]
+    return {"dagster/column_schema": dg.TableSchema(columns)}
+
+
+def shard_metadata(lake: Lake, name: str, shard: str, info: ShardInfo, reused: bool) -> dict[str, Any]:
+    """Metadata of one shard's materialization; numeric entries are plotted over partitions and over time."""
+    is_table = name in TABLES
+    path = lake.path(name, shard) if is_table else lake.vector_path(name, shard)
+    count_key = "dagster/row_count" if shard == ALL else "dagster/partition_row_count"
+    metadata: dict[str, Any] = {
+        count_key: info.rows,
+        "dagster/uri": lake.files.url(path),
+        "reused": reused,
+        "content": info.content,
+        "code version": info.made.code_version,
+    }
+    metadata |= figures(info.extra)
+    if is_table and info.rows:
+        metadata["sample"] = sample(lake.read(name, shard))
+    return metadata
+
+
+def figures(extra: Mapping[str, Any]) -> dict[str, Any]:
+    """The maker's figures, quarantine reasons flattened to one number each."""
+    found: dict[str, Any] = {}
+    for key, value in extra.items():
+        if isinstance(value, Mapping):
+            found |= {f"{key}: {inner}": number for inner, number in value.items()}
+            found[key] = sum(value.values())
+        else:
+            found[key] = value
+    return found
+
+
+def sample(frame: pl.DataFrame, rows: int = SAMPLE_ROWS) -> dg.MarkdownMetadataValue:
+    """A few rows spread over the shard, as a table."""
+    step = max(1, frame.height // rows)
+    picked = frame.gather_every(step).head(rows)
+    head = f"| {' | '.join(picked.columns)} |\n|{'---|' * len(picked.columns)}\n"
+    body = "\n".join(f"| {' | '.join(_cell(value) for value in row)} |" for row in picked.iter_rows())
+    return dg.MetadataValue.md(head + body)
+
+
+def picture(png: bytes, about: str) -> dg.MarkdownMetadataValue:
+    """A PNG that the UI shows without fetching anything."""
+    return dg.MetadataValue.md(f"![{about}](data:image/png;base64,{base64.b64encode(png).decode()})")
+
+
+def _cell(value: Any, limit: int = 240) -> str:
+    text = str(value).replace("|", "\\|").replace("\n", " ")
+    return text if len(text) <= limit else text[: limit - 1] + "…"

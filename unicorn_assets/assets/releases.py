@@ -1,0 +1,109 @@
+"""Releases: immutable, versioned, ready to train on. A version is the hash of what went in."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import dagster as dg
+
+from unicorn_assets.assets.common import OWNERS
+from unicorn_assets.assets.representation import GAP, TRANSFER, finished
+from unicorn_assets.assets.shard_work import errors_for_people, guard
+from unicorn_assets.lake.artifacts import artifact_info, read_artifact
+from unicorn_assets.lake.store import ALL, Lake
+from unicorn_assets.recipe import Recipe
+from unicorn_assets.release import ReleaseFacts, ReleaseInfo, package_versions, release_instruction, release_pretrain
+from unicorn_assets.release.build import recipe_hash
+from unicorn_assets.representation.transfer import Transfer
+from unicorn_assets.resources import LakeResource, ProgressResource
+
+GROUP = "releases"
+Release = Callable[..., ReleaseInfo]
+KINDS: Mapping[str, tuple[str, Release, str]] = {
+    "unicorn_1_2m": (
+        "captions",
+        release_pretrain,
+        "The pretraining set: captions with synthetic image embeddings, in the shape that LLaVA and Bunny read.",
+    ),
+    "unicorn_471k_instruction": (
+        "instructions",
+        release_instruction,
+        "The instruction set: multi-turn records with synthetic image embeddings, in the shape that LLaVA reads.",
+    ),
+}
+
+
+def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
+    """The assets of this stage for one recipe."""
+    return [_release_asset(recipe, name, *kind) for name, kind in KINDS.items()]
+
+
+def _release_asset(recipe: Recipe, name: str, table: str, release: Release, about: str) -> dg.AssetsDefinition:
+    @dg.asset(
+        name=name,
+        description=about,
+        group_name=GROUP,
+        kinds={"json", "parquet", "safetensors"},
+        owners=OWNERS,
+        deps=[table, "image_embeddings", "modality_gap"],
+        code_version=recipe_hash(recipe)[:16],
+    )
+    def cut(
+        context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource
+    ) -> dg.MaterializeResult[Any]:
+        store = lake.open()
+        with errors_for_people():
+            shards = releasable(context.instance, store, table)
+            gap = artifact_info(store, GAP)
+            if gap is not None:
+                guard(store, "modality_gap", ALL, gap.content)
+            stage = progress.to_log(context.log).stage(name, 0, "records")
+            info = release(store, recipe, shards, facts(store, recipe), stage.advance)
+            stage.close()
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": info.rows,
+                "dagster/uri": info.path,
+                "version": info.version,
+                "created": info.created,
+                "shards": len(shards),
+                "bytes": sum(file.bytes for file in info.files.values()),
+                "card": dg.MetadataValue.md(
+                    store.files.fs.cat_file(f"{store.files.path(_below(store, info))}/README.md").decode()
+                ),
+            }
+        )
+
+    return cut
+
+
+def releasable(instance: dg.DagsterInstance, lake: Lake, table: str) -> list[str]:
+    """Shards whose table and vectors are finished and undamaged."""
+    found = []
+    for shard in finished(instance, lake, "image_embeddings"):
+        info = lake.info(table, shard)
+        if info is not None:
+            guard(lake, table, shard, info.content)
+            found.append(shard)
+    return found
+
+
+def facts(lake: Lake, recipe: Recipe) -> ReleaseFacts:
+    """What the card says of stage 3."""
+    fitted = Transfer.from_bytes(read_artifact(lake, TRANSFER))
+    report = json.loads(read_artifact(lake, GAP))
+    passes = f", {recipe.transfer.passes} pass(es)" if fitted.method == "realign" else ""
+    return ReleaseFacts(
+        encoder=fitted.space.encoder,
+        encoder_revision=fitted.space.revision,
+        dimension=fitted.space.dimension,
+        transfer=fitted.method + passes,
+        gap_before=report["before"],
+        gap_after=report["after"],
+        packages=package_versions(),
+        licenses={source.name: recipe.release.license for source in recipe.sources},
+    )
+
+
+def _below(lake: Lake, info: ReleaseInfo) -> str:
+    return info.path.removeprefix(lake.url).lstrip("/")

@@ -1,0 +1,212 @@
+"""Stage 3: text embeddings, the image reference, the move into image space, and what it did to the gap."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import dagster as dg
+import numpy as np
+
+from unicorn_assets.assets.common import CPU_SHARDS, OWNERS, encoder_shards
+from unicorn_assets.assets.gap import measure, plots
+from unicorn_assets.assets.metadata import figures
+from unicorn_assets.assets.shard_work import Rows, Vectors, errors_for_people, fill_shards, guard, parents
+from unicorn_assets.errors import UserError
+from unicorn_assets.ids import digest
+from unicorn_assets.lake.artifacts import artifact_info, read_artifact, write_artifact
+from unicorn_assets.lake.store import Lake, Made, ShardInfo
+from unicorn_assets.partitions import SHARDS_NAME
+from unicorn_assets.progress import Stage
+from unicorn_assets.recipe import Recipe
+from unicorn_assets.representation.encoders import encoder_version, space_of, truncated_rows
+from unicorn_assets.representation.image_reference import ImageReference, build_image_reference, reference_version
+from unicorn_assets.representation.transfer import Transfer, fit
+from unicorn_assets.representation.vectors import Space
+from unicorn_assets.resources import EncoderResource, LakeResource, ProgressResource
+
+GROUP = "representation"
+REFERENCE, TRANSFER, GAP = "image_reference.safetensors", "transfer.safetensors", "modality_gap.json"
+
+
+def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
+    """The assets of this stage for one recipe."""
+    transfer_version = digest(["transfer-1", recipe.section_hash("transfer")], 8)
+    whole = partial(dg.asset, group_name=GROUP, owners=OWNERS)
+
+    @dg.asset(
+        **encoder_shards(recipe),
+        group_name=GROUP,
+        kinds={"pytorch", "safetensors"},
+        deps=["captions"],
+        code_version=encoder_version(recipe),
+    )
+    def text_embeddings(
+        context: dg.AssetExecutionContext, lake: LakeResource, encoder: EncoderResource, progress: ProgressResource
+    ) -> dg.MaterializeResult:
+        """One unit vector per caption, as the recipe's encoder reads its text."""
+        store = lake.open()
+
+        def work(shard: str, stage: Stage) -> Rows | Vectors:
+            frame = store.read("captions", shard, ["caption_id", "text"])
+            model, texts = encoder.open(), frame["text"].to_list()
+            vectors = model.encode_texts(texts, stage.advance)
+            ids = frame["caption_id"].to_list()
+            cut = [ids[row] for row in truncated_rows(model, texts)]
+            return Vectors(ids, vectors, figures={"truncated": len(cut), "truncated ids": cut, **vars(space_of(model))})
+
+        return fill_shards(
+            context, store, recipe, progress.to_log(context.log),
+            version=encoder_version(recipe),
+            parents_of=lambda shard: parents(store, ("captions", shard)),
+            work=work,
+            rows_of=lambda shard: store.read("captions", shard, ["caption_id"]).height,
+        )  # fmt: skip
+
+    @whole(kinds={"pytorch", "safetensors"}, code_version=reference_version(recipe))
+    def image_reference(
+        context: dg.AssetExecutionContext, lake: LakeResource, encoder: EncoderResource, progress: ProgressResource
+    ) -> dg.MaterializeResult:
+        """What real images look like to the encoder: statistics and a small sample, unpaired with the captions."""
+        store = lake.open()
+        made = Made(recipe.name, reference_version(recipe), {})
+        info = artifact_info(store, REFERENCE)
+        reused = info is not None and info.inputs == made.inputs
+        if info is None or not reused:
+            with errors_for_people():
+                stage = progress.to_log(context.log).stage("image_reference", 0, "images")
+                reference = build_image_reference(recipe, encoder.open, stage.advance)
+                stage.close()
+                extra = {
+                    "images": reference.statistics.n,
+                    "standard error of the mean": reference.statistics.standard_error,
+                    "images set aside": len(reference.corrupt),
+                    "source": reference.source,
+                    **vars(reference.space),
+                }
+                info = write_artifact(store, REFERENCE, reference.to_bytes(), made, reference.statistics.n, extra)
+        return _result(info, reused)
+
+    @whole(kinds={"numpy", "safetensors"}, deps=[text_embeddings, image_reference], code_version=transfer_version)
+    def transfer(
+        context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource
+    ) -> dg.MaterializeResult:
+        """The fitted move from text to image space, over all shards."""
+        store = lake.open()
+        with errors_for_people():
+            shards = finished(context.instance, store, "text_embeddings")
+            reference_info = artifact_info(store, REFERENCE)
+            reference = ImageReference.from_bytes(read_artifact(store, REFERENCE))
+            made = Made(recipe.name, transfer_version, {
+                **parents(store, *(("text_embeddings", shard) for shard in shards)),
+                "image_reference": reference_info.content if reference_info else "",
+            })  # fmt: skip
+            info = artifact_info(store, TRANSFER)
+            reused = info is not None and info.inputs == made.inputs
+            if info is None or not reused:
+                stage = progress.to_log(context.log).stage("transfer", 0, "vectors")
+                space = one_space(store, shards)
+
+                def text_shards() -> Iterator[np.ndarray]:
+                    for shard in shards:
+                        _, vectors = store.read_vectors("text_embeddings", shard)
+                        stage.advance(len(vectors))
+                        yield vectors
+
+                method, passes = recipe.transfer.method, recipe.transfer.passes
+                fitted = fit(method, passes, reference.statistics, text_shards, space=space)
+                stage.close()
+                extra = {"method": method, **{f"{side} vectors": n for side, n in fitted.counts.items()}, **vars(space)}
+                info = write_artifact(store, TRANSFER, fitted.to_bytes(), made, 0, extra)
+        return _result(info, reused)
+
+    @dg.asset(
+        **CPU_SHARDS,
+        group_name=GROUP,
+        kinds={"numpy", "safetensors"},
+        deps=[text_embeddings, transfer],
+        code_version=transfer_version,
+    )
+    def image_embeddings(
+        context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource
+    ) -> dg.MaterializeResult:
+        """The synthetic image embeddings: text embeddings moved to where image embeddings live."""
+        store = lake.open()
+        with errors_for_people():
+            fitted = Transfer.from_bytes(read_artifact(store, TRANSFER))
+
+        def work(shard: str, stage: Stage) -> Rows | Vectors:
+            ids, vectors = store.read_vectors("text_embeddings", shard)
+            space = one_space(store, [shard])
+            moved = fitted.apply(vectors, where=f"text_embeddings/{shard}", ids=ids, space=space)
+            stage.advance(len(ids))
+            return Vectors(ids, moved, figures={"method": fitted.method, **vars(space)})
+
+        return fill_shards(
+            context, store, recipe, progress.to_log(context.log),
+            version=transfer_version,
+            parents_of=lambda shard: {**parents(store, ("text_embeddings", shard)), "transfer": fitted.version()},
+            work=work,
+            rows_of=lambda shard: store.read("captions", shard, ["caption_id"]).height,
+        )  # fmt: skip
+
+    @whole(
+        kinds={"numpy", "json"},
+        deps=[text_embeddings, image_embeddings, image_reference, transfer],
+        code_version=transfer_version,
+    )
+    def modality_gap(
+        context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource
+    ) -> dg.MaterializeResult:
+        """How far text and image vectors are apart, before and after the move, in many measures and two pictures."""
+        store = lake.open()
+        with errors_for_people():
+            shards = finished(context.instance, store, "image_embeddings")
+            reference_info = artifact_info(store, REFERENCE)
+            made = Made(recipe.name, transfer_version, {
+                **parents(store, *((name, s) for s in shards for name in ("text_embeddings", "image_embeddings"))),
+                "image_reference": reference_info.content if reference_info else "",
+            })  # fmt: skip
+            info = artifact_info(store, GAP)
+            reused = info is not None and info.inputs == made.inputs
+            reference = ImageReference.from_bytes(read_artifact(store, REFERENCE))
+            fitted = Transfer.from_bytes(read_artifact(store, TRANSFER))
+            if info is None or not reused:
+                stage = progress.to_log(context.log).stage("modality_gap", 1, "reports")
+                report, extra = measure(store, shards, reference, fitted)
+                info = write_artifact(store, GAP, report, made, 0, extra)
+                stage.advance()
+                stage.close()
+            result = _result(info, reused)
+        return dg.MaterializeResult(metadata={**(result.metadata or {}), **plots(store, shards, reference, fitted)})
+
+    return [text_embeddings, image_reference, transfer, image_embeddings, modality_gap]
+
+
+def finished(instance: dg.DagsterInstance, lake: Lake, name: str) -> list[str]:
+    """Shards of these vectors that exist and are not damaged, in the order of the partition keys."""
+    found = []
+    for shard in instance.get_dynamic_partitions(SHARDS_NAME):
+        info = lake.vector_info(name, shard)
+        if info is not None and info.rows:
+            guard(lake, name, shard, info.content)
+            found.append(shard)
+    if not found:
+        raise UserError(f"the lake has no vectors in {name}", f"materialize {name} for at least one shard first")
+    return found
+
+
+def one_space(lake: Lake, shards: list[str]) -> Space:
+    """The encoder's space of some text embeddings; refuses shards that different encoders made."""
+    spaces = {}
+    for shard in shards:
+        info = lake.vector_info("text_embeddings", shard)
+        assert info is not None, "only finished shards are asked for"
+        spaces[shard] = Space(info.extra["encoder"], info.extra["revision"], info.extra["dimension"])
+    first = spaces[shards[0]]
+    for shard, space in spaces.items():
+        first.require(space, f"the vectors of text_embeddings shard {shard!r}")
+    return first
+
+
+def _result(info: ShardInfo, reused: bool) -> dg.MaterializeResult:
+    metadata = {"reused": reused, "content": info.content, "code version": info.made.code_version}
+    return dg.MaterializeResult(metadata=metadata | figures(info.extra))

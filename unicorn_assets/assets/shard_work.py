@@ -1,0 +1,137 @@
+"""What every partitioned asset does around its own work: skip what is current, guard, write, report.
+
+A shard is current when its file says that the same code and the same parents made it; then nothing is computed.
+Here: that loop. Not here: any asset's work, or the wording of metadata (metadata.py).
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from unicorn_assets.assets.metadata import shard_metadata
+from unicorn_assets.errors import UserError
+from unicorn_assets.lake.artifacts import failed_checks
+from unicorn_assets.lake.store import ALL, Lake, Made, ShardInfo
+from unicorn_assets.progress import Progress, Stage
+from unicorn_assets.recipe import Recipe
+
+VECTORS = ("text_embeddings", "image_embeddings")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The outcome of one table shard."""
+
+    frame: pl.DataFrame
+    quarantine: pl.DataFrame | None = None
+    figures: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """The outcome of one vector shard: ids and (rows, dimension) vectors."""
+
+    ids: Sequence[str]
+    vectors: NDArray[np.floating[Any]]
+    quarantine: pl.DataFrame | None = None
+    figures: Mapping[str, Any] = field(default_factory=dict)
+
+
+Parents = Mapping[str, str]  # "table/shard" -> content hash
+Work = Callable[[str, Stage], Rows | Vectors]
+
+
+def shard_info(lake: Lake, name: str, shard: str = ALL) -> ShardInfo | None:
+    """What a table or vector shard says of itself."""
+    return lake.vector_info(name, shard) if name in VECTORS else lake.info(name, shard)
+
+
+def parents(lake: Lake, *names: tuple[str, str]) -> dict[str, str]:
+    """Content hashes of parent shards; refuses a missing parent and one whose blocking checks failed."""
+    found = {}
+    for name, shard in names:
+        info = shard_info(lake, name, shard)
+        if info is None:
+            raise UserError(f"{name} has no shard {shard!r} in {lake.url}", f"materialize {name} for that shard first")
+        guard(lake, name, shard, info.content)
+        found[f"{name}/{shard}"] = info.content
+    return found
+
+
+def guard(lake: Lake, name: str, shard: str, content: str) -> None:
+    """Refuse to build on data that failed a blocking check, also when the check ran in another run."""
+    failed = failed_checks(lake, name, shard, content)
+    if failed:
+        raise UserError(
+            f"{name} shard {shard!r} failed its check {', '.join(failed)}; nothing is built on it",
+            f"look at the check's rows in the UI, mend the cause and materialize {name} again",
+        )
+
+
+@contextmanager
+def errors_for_people() -> Iterator[None]:
+    """Turn a UserError into a Dagster failure without a traceback of our own code, and without retries."""
+    try:
+        yield
+    except UserError as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from None
+
+
+def fill_shards(
+    context: dg.AssetExecutionContext,
+    lake: Lake,
+    recipe: Recipe,
+    progress: Progress,
+    *,
+    version: str,
+    parents_of: Callable[[str], Parents],
+    work: Work,
+    rows_of: Callable[[str], int],
+) -> dg.MaterializeResult[Any]:
+    """Bring the run's shards of this asset up to date. `rows_of` says how many rows a shard's work will advance."""
+    name = context.asset_key.to_user_string()
+    with errors_for_people():
+        plan = [(shard, Made(recipe.name, version, parents_of(shard))) for shard in context.partition_keys]
+        stale = [shard for shard, made in plan if not _is_current(lake, name, shard, made)]
+        stage = progress.stage(name, sum(rows_of(shard) for shard in stale))
+        try:
+            for shard, made in plan:
+                reused = shard not in stale
+                if not reused:
+                    _write(lake, name, shard, made, work(shard, stage))
+                info = shard_info(lake, name, shard)
+                assert info is not None, "a shard that was just written or found current"
+                metadata = shard_metadata(lake, name, shard, info, reused)
+                context.add_asset_metadata(metadata, asset_key=name, partition_key=shard)
+                if not reused and len(plan) > 1:
+                    # The run's own events come at its end; this one survives if the pod does not.
+                    context.log_event(dg.AssetMaterialization(name, partition=shard, metadata=metadata))
+        finally:
+            stage.close()
+    context.log.info(f"{name}: {len(stale)} of {len(plan)} shards made, the others were current")
+    return dg.MaterializeResult()
+
+
+def _is_current(lake: Lake, name: str, shard: str, made: Made) -> bool:
+    info = shard_info(lake, name, shard)
+    return info is not None and info.inputs == made.inputs
+
+
+def _write(lake: Lake, name: str, shard: str, made: Made, output: Rows | Vectors) -> None:
+    # Quarantine first: the shard's own file is what says "done".
+    quarantine = output.quarantine
+    reasons: dict[str, int] = {}
+    if quarantine is not None:
+        lake.write(f"quarantine/{name}", shard, quarantine, made)
+        reasons = dict(quarantine["reason"].value_counts(sort=True).iter_rows())
+    extra = {**output.figures, "quarantined": reasons}
+    if isinstance(output, Vectors):
+        lake.write_vectors(name, shard, output.ids, output.vectors, made, extra)
+    else:
+        lake.write(name, shard, output.frame, made, extra)

@@ -1,0 +1,138 @@
+"""Running the whole graph on this machine in one process, as `unicorn run` does; Dagster records every run.
+
+Here: the order of runs, which shards, what a failed run says. Not here: printing (terminal/), or what the assets do.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import dagster as dg
+
+from unicorn_assets.definitions import build_defs
+from unicorn_assets.errors import UserError
+from unicorn_assets.home import Home
+from unicorn_assets.partitions import RANGE_END, RANGE_START, SHARDS_NAME, ranges
+from unicorn_assets.progress import Progress
+from unicorn_assets.resources.progress import listening
+
+PROCESS_TAG = "unicorn/process"
+CONFIG = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}  # the bars speak, the instance keeps the log
+
+# A run over neighbouring shards takes the whole graph at once. Chosen shards that are not neighbours need several runs
+# for each partitioned stretch between two assets that look at all shards.
+STRETCHES = (
+    ("seeds", "caption_drafts"),
+    ("near_duplicates", "image_reference"),
+    (
+        "captions", "multiple_choice", "question_answering", "complex_reasoning", "instructions", "text_embeddings",
+    ),
+    ("transfer",),
+    ("image_embeddings",),
+    ("modality_gap", "unicorn_1_2m", "unicorn_471k_instruction"),
+)  # fmt: skip
+
+
+@dataclass
+class Outcome:
+    """What became of the runs: problems in words (empty when all went well), warnings of checks, number of runs."""
+
+    problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    runs: int = 0
+
+
+@contextmanager
+def local_instance(home: Home) -> Iterator[dg.DagsterInstance]:
+    """The Dagster instance below `home`; made on first use with the project's dagster.yaml."""
+    home.dagster.mkdir(parents=True, exist_ok=True)
+    settings = Path(__file__).parents[2] / "dagster.yaml"
+    if settings.exists():
+        shutil.copyfile(settings, home.dagster / "dagster.yaml")
+    os.environ["DAGSTER_HOME"] = str(home.dagster)
+    with dg.DagsterInstance.get() as instance:
+        yield instance
+
+
+def run_graph(home: Home, progress: Progress, chosen: Sequence[str] | None = None) -> Outcome:
+    """Bring everything up to date: the catalog first, then all shards, or the chosen ones, up to the releases."""
+    outcome = Outcome()
+    with local_instance(home) as instance, listening(progress):
+        _bury_dead_runs(instance)
+        definitions = build_defs(home)
+        job = definitions.resolve_implicit_global_asset_job_def()
+        if not _run(job, instance, ["seed_catalog"], {}, outcome):
+            return outcome
+        known = list(instance.get_dynamic_partitions(SHARDS_NAME))
+        if not known:
+            raise UserError("the sources gave no usable seed", "look at `unicorn show quarantine` for the reasons")
+        unknown = sorted(set(chosen or ()) - set(known))
+        if unknown:
+            raise UserError(f"there is no shard {unknown[0]!r}", f"the shards are {', '.join(known[:20])}")
+        stretches = ranges(instance, chosen or known)
+        plan: Sequence[tuple[str, ...]] = STRETCHES if len(stretches) > 1 else [sum(STRETCHES, ())]
+        for names in plan:
+            partitioned = any(definitions.resolve_asset_graph().get(dg.AssetKey(n)).is_partitioned for n in names)
+            for start, end in stretches if partitioned else [stretches[0]]:
+                tags = {RANGE_START: start, RANGE_END: end} if partitioned else {}
+                if not _run(job, instance, names, tags, outcome):
+                    return outcome
+    return outcome
+
+
+def _run(
+    job: dg.JobDefinition, instance: dg.DagsterInstance, names: Sequence[str], tags: dict[str, str], outcome: Outcome
+) -> bool:
+    keys = [dg.AssetKey(name) for name in names]
+    all_tags = {**tags, PROCESS_TAG: f"{os.getpid()}:{_start_time(os.getpid())}"}
+    result = job.execute_in_process(
+        asset_selection=keys, instance=instance, tags=all_tags, run_config=CONFIG, raise_on_error=False
+    )
+    outcome.runs += 1
+    for check in result.get_asset_check_evaluations():
+        if not check.passed:
+            words = f"check {check.asset_key.to_user_string()}.{check.check_name}: {check.description}"
+            is_error = check.severity == dg.AssetCheckSeverity.ERROR
+            (outcome.problems if is_error else outcome.warnings).append(words)
+    if not result.success and not outcome.problems:
+        outcome.problems += [_words(event) for event in result.all_events if event.is_step_failure]
+    if not result.success and not outcome.problems:
+        outcome.problems.append(f"run {result.run_id} failed before any step; see it in the UI")
+    return bool(result.success and not outcome.problems)
+
+
+def _words(event: dg.DagsterEvent) -> str:
+    failure = event.step_failure_data
+    if failure.user_failure_data is not None and failure.user_failure_data.description:
+        return f"{event.step_key}: {failure.user_failure_data.description}"
+    error = failure.error
+    cause = error.cause if error is not None and error.cause is not None else error
+    what = cause.message.strip() if cause is not None else "failed"
+    return f"{event.step_key}: {what} (a fault of the program; the trace is in the UI, `unicorn ui`)"
+
+
+def _bury_dead_runs(instance: dg.DagsterInstance) -> None:
+    """Mark runs as failed whose process was killed; nobody else can."""
+    started = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])
+    for run in instance.get_runs(started):
+        process = run.tags.get(PROCESS_TAG)
+        if process and not _is_alive(process):
+            instance.report_run_failed(
+                run, f"process {process.split(':')[0]} ended without a word; finished shards are kept"
+            )
+
+
+def _is_alive(process: str) -> bool:
+    pid, started = process.split(":", 1)
+    return _start_time(int(pid)) == started
+
+
+def _start_time(pid: int) -> str:
+    """Start time of a process in clock ticks since boot, so that a reused pid is not mistaken; empty when unknown."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
+    except OSError:
+        return ""

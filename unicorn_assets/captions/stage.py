@@ -1,0 +1,125 @@
+"""Stage 1: ask for one caption per seed and put the outcomes into tables.
+
+Here: requests made from seeds, rows made from answers. Not here: what makes a caption good (gates.py), who answers
+(`ask`, which the caller binds to an endpoint and a journal), near-duplicates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import polars as pl
+
+from unicorn_assets.captions.gates import caption_of
+from unicorn_assets.ids import content_id, digest, seed_of
+from unicorn_assets.lake.schemas import polars_schema
+from unicorn_assets.llm.request import ChatRequest
+from unicorn_assets.llm.row import Accepted, Draftable, Quarantined
+from unicorn_assets.prompt import Prompt, load_prompt
+from unicorn_assets.recipe import Captions, Recipe
+
+T = TypeVar("T")
+Ask = Callable[[Iterable[Draftable[T]]], Iterator[Accepted[T] | Quarantined]]
+
+PROMPTS = Path(__file__).parent / "prompts"
+LOGIC = 1
+"""Raised when gates or trimming change, so that Dagster shows captions made by older rules as outdated."""
+
+
+def prompt_of(recipe: Recipe) -> Prompt:
+    """The recipe's caption prompt; raises UserError when it is missing or its placeholders do not fit."""
+    gates = recipe.captions.gates
+    prompt = load_prompt(PROMPTS, recipe.captions.prompt, recipe, {"seed"}, {"min_words", "max_words"})
+    return prompt.fill({"min_words": str(gates.min_words), "max_words": str(gates.max_words)})
+
+
+def version(recipe: Recipe) -> str:
+    """Short hash of all that decides the drafts of a seed: prompt, caption settings, model, rules."""
+    llm = recipe.llm
+    return digest([LOGIC, prompt_of(recipe).version, recipe.section_hash("captions"), llm.model, llm.revision], 6)
+
+
+@dataclass(frozen=True)
+class CaptionRow:
+    """One seed on its way through the engine."""
+
+    row_id: str
+    seed: str
+    prompt: Prompt
+    settings: Captions
+
+    def request(self, draft: int, problem: str | None) -> ChatRequest:
+        """Draft after draft has a seed of its own, derived from the text, so that equal seeds ask equal questions."""
+        return ChatRequest(
+            messages=self.prompt.render({"seed": self.seed}, problem),
+            sampling=self.settings.sampling,
+            seed=seed_of("caption", self.seed, draft),
+            prompt_version=self.prompt.version,
+        )
+
+    def accept(self, text: str) -> str:
+        """The caption, trimmed and gated."""
+        return caption_of(text, self.seed, self.settings.gates, self.prompt.grams)
+
+
+def draft_captions(seeds: pl.DataFrame, recipe: Recipe, ask: Ask[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """`caption_drafts` and `quarantine` rows of `seeds`, both in the order of the seeds.
+
+    `seeds` needs seed_id and text. Every seed ends in exactly one of the two tables.
+    """
+    prompt = prompt_of(recipe)
+    rows = [CaptionRow(row["seed_id"], row["text"], prompt, recipe.captions) for row in seeds.iter_rows(named=True)]
+    outcomes = {outcome.row_id: outcome for outcome in ask(rows)}
+    drafts: list[dict[str, Any]] = []
+    refused: list[dict[str, Any]] = []
+    for row in rows:
+        outcome = outcomes[row.row_id]
+        if isinstance(outcome, Quarantined):
+            refused.append(quarantine_row("caption_drafts", row.row_id, row.row_id, outcome))
+        else:
+            drafts.append(
+                {
+                    "caption_id": content_id("c", row.row_id, outcome.value),
+                    "seed_id": row.row_id,
+                    "text": outcome.value,
+                    "words": len(outcome.value.split()),
+                    **origin(outcome, prompt),
+                }
+            )
+    return table("caption_drafts", drafts), table("quarantine", refused)
+
+
+def origin(outcome: Accepted[T], prompt: Prompt) -> dict[str, Any]:
+    """Where a generated row comes from: the columns that every such table shares."""
+    answer = outcome.answer
+    return {
+        "model": answer.model,
+        "request_hash": answer.key,
+        "prompt_version": prompt.version,
+        "drafts": outcome.drafts,
+    }
+
+
+def quarantine_row(stage: str, row_id: str, parent_id: str | None, outcome: Quarantined) -> dict[str, Any]:
+    """A quarantine row from the engine's verdict."""
+    return {
+        "stage": stage,
+        "row_id": row_id,
+        "parent_id": parent_id,
+        "reason": outcome.reason,
+        "detail": outcome.detail,
+        "raw_answer": outcome.raw_answer[:4000],
+        "attempts": outcome.drafts,
+        "model": outcome.model or None,
+        "request_hash": outcome.request_hash or None,
+        "at": datetime.now(UTC),
+    }
+
+
+def table(name: str, rows: list[dict[str, Any]]) -> pl.DataFrame:
+    """Rows as a frame with the columns and types of table `name`."""
+    return pl.DataFrame(rows, schema=polars_schema(name), orient="row")

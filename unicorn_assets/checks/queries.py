@@ -1,0 +1,55 @@
+"""The check queries: SQL files with a header that says what they mean and how hard they fail.
+
+A query returns the violating rows; no row means the check passes. Header lines, all needed:
+    -- about: one sentence, the expectation
+    -- severity: error | warn
+    -- blocking: yes | no
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+SQL = Path(__file__).parent / "sql"
+
+
+@dataclass(frozen=True)
+class Query:
+    """One check of one asset."""
+
+    asset: str
+    name: str
+    about: str
+    is_error: bool
+    blocking: bool
+    sql: str
+
+
+def queries() -> dict[str, list[Query]]:
+    """All checks by asset, sorted by name."""
+    found: dict[str, list[Query]] = {}
+    for file in sorted(SQL.glob("*/*.sql")):
+        query = parse(file.parent.name, file.stem, file.read_text(encoding="utf-8"))
+        found.setdefault(query.asset, []).append(query)
+    return found
+
+
+def parse(asset: str, name: str, text: str) -> Query:
+    """A query from a file's text; the header is required so that no check lacks its meaning."""
+    header = dict(re.findall(r"^-- (about|severity|blocking): (.+)$", text, re.MULTILINE))
+    if set(header) != {"about", "severity", "blocking"}:
+        raise ValueError(f"{asset}/{name}.sql: the header needs about, severity and blocking, has {sorted(header)}")
+    if header["severity"] not in ("error", "warn") or header["blocking"] not in ("yes", "no"):
+        raise ValueError(f"{asset}/{name}.sql: severity is error or warn, blocking is yes or no")
+    return Query(asset, name, header["about"], header["severity"] == "error", header["blocking"] == "yes", text)
+
+
+def violations(connection: duckdb.DuckDBPyConnection, query: Query, parameters: dict[str, Any]) -> pl.DataFrame:
+    """The rows that break the check; `parameters` are the recipe's thresholds, of which the query names some as $x."""
+    used = set(re.findall(r"\$(\w+)", query.sql))
+    frame: pl.DataFrame = connection.sql(query.sql, params={name: parameters[name] for name in used} or None).pl()
+    return frame

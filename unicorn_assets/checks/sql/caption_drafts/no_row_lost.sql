@@ -1,0 +1,13 @@
+-- about: each seed has a draft or stands in quarantine with a reason, never both
+-- severity: error
+-- blocking: yes
+WITH outcome AS (
+  SELECT seed_id, shard FROM caption_drafts
+  UNION ALL
+  SELECT parent_id, shard FROM quarantine WHERE stage = 'caption_drafts'
+), shown AS (
+  SELECT DISTINCT shard FROM outcome
+)
+SELECT s.seed_id, s.shard, count(o.seed_id) AS outcomes
+FROM seeds AS s JOIN shown USING (shard) LEFT JOIN outcome AS o ON o.seed_id = s.seed_id AND o.shard = s.shard
+GROUP BY s.seed_id, s.shard HAVING count(o.seed_id) <> 1

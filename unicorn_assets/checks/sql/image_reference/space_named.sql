@@ -1,0 +1,6 @@
+-- about: the artifact names its encoder, revision and dimension
+-- severity: error
+-- blocking: yes
+SELECT 'dimension' AS missing WHERE NOT EXISTS (
+  SELECT 1 FROM figures WHERE asset = 'image_reference' AND "name" = 'dimension' AND "value" >= 2
+)

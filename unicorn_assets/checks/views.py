@@ -1,0 +1,118 @@
+"""What check queries can see: the lake's tables, and small tables made from vectors, artifacts and releases.
+
+Besides the tables of lake/schemas.py there are:
+    <vectors>(caption_id, norm, finite, dimension, shard) for text_embeddings and image_embeddings
+    figures(asset, shard, name, value)   numbers that makers left with their shards
+    gap(metric, before, after)           the measured modality gap
+    release_problems(asset, problem)     what verifying the newest release found
+    release_shards(asset, shard)         shards of the newest release
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import duckdb
+import numpy as np
+import polars as pl
+
+from unicorn_assets.assets.shard_work import VECTORS, shard_info
+from unicorn_assets.lake.artifacts import artifact_info, read_artifact
+from unicorn_assets.lake.query import connect
+from unicorn_assets.lake.schemas import TABLES
+from unicorn_assets.lake.store import ALL, Lake, ShardInfo
+from unicorn_assets.recipe import TASKS, Recipe
+from unicorn_assets.release import verify_release
+
+RELEASES = ("unicorn_1_2m", "unicorn_471k_instruction")
+ARTIFACTS = {
+    "image_reference": "image_reference.safetensors",
+    "transfer": "transfer.safetensors",
+    "modality_gap": "modality_gap.json",
+}
+
+
+def thresholds(recipe: Recipe) -> dict[str, float]:
+    """What the queries may name as $parameters: the recipe's limits, gates and wanted shares."""
+    instructions, gates = recipe.instructions, recipe.captions.gates
+    total = sum(instructions.task(name).weight for name in TASKS) or 1.0
+    shares = {f"share_{name}": instructions.share * instructions.task(name).weight / total for name in TASKS}
+    return {**recipe.checks.model_dump(), "min_words": gates.min_words, "max_words": gates.max_words, **shares}
+
+
+def open_views(lake: Lake, asset: str, shards: Sequence[str]) -> duckdb.DuckDBPyConnection:
+    """A connection for the checks of `asset` over `shards` (all shards for an unpartitioned asset)."""
+    # Partitioned tables are narrowed to the run's shards, so that checking one shard reads one shard.
+    whole = ("seed_catalog", "near_duplicates", "quarantine")
+    connection = connect(lake, {table: list(shards) for table in TABLES if table not in whole})
+    for name in VECTORS:
+        used = shards if asset in VECTORS else ()
+        _register(connection, name, _vector_facts(lake, name, [s for s in used if lake.vector_info(name, s)]))
+    _register(connection, "figures", _figures(lake, asset, shards))
+    _register(connection, "gap", _gap(lake) if asset == "modality_gap" else _gap_frame({}))
+    path, manifest = _latest(lake, asset) if asset in RELEASES else ("", {})
+    problems = [(asset, problem) for problem in verify_release(path)] if path else []
+    released = [(asset, shard) for shard in sorted({name.split("/")[1] for name in manifest.get("parents", {})})]
+    for view, column, rows in (("release_problems", "problem", problems), ("release_shards", "shard", released)):
+        _register(connection, view, pl.DataFrame(rows, schema={"asset": pl.String, column: pl.String}, orient="row"))
+    return connection
+
+
+def _latest(lake: Lake, asset: str) -> tuple[str, dict[str, Any]]:
+    """Location and manifest of the newest release."""
+    version = lake.files.read(f"releases/{asset}/LATEST").decode().strip()
+    folder = f"releases/{asset}/{version}"
+    return lake.files.url(folder), json.loads(lake.files.read(f"{folder}/manifest.json"))
+
+
+def _register(connection: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame) -> None:
+    connection.register(name, frame.to_arrow(compat_level=pl.CompatLevel.oldest()))
+
+
+def _vector_facts(lake: Lake, name: str, shards: Sequence[str]) -> pl.DataFrame:
+    schema = {
+        "caption_id": pl.String, "norm": pl.Float64, "finite": pl.Boolean, "dimension": pl.Int64, "shard": pl.String,
+    }  # fmt: skip
+    frames = []
+    for shard in shards:
+        ids, stored = lake.read_vectors(name, shard)
+        vectors = stored.astype(np.float32)
+        frames.append(
+            pl.DataFrame(
+                {
+                    "caption_id": ids,
+                    "norm": np.linalg.norm(vectors, axis=1).astype(np.float64),
+                    "finite": np.isfinite(vectors).all(axis=1),
+                    "dimension": [vectors.shape[1]] * len(ids),
+                    "shard": [shard] * len(ids),
+                },
+                schema=schema,
+            )
+        )
+    return pl.concat(frames) if frames else pl.DataFrame(schema=schema)
+
+
+def _figures(lake: Lake, asset: str, shards: Sequence[str]) -> pl.DataFrame:
+    infos: dict[str, ShardInfo | None] = {shard: shard_info(lake, asset, shard) for shard in (*shards, ALL)}
+    if asset in ARTIFACTS:
+        infos = {ALL: artifact_info(lake, ARTIFACTS[asset])}
+    rows = []
+    for shard, info in infos.items():
+        if info is not None:
+            numbers = {name: value for name, value in info.extra.items() if isinstance(value, int | float)}
+            rows += [(asset, shard, name, float(value)) for name, value in (numbers | {"rows": info.rows}).items()]
+    if asset in RELEASES:
+        _, manifest = _latest(lake, asset)
+        rows.append((asset, ALL, "rows", float(max(file["rows"] or 0 for file in manifest["files"].values()))))
+    schema = {"asset": pl.String, "shard": pl.String, "name": pl.String, "value": pl.Float64}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _gap(lake: Lake) -> pl.DataFrame:
+    return _gap_frame(json.loads(read_artifact(lake, "modality_gap.json")))
+
+
+def _gap_frame(report: Mapping[str, Mapping[str, float]]) -> pl.DataFrame:
+    before, after = report.get("before", {}), report.get("after", {})
+    rows = [(metric, before.get(metric), after.get(metric)) for metric in sorted({*before, *after})]
+    return pl.DataFrame(rows, schema={"metric": pl.String, "before": pl.Float64, "after": pl.Float64}, orient="row")

@@ -1,0 +1,44 @@
+"""The Dagster code location: the only place where assets, checks, automation and resources meet."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from unicorn_assets.assets import captions, instructions, releases, representation, seeds
+from unicorn_assets.automation.jobs import JOBS
+from unicorn_assets.automation.nightly import NIGHTLY, with_conditions
+from unicorn_assets.checks import build_checks
+from unicorn_assets.home import Home, find_home
+from unicorn_assets.recipe_file import load_recipe
+from unicorn_assets.resources import EncoderResource, LakeResource, LlmResource, ProgressResource
+from unicorn_assets.resources.loaded import keep
+
+
+def build_defs(home: Home | None = None, *, resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
+    """All definitions for the recipe and lake of `home` (by default what the environment says)."""
+    home = home or find_home()
+    recipe = load_recipe(home.recipe)
+    keep(str(home.recipe), recipe)
+    stages = (seeds, captions, instructions, representation, releases)
+    assets = with_conditions([asset for stage in stages for asset in stage.build(recipe)])
+    partitioned = [key.to_user_string() for asset in assets if asset.partitions_def for key in asset.keys]
+    resources = {
+        "lake": LakeResource(url=home.lake_url),
+        "llm": LlmResource(recipe=str(home.recipe), lake_url=home.lake_url, logs=str(home.logs)),
+        "encoder": EncoderResource(recipe=str(home.recipe)),
+        "progress": ProgressResource(),
+    }
+    return dg.Definitions(
+        assets=assets,
+        asset_checks=build_checks(recipe, partitioned),
+        jobs=JOBS,
+        sensors=[NIGHTLY],
+        resources={**resources, **(resource_overrides or {})},
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What `dagster dev`, `dg` and the code servers load."""
+    return build_defs()

@@ -1,0 +1,84 @@
+"""The JSON that a task's prompt asks for: its shape, its schema for the server, and reading it.
+
+The right answer is written before the wrong options and carries no letter: letters are given later, at random, so the
+model's taste for certain letters cannot enter the data. Not here: whether a pair is any good (gates.py).
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from unicorn_assets.llm.structured import parse, schema_of
+from unicorn_assets.recipe import TaskName
+
+Text = Annotated[str, Field(min_length=1, max_length=600)]
+
+
+class Model(BaseModel):
+    """A part of an answer. Unknown keys are ignored: they harm nothing."""
+
+    model_config = ConfigDict(frozen=True, str_strip_whitespace=True)
+
+
+class ChoicePair(Model):
+    """A question with its right answer and three wrong options."""
+
+    question: Text
+    answer: Text
+    wrong_options: Annotated[list[Text], Field(min_length=3, max_length=3)]
+
+
+class FreePair(Model):
+    """A question with an answer in free words."""
+
+    question: Text
+    answer: Text
+
+
+class Problem(Model):
+    """A problem, the steps of its solution in order, and the conclusion."""
+
+    question: Text
+    steps: Annotated[list[Text], Field(min_length=2, max_length=8)]
+    answer: Text
+
+
+class Choices(Model):
+    """Answer of the task multiple_choice."""
+
+    pairs: list[ChoicePair]
+
+
+class Frees(Model):
+    """Answer of the task question_answering."""
+
+    pairs: list[FreePair]
+
+
+class Problems(Model):
+    """Answer of the task complex_reasoning."""
+
+    pairs: list[Problem]
+
+
+Pair = ChoicePair | FreePair | Problem
+SHAPES: dict[TaskName, type[Choices] | type[Frees] | type[Problems]] = {
+    "multiple_choice": Choices,
+    "question_answering": Frees,
+    "complex_reasoning": Problems,
+}
+
+
+def schema(task: TaskName, min_pairs: int, max_pairs: int) -> dict[str, Any]:
+    """The JSON schema of `task` with the number of pairs that the recipe wants; sent to the server."""
+    found = deepcopy(schema_of(SHAPES[task]))
+    found["properties"]["pairs"] |= {"minItems": min_pairs, "maxItems": max_pairs}
+    return found
+
+
+def read(task: TaskName, answer: str) -> list[Pair]:
+    """The pairs in a model's answer; raises Rejected (not_json, schema_mismatch)."""
+    return list(parse(answer, SHAPES[task]).value.pairs)

@@ -1,0 +1,175 @@
+"""From a model's pairs to pairs fit for training: what is dropped, and why.
+
+A pair is dropped whole, never mended, and the record goes on with the others; the stage refuses a record with too few.
+The gates cannot know whether an answer is true. They demand signs of it: the answer's words stand in the caption, close
+to the question's words; wrong options do not stand there; the answer is of the kind that the question word asks for.
+"""
+
+from __future__ import annotations
+
+import re
+
+from unicorn_assets.curation import prose
+from unicorn_assets.curation.prose import COLOUR_STEMS, NUMBERS, Fault
+from unicorn_assets.curation.words import FUNCTION_WORDS, content, sentences, share_in, stem, word_set, words
+from unicorn_assets.instructions.answer import ChoicePair, Pair, Problem
+from unicorn_assets.recipe import InstructionGates
+
+Grams = frozenset[tuple[str, ...]]
+
+_QUESTION_START = re.compile(
+    r"^(?:(?:in|on|at|to|from|with|for|by|of|about|beside|behind|under) )?(?:what|which|who|whose|whom|where|when|why|"
+    r"how|is|are|does|do|did|can|could|would|will|has|have|if|suppose|given|imagine)\b|,\s*(?:what|which|who|where|"
+    r"why|how|would|is|are|does)\b",
+    re.IGNORECASE,
+)
+_PLACE = re.compile(
+    r"\b(?:in|on|at|under|over|above|below|behind|beside|between|next|near|inside|outside|along|across|through|around|"
+    r"against|among|into|onto|from|to|by|left|right|top|front|middle|background|foreground|of)\b",
+    re.IGNORECASE,
+)
+_EMPTY_OPTION = re.compile(r"\b(?:all|none|both|neither) of\b|\b(?:unknown|n/?a|not sure|other)\b", re.IGNORECASE)
+_LETTERED = re.compile(r"^\(?[A-D1-4][.):]\s")
+_GENERIC = word_set(
+    "color colour kind type sort number many much thing object item people person main position shape side"
+)
+
+
+def fault_of(pair: Pair, caption: str, gates: InstructionGates, prompt_grams: Grams) -> Fault | None:
+    """What is wrong with a pair, or None."""
+    fault = _question_fault(pair.question, caption, prompt_grams)
+    if fault is None and isinstance(pair, ChoicePair):
+        return _choice_fault(pair, caption, gates)
+    if fault is None and isinstance(pair, Problem):
+        return _problem_fault(pair, caption, gates)
+    return fault or _free_fault(pair.question, pair.answer, caption, gates)
+
+
+def _question_fault(question: str, caption: str, prompt_grams: Grams) -> Fault | None:
+    common = prose_fault(question) or prose.echo(question, prompt_grams)
+    if common:
+        return common
+    if not question.endswith("?") or question.count("?") > 1 or not _QUESTION_START.search(question):
+        return Fault("not_a_question", f"{question!r} is not one question that ends with '?'.")
+    if not 4 <= len(question.split()) <= 40:
+        return Fault("question_length", "A question has 4 to 40 words.")
+    asked = [word for word in content(question) if word not in _GENERIC_STEMS]
+    if not asked or share_in(asked, set(content(caption))) < 0.5:
+        return Fault("ungrounded_question", f"{question!r} asks about things that are not there.")
+    return None
+
+
+_GENERIC_STEMS = frozenset(stem(word) for word in _GENERIC)
+
+
+def prose_fault(text: str) -> Fault | None:
+    """The gates of any prose, for one field of a pair."""
+    for gate in (prose.refusal, prose.markup, prose.garbled, prose.meta, prose.person):
+        fault = gate(text)
+        if fault:
+            return fault
+    if re.search(r"\b(?:words?|sentences?|phrases?|question|answer|text)\b", text, re.IGNORECASE):
+        return Fault("meta_mention", "Ask about what is there, not about words or sentences.")
+    return None
+
+
+def _choice_fault(pair: ChoicePair, caption: str, gates: InstructionGates) -> Fault | None:
+    options = [pair.answer, *pair.wrong_options]
+    for option in options:
+        fault = prose_fault(option)
+        if fault:
+            return fault
+        if _LETTERED.match(option) or _EMPTY_OPTION.search(option) or not words(option):
+            return Fault("bad_option", f"{option!r} is not an option that stands for itself.")
+        if option.endswith("?"):
+            return Fault("bad_option", f"{option!r} is a question.")
+    plain = [" ".join(word for word in words(option) if word not in ("a", "an", "the")) for option in options]
+    stems = [frozenset(content(option)) or frozenset(words(option)) for option in options]
+    if len(set(plain)) < len(plain) or len(set(stems)) < len(stems):
+        return Fault("duplicate_options", "Two options say the same.")
+    lengths = [len(option.split()) for option in options]
+    if max(lengths) > gates.max_option_ratio * max(2, min(lengths)):
+        return Fault("option_lengths", f"Options have {min(lengths)} to {max(lengths)} words; make them alike.")
+    fault = alignment_fault(pair.question, pair.answer, caption, 1.0)
+    if fault:
+        return fault
+    for option in pair.wrong_options:
+        if stands_in(option, pair.question, caption):
+            return Fault("wrong_option_true", f"{option!r} stands in the caption, so it may be right as well.")
+        if kind_fault(pair.question, option):
+            return Fault("bad_option", f"{option!r} is no answer to {pair.question!r}.")
+    return None
+
+
+def stands_in(option: str, question: str, caption: str) -> bool:
+    """Whether a wrong option could be true: the caption has all its words, apart from those of the question."""
+    own = [word for word in content(option) if word not in content(question)]
+    return share_in(own, set(content(caption))) == 1.0
+
+
+def _free_fault(question: str, answer: str, caption: str, gates: InstructionGates) -> Fault | None:
+    fault = prose_fault(answer)
+    if fault:
+        return fault
+    if answer.endswith("?"):
+        return Fault("bad_answer", "The answer is a question.")
+    if len(answer.split()) > 80:
+        return Fault("answer_length", "An answer has at most 80 words.")
+    return prose.stutter(answer) or alignment_fault(question, answer, caption, gates.min_grounding)
+
+
+def _problem_fault(pair: Problem, caption: str, gates: InstructionGates) -> Fault | None:
+    known = set(content(caption))
+    parts = [*pair.steps, pair.answer]
+    for part in parts:
+        fault = prose_fault(part) or prose.stutter(part)
+        if fault:
+            return fault
+        if part.endswith("?") or len(part.split()) < 3:
+            return Fault("bad_step", f"{part!r} is not a step that tells something.")
+        if share_in(content(part), known | set(content(pair.question))) < gates.min_grounding:
+            return Fault("ungrounded_answer", f"{part!r} cannot be known from the caption.")
+    if len({frozenset(content(part)) for part in parts}) < len(parts):
+        return Fault("repetitive", "Two steps say the same.")
+    if not set(content(" ".join(parts))) - set(content(pair.question)):
+        return Fault("repetitive", "The solution only repeats the problem.")
+    return None
+
+
+def alignment_fault(question: str, answer: str, caption: str, min_grounding: float) -> Fault | None:
+    """Signs that `answer` answers `question`: grounded, new, of the asked kind, and said near what is asked about."""
+    fault = kind_fault(question, answer)
+    if fault:
+        return fault
+    asked = set(content(question))
+    own = content(answer) or [word for word in words(answer) if word not in FUNCTION_WORDS or word in NUMBERS]
+    if not own:
+        return Fault("empty_answer", f"{answer!r} says nothing.")
+    known = set(content(caption)) | {word for word in words(caption) if word in NUMBERS}
+    if share_in(own, known) < min_grounding:
+        return Fault("ungrounded_answer", f"{answer!r} cannot be known from the caption.")
+    new = [word for word in own if word not in asked]
+    if not new:
+        return Fault("repeats_question", f"{answer!r} only repeats the question.")
+    topic = {word for word in asked if word not in _GENERIC_STEMS}
+    for sentence in sentences(caption):
+        held = set(content(sentence)) | set(words(sentence))
+        if share_in(sorted(topic), held) >= 0.5 and share_in(new, held) >= min_grounding:
+            return None
+    return Fault("misaligned", "The answer stands in another sentence than what is asked about.")
+
+
+def kind_fault(question: str, answer: str) -> Fault | None:
+    """A colour for 'what colour', a number for 'how many', a place for 'where'; yes or no says too little."""
+    asks = question.lower()
+    first = (words(answer) or [""])[0]
+    if first in ("yes", "no") and len(words(answer)) < 4:
+        return Fault("bad_answer", "Yes or no alone says too little.")
+    held = set(content(answer)) | set(words(answer))
+    if re.search(r"\bcolou?rs?\b", asks) and not held & COLOUR_STEMS:
+        return Fault("wrong_kind", f"{answer!r} is not a colour.")
+    if re.search(r"\bhow many\b", asks) and not (held & NUMBERS or re.search(r"\d", answer)):
+        return Fault("wrong_kind", f"{answer!r} is not a number.")
+    if re.match(r"where\b", asks) and not _PLACE.search(answer):
+        return Fault("wrong_kind", f"{answer!r} is not a place.")
+    return None

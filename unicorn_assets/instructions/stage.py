@@ -1,0 +1,139 @@
+"""Stage 2: ask for question-answer pairs about each caption of a task and put the outcomes into tables.
+
+Here: requests made from captions, pairs made from answers, options shuffled. Not here: what makes a pair good
+(gates.py), the training record (conversation.py), who answers (`ask`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import polars as pl
+
+from unicorn_assets.captions.stage import Ask, origin, quarantine_row, table
+from unicorn_assets.ids import content_id, digest, rng_of, seed_of
+from unicorn_assets.instructions.answer import ChoicePair, Pair, Problem, read, schema
+from unicorn_assets.instructions.gates import fault_of
+from unicorn_assets.llm.request import ChatRequest
+from unicorn_assets.llm.row import Quarantined, Rejected
+from unicorn_assets.prompt import Prompt, load_prompt
+from unicorn_assets.recipe import Recipe, Task, TaskName
+
+PROMPTS = Path(__file__).parent / "prompts"
+LETTERS = "ABCD"
+LOGIC = 1
+"""Raised when gates or the making of pairs change, so that Dagster shows pairs made by older rules as outdated."""
+
+Finished = dict[str, Any]
+"""A pair as the tables keep it: question, options (four texts, or null), answer (a letter A-D, or text)."""
+
+
+def prompt_of(recipe: Recipe, task: str) -> Prompt:
+    """The recipe's prompt for `task`; raises UserError when it is missing or its placeholders do not fit."""
+    settings = recipe.instructions.task(task)
+    prompt = load_prompt(PROMPTS, settings.prompt or task, recipe, {"caption"}, {"min_pairs", "max_pairs"})
+    return prompt.fill({"min_pairs": str(settings.gates.min_pairs), "max_pairs": str(settings.gates.max_pairs)})
+
+
+def version(recipe: Recipe, task: str) -> str:
+    """Short hash of all that decides the pairs of a caption: prompt, the task's settings, model, rules.
+
+    The task's weight is left out: it decides which captions are asked about, not what is asked.
+    """
+    settings = recipe.instructions.task(task).model_dump(mode="json", exclude={"weight"})
+    return digest([LOGIC, prompt_of(recipe, task).version, settings, recipe.llm.model, recipe.llm.revision], 6)
+
+
+@dataclass(frozen=True)
+class PairsRow:
+    """One caption on its way through the engine."""
+
+    row_id: str
+    caption: str
+    task: TaskName
+    prompt: Prompt
+    settings: Task
+
+    def request(self, draft: int, problem: str | None) -> ChatRequest:
+        """One draft; its seed comes from the caption's text, the task and the number of the draft."""
+        gates = self.settings.gates
+        return ChatRequest(
+            messages=self.prompt.render({"caption": self.caption}, problem),
+            sampling=self.settings.sampling,
+            seed=seed_of(self.task, self.caption, draft),
+            schema=schema(self.task, gates.min_asked or gates.min_pairs, gates.max_pairs),
+            prompt_version=self.prompt.version,
+        )
+
+    def accept(self, text: str) -> list[Finished]:
+        """The pairs that pass the gates, finished; raises Rejected when fewer than `min_pairs` do."""
+        gates = self.settings.gates
+        kept: list[Pair] = []
+        faults: list[tuple[str, str]] = []
+        for pair in read(self.task, text)[: gates.max_pairs]:
+            fault = fault_of(pair, self.caption, gates, self.prompt.grams)
+            if fault is None and any(_same(pair.question, other.question) for other in kept):
+                faults.append(("duplicate_question", f"{pair.question!r} is asked twice."))
+            elif fault is not None:
+                faults.append(fault)
+            else:
+                kept.append(pair)
+        if len(kept) < gates.min_pairs:
+            said = "; ".join(f"{reason}: {detail}" for reason, detail in faults[:3])
+            raise Rejected("too_few_pairs", f"{len(kept)} good pairs, {gates.min_pairs} needed. {said}".strip())
+        return [finish(pair, self.row_id) for pair in kept]
+
+
+def _same(one: str, other: str) -> bool:
+    return "".join(filter(str.isalnum, one.lower())) == "".join(filter(str.isalnum, other.lower()))
+
+
+def finish(pair: Pair, caption_id: str) -> Finished:
+    """A pair as the table keeps it; the options of a choice in random order, with the letter of the right one.
+
+    The order is drawn from the caption's id and the question, each of the 24 orders alike, so letters balance over a
+    table and no turn of a conversation tells the letter of another. Only the order changes, never a text.
+    """
+    if isinstance(pair, ChoicePair):
+        options = [pair.answer, *pair.wrong_options]
+        rng_of(caption_id, "options", pair.question).shuffle(options)
+        return {"question": pair.question, "options": options, "answer": LETTERS[options.index(pair.answer)]}
+    if isinstance(pair, Problem):
+        steps = [f"Step {number}: {step}" for number, step in enumerate(pair.steps, 1)]
+        return {"question": pair.question, "options": None, "answer": "\n".join([*steps, f"Answer: {pair.answer}"])}
+    return {"question": pair.question, "options": None, "answer": pair.answer}
+
+
+def write_pairs(
+    task: str, captions: pl.DataFrame, recipe: Recipe, ask: Ask[list[Finished]]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows of the table `task` and `quarantine` rows, in the order of the captions.
+
+    Only captions whose `task` is this one are asked about; each ends in exactly one of the two tables.
+    """
+    prompt, settings = prompt_of(recipe, task), recipe.instructions.task(task)
+    chosen = captions.filter(pl.col("task") == task)
+    rows = [
+        PairsRow(row["caption_id"], row["text"], cast(TaskName, task), prompt, settings)
+        for row in chosen.iter_rows(named=True)
+    ]
+    outcomes = {outcome.row_id: outcome for outcome in ask(rows)}
+    made: list[dict[str, Any]] = []
+    refused: list[dict[str, Any]] = []
+    for row in rows:
+        outcome = outcomes[row.row_id]
+        if isinstance(outcome, Quarantined):
+            refused.append(quarantine_row(task, row.row_id, row.row_id, outcome))
+        else:
+            parts = [text for pair in outcome.value for text in (pair["question"], pair["answer"])]
+            made.append(
+                {
+                    "instruction_id": content_id("i", row.row_id, task, *parts),
+                    "caption_id": row.row_id,
+                    "pairs": outcome.value,
+                    **origin(outcome, prompt),
+                }
+            )
+    return table(task, made), table("quarantine", refused)

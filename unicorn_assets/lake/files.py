@@ -1,0 +1,144 @@
+"""Bytes in and out of a lake root, on local disk or any fsspec file system; writes are all or nothing.
+
+Here: joining, listing, atomic replacement. Not here: formats.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import fsspec
+
+from unicorn_assets.errors import UserError
+
+
+class Files:
+    """A folder that may live anywhere. `root` is a path or a URL such as s3://bucket/prefix."""
+
+    def __init__(self, root: str, storage_options: dict[str, Any] | None = None) -> None:
+        self.is_local = "://" not in root or root.startswith("file://")
+        if self.is_local:
+            root = str(Path(root.removeprefix("file://")).absolute())
+        try:
+            self.fs, path = fsspec.core.url_to_fs(root, **(storage_options or {}))
+        except (ValueError, ImportError) as error:
+            raise UserError(f"cannot open {root}: {error}", "use a local path or s3://bucket/prefix") from None
+        self.root = root.rstrip("/")
+        self._path = str(path).rstrip("/")
+        if not self.is_local:
+            # Another process may have written since this one listed.
+            self.fs.use_listings_cache = False
+
+    def url(self, name: str) -> str:
+        """Full path or URL of `name`, as a person or DuckDB would write it."""
+        return f"{self.root}/{name}"
+
+    def path(self, name: str) -> str:
+        """Path of `name` inside the file system."""
+        return f"{self._path}/{name}"
+
+    def exists(self, name: str) -> bool:
+        """Whether `name` is there now."""
+        self._forget(name)
+        return bool(self.fs.exists(self.path(name)))
+
+    def size(self, name: str) -> int:
+        """Size in bytes."""
+        self._forget(name)
+        return int(self.fs.size(self.path(name)))
+
+    def read(self, name: str) -> bytes:
+        """The whole file, in one request: parts read side by side could come from the old file and the new one."""
+        one_request = {} if self.is_local else {"max_concurrency": 1}
+        return bytes(self.fs.cat_file(self.path(name), **one_request))
+
+    def head(self, name: str, size: int) -> bytes:
+        """The first `size` bytes, or fewer when the file is shorter."""
+        return bytes(self.fs.cat_file(self.path(name), start=0, end=size))
+
+    def tail(self, name: str, size: int) -> bytes:
+        """The last `size` bytes, or fewer when the file is shorter."""
+        return bytes(self.fs.cat_file(self.path(name), start=-size))
+
+    def names(self, folder: str, suffix: str = "") -> list[str]:
+        """Sorted names of the files directly in `folder` that end with `suffix`; temporary files are left out."""
+        self._forget(folder)
+        try:
+            found = self.fs.ls(self.path(folder), detail=False)
+        except FileNotFoundError:
+            return []
+        bare = (str(path).rstrip("/").rsplit("/", 1)[-1] for path in found)
+        return sorted(name for name in bare if name.endswith(suffix) and not name.startswith("."))
+
+    def walk(self, folder: str, suffix: str = "") -> list[str]:
+        """Sorted names, relative to `folder`, of all files below it that end with `suffix`; hidden ones are left out."""
+        self._forget(folder)
+        start = len(self.path(folder)) + 1
+        found = (str(path)[start:] for path in self.fs.find(self.path(folder)))
+        return sorted(name for name in found if name.endswith(suffix) and "/." not in f"/{name}")
+
+    def write(self, name: str, data: bytes) -> None:
+        """Replace `name` whole: a reader sees the old file or the new one, also after a power cut."""
+        if self.is_local:
+            with self.writing(name) as file:
+                file.write(data)
+        else:
+            self.fs.pipe_file(self.path(name), data)
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[IO[bytes]]:
+        """A binary file, readable too, that appears under `name` when the block ends well, and not when it fails."""
+        if not self.is_local:
+            # A temporary local file keeps memory flat. put_file gives up a broken upload; a file object of fsspec
+            # would complete it when closed, and so publish the first half.
+            with tempfile.NamedTemporaryFile() as buffer:
+                yield buffer
+                buffer.flush()
+                self.fs.put_file(buffer.name, self.path(name))
+            return
+        target_path = Path(self.path(name))
+        target_path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{target_path.name}.", dir=target_path.parent)
+        try:
+            with os.fdopen(handle, "w+b") as local:
+                yield local
+                local.flush()
+                os.fsync(local.fileno())
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(target_path)
+            _fsync_folder(target_path.parent)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+    def remove(self, name: str) -> None:
+        """Remove a file if it is there."""
+        if self.exists(name):
+            self.fs.rm_file(self.path(name))
+
+    def remove_folder(self, name: str) -> None:
+        """Remove a folder and all below it, if it is there."""
+        if self.exists(name):
+            self.fs.rm(self.path(name), recursive=True)
+
+    def rename_folder(self, name: str, new_name: str) -> None:
+        """Local disk only: give a finished folder its name in one step. S3 has no folders to rename."""
+        target = Path(self.path(new_name))
+        Path(self.path(name)).rename(target)
+        _fsync_folder(target.parent)
+
+    def _forget(self, name: str) -> None:
+        if not self.is_local:
+            self.fs.invalidate_cache(self.path(name))
+            self.fs.invalidate_cache(self.path(name).rsplit("/", 1)[0])
+
+
+def _fsync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

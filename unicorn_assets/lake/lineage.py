@@ -1,0 +1,198 @@
+"""The whole chain of a row, both ways: source file -> seed -> caption -> instruction, embedding, releases.
+
+Rows never cross shards, so that once the row is found only its shard is read. Here: walking. Not here: showing
+(the command line), or finding the row (find.py).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from unicorn_assets.lake.find import Found, find
+from unicorn_assets.lake.query import QUARANTINE_STAGES
+from unicorn_assets.lake.released import ASSETS, latest_release, release_manifest, release_row, release_versions
+from unicorn_assets.lake.store import ALL, Lake
+
+TASKS = ("multiple_choice", "question_answering", "complex_reasoning")
+VECTORS = "image_embeddings"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing in the chain and what came of it. `asked` marks the row that was asked for."""
+
+    kind: str  # source, seed, caption, near_duplicate, a task, instruction, image_embedding, release or quarantine
+    id: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    children: tuple["Step", ...] = ()
+    asked: bool = False
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """The tree around a row: its ancestors above it, all that was made of it below."""
+
+    id: str
+    kind: str
+    shard: str
+    steps: tuple[Step, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The tree as JSON-serialisable values."""
+        return asdict(self)
+
+
+def trace(lake: Lake, row_id: str) -> Lineage:
+    """Lineage of a seed, caption, instruction, quarantined row, or `file:row`; a UserError when the id is unknown."""
+    found = find(lake, row_id)
+    walk = _Walk(lake, found, row_id)
+    return Lineage(row_id, found.kind, found.shard, tuple(walk.steps()))
+
+
+class _Walk:
+    """Reads the tables of one shard once and hangs their rows on each other."""
+
+    def __init__(self, lake: Lake, found: Found, row_id: str) -> None:
+        self.lake, self.found, self.row_id, self.shard = lake, found, row_id, found.shard
+        self._frames: dict[tuple[str, str], pl.DataFrame | None] = {}
+        self._refusing = set(lake.files.walk("tables/quarantine", ".parquet"))
+
+    def steps(self) -> list[Step]:
+        """Top of the tree: the source's row, or what is known of a row without a seed."""
+        if self.found.seed_id is None and self.found.caption_id is None:
+            return self._quarantine(row_id=self.row_id)
+        seed_id = self.found.seed_id or self._seed_of_caption()
+        seeds = self._rows("seeds", seed_id=seed_id) or self._rows("seed_catalog", ALL, seed_id=seed_id)
+        seed = seeds[0] if seeds else None
+        if seed is None:  # the seed was taken out of its source since
+            return [self._caption(self.found.caption_id)] if self.found.caption_id else []
+        place = f"{seed['file']}:{seed['row']}"
+        facts = {"source": seed["source"], "file": seed["file"], "row": seed["row"]}
+        return [self._step("source", place, facts, [self._seed(seed)])]
+
+    def _seed(self, seed: Mapping[str, Any]) -> Step:
+        seed_id = seed["seed_id"]
+        facts = {"text": seed["text"], "domain": seed["domain"]}
+        if seed["label"]:
+            facts |= {"label": seed["label"], "template": seed["text"].replace(seed["label"], "{label}")}
+        if self.found.caption_id:
+            below = [self._caption(self.found.caption_id)]
+        else:
+            captions = [row["caption_id"] for row in self._rows("caption_drafts", seed_id=seed_id)]
+            refused = [step for step in self._quarantine(row_id=seed_id, parent_id=seed_id) if step.id not in captions]
+            below = [*map(self._caption, captions), *refused]
+        return self._step("seed", seed_id, facts | self._made("seeds"), below)
+
+    def _caption(self, caption_id: str) -> Step:
+        accepted = self._rows("captions", caption_id=caption_id)
+        row = (accepted or self._rows("caption_drafts", caption_id=caption_id) or [{}])[0]
+        facts = {"text": row.get("text"), "words": row.get("words"), "accepted": bool(accepted), **_origin(row)}
+        facts |= self._made("captions" if accepted else "caption_drafts")
+        below: list[Step] = [*self._quarantine(row_id=caption_id, parent_id=caption_id), *self._repeats(caption_id)]
+        instructions = list(self._instructions(caption_id))
+        if self.found.kind == "instruction":
+            instructions = [step for step in instructions if self.row_id == step.id]
+        else:
+            below += self._releases(ASSETS[0], caption_id)
+        return self._step("caption", caption_id, facts, [*self._embedding(caption_id), *instructions, *below])
+
+    def _instructions(self, caption_id: str) -> Iterator[Step]:
+        records = self._rows("instructions", caption_id=caption_id)
+        for task in TASKS:
+            for draft in self._rows(task, caption_id=caption_id):
+                if draft["instruction_id"] not in {record["instruction_id"] for record in records}:
+                    facts = {"pairs": draft["pairs"], **_origin(draft), **self._made(task)}
+                    yield self._step(task, draft["instruction_id"], facts, [])
+        for record in records:
+            facts = {"task": record["task"], "pairs": record["pairs"], "conversations": record["conversations"]}
+            facts |= _origin(record) | self._made("instructions")
+            yield self._step("instruction", record["instruction_id"], facts, self._releases(ASSETS[1], caption_id))
+
+    def _repeats(self, caption_id: str) -> list[Step]:
+        """Near-duplicates both ways; the other caption may be in another shard."""
+        pairs = self._frame("near_duplicates", ALL)
+        if pairs is None:
+            return []
+        either = (pl.col("caption_id") == caption_id) | (pl.col("duplicate_of") == caption_id)
+        steps = []
+        for pair in pairs.filter(either).to_dicts():
+            repeats = pair["caption_id"] == caption_id
+            other = pair["duplicate_of"] if repeats else pair["caption_id"]
+            relation = "is repeated by this caption" if repeats else "repeats this caption"
+            steps.append(Step("near_duplicate", other, {"relation": relation, "jaccard": pair["jaccard"]}))
+        return steps
+
+    def _embedding(self, caption_id: str) -> list[Step]:
+        info = self.lake.vector_info(VECTORS, self.shard)
+        if info is None:
+            return []
+        ids, vectors = self.lake.read_vectors(VECTORS, self.shard)
+        if caption_id not in ids:
+            return []
+        row = ids.index(caption_id)
+        facts = {
+            "shard": self.shard, "row": row, "dimension": int(vectors.shape[1]),
+            "norm": float(np.linalg.norm(vectors[row].astype(np.float64))),
+            "recipe": info.made.recipe, "code_version": info.made.code_version,
+        }  # fmt: skip
+        return [Step("image_embedding", caption_id, facts)]
+
+    def _releases(self, asset: str, caption_id: str) -> list[Step]:
+        """Releases with a record of this caption; those made without its shard are not opened."""
+        steps, latest = [], latest_release(self.lake, asset)
+        for version in release_versions(self.lake, asset):
+            manifest = release_manifest(self.lake, asset, version)
+            if any(parent.rsplit("/", 1)[-1] == self.shard for parent in manifest["parents"]):
+                row = release_row(self.lake, asset, manifest, caption_id)
+                if row is not None:
+                    facts = {"record": row, "latest": version == latest, "recipe": manifest["recipe"]["hash"]}
+                    steps.append(Step("release", f"{asset}/{version}", facts))
+        return steps
+
+    def _quarantine(self, **ids: str) -> list[Step]:
+        """Refusals of any stage where one of the given ids fits."""
+        steps, asked = [], self.found.kind == "quarantine"
+        for stage in QUARANTINE_STAGES:
+            for shard in dict.fromkeys((self.shard, ALL)):
+                if f"{stage}/{shard}.parquet" not in self._refusing:
+                    continue
+                for row in self._rows_any(f"quarantine/{stage}", shard, ids):
+                    row_id, row["at"] = row.pop("row_id"), row["at"].isoformat()
+                    steps.append(Step("quarantine", row_id, row, asked=asked and row_id == self.row_id))
+        return steps
+
+    def _seed_of_caption(self) -> str | None:
+        rows = self._rows("caption_drafts", caption_id=self.found.caption_id)
+        return rows[0]["seed_id"] if rows else None
+
+    def _step(self, kind: str, row_id: str, facts: Mapping[str, Any], children: list[Step]) -> Step:
+        return Step(kind, row_id, facts, tuple(children), asked=row_id == self.row_id)
+
+    def _made(self, table: str) -> dict[str, Any]:
+        """What made the shard of `table` that the row is in."""
+        info = self.lake.info(table, self.shard)
+        made = {"recipe": info.made.recipe, "code_version": info.made.code_version} if info else {}
+        return {"shard": self.shard, **made}
+
+    def _rows_any(self, table: str, shard: str, ids: Mapping[str, str]) -> list[dict[str, Any]]:
+        frame = self._frame(table, shard)
+        either = pl.any_horizontal(*(pl.col(column) == value for column, value in ids.items()))
+        return [] if frame is None else frame.filter(either).to_dicts()
+
+    def _rows(self, table: str, shard: str | None = None, **where: str | None) -> list[dict[str, Any]]:
+        frame = self._frame(table, shard or self.shard)
+        if frame is None:
+            return []
+        return frame.filter(*(pl.col(column) == value for column, value in where.items())).to_dicts()
+
+    def _frame(self, table: str, shard: str) -> pl.DataFrame | None:
+        if (table, shard) not in self._frames:
+            self._frames[table, shard] = self.lake.find(table, shard)
+        return self._frames[table, shard]
+
+
+def _origin(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: row.get(name) for name in ("model", "prompt_version", "request_hash", "drafts")}

@@ -1,0 +1,19 @@
+"""A lake belongs to one recipe by name, so that two data sets never mix."""
+
+from unicorn_assets.errors import UserError
+from unicorn_assets.lake.store import Lake
+
+OWNER = "recipe-name"
+
+
+def claim(lake: Lake, recipe_name: str) -> None:
+    """Mark the lake as this recipe's; refuses a lake of another one."""
+    if lake.files.exists(OWNER):
+        owner = lake.files.read(OWNER).decode().strip()
+        if owner != recipe_name:
+            raise UserError(
+                f"the lake {lake.url} holds the data of recipe {owner!r}, not of {recipe_name!r}",
+                f"give this recipe a home of its own: --home .unicorn-{recipe_name}",
+            )
+    else:
+        lake.files.write(OWNER, f"{recipe_name}\n".encode())

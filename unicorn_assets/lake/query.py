@@ -1,0 +1,68 @@
+"""SQL over the lake: DuckDB views on shards, local or on S3, without DuckDB's downloaded extensions.
+
+Here: connections with one view per table. Not here: the queries themselves (checks/sql, lineage).
+"""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+
+import duckdb
+import polars as pl
+
+from unicorn_assets.lake.schemas import TABLES, polars_schema
+from unicorn_assets.lake.store import Lake
+
+QUARANTINE_STAGES = (
+    "seed_catalog", "caption_drafts", "captions", "multiple_choice", "question_answering", "complex_reasoning",
+    "instructions", "text_embeddings",
+)  # fmt: skip
+
+
+def open_sql(lake: Lake) -> duckdb.DuckDBPyConnection:
+    """An in-memory DuckDB that can read the lake's files; it asks our fsspec file system for those on S3."""
+    connection = duckdb.connect()
+    if not lake.files.is_local:
+        connection.register_filesystem(lake.files.fs)
+    return connection
+
+
+def parquet_files(lake: Lake, paths: Sequence[str]) -> str:
+    """Files of the lake as an SQL list for read_parquet; quotes and wildcards stand for themselves."""
+    quoted = (re.sub(r"([*?\[])", r"[\1]", lake.files.url(path)).replace("'", "''") for path in paths)
+    return "[" + ", ".join(f"'{path}'" for path in quoted) + "]"
+
+
+def connect(
+    lake: Lake, shards: Mapping[str, Sequence[str]] | None = None, tables: Collection[str] = tuple(TABLES)
+) -> duckdb.DuckDBPyConnection:
+    """An in-memory DuckDB with a view for every table of the lake; each view has the extra column `shard`.
+
+    `shards` narrows tables to the named shards; the others show all their shards. `tables` are those that the queries
+    need: a view costs requests on S3. A table without any file is an empty view with the right columns, so that a
+    query needs no special case. `quarantine` unites all stages; a stage's shards narrow what it refused, too.
+    """
+    connection = open_sql(lake)
+    wanted = {table: set(names) for table, names in (shards or {}).items()}
+    there: dict[str, list[str]] = {}
+    for path in lake.files.walk("tables", ".parquet"):
+        table, shard = path.removesuffix(".parquet").rsplit("/", 1)
+        stage = table.removeprefix("quarantine/")
+        if stage not in wanted or shard in wanted[stage]:
+            there.setdefault(table, []).append(lake.path(table, shard))
+    there["quarantine"] = [path for stage in QUARANTINE_STAGES for path in there.get(f"quarantine/{stage}", [])]
+    for table in tables:
+        _view(connection, lake, table, table, there.get(table, []))
+    return connection
+
+
+def _view(connection: duckdb.DuckDBPyConnection, lake: Lake, view: str, schema: str, paths: Sequence[str]) -> None:
+    if not paths:
+        empty = pl.DataFrame(schema={**polars_schema(schema), "shard": pl.String})
+        connection.register(view, empty.to_arrow(compat_level=pl.CompatLevel.oldest()))
+        return
+    own_shard = "shard" in polars_schema(schema)
+    shard = "" if own_shard else r", regexp_extract(filename, '([^/]+)\.parquet$', 1) AS shard"
+    connection.execute(
+        f"CREATE VIEW {view} AS SELECT * EXCLUDE (filename){shard} "
+        f"FROM read_parquet({parquet_files(lake, paths)}, filename = true)"
+    ).fetchall()

@@ -1,0 +1,54 @@
+"""What every endpoint offers the engine."""
+
+import os
+from abc import ABC, abstractmethod
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+
+class Endpoint(ABC):
+    """Servers of one model. `start` returns when they answer; `stop` ends those that we started.
+
+    `base_urls` end in /v1. `model` and `revision` enter the journal's key. `capacity`: answers that a server works on
+    side by side, None when unknown.
+    """
+
+    model: str
+    revision: str
+    capacity: int | None = None
+
+    def __init__(self) -> None:
+        self.base_urls: tuple[str, ...] = ()
+        self.headers: dict[str, str] = {}
+
+    @property
+    def base_url(self) -> str:
+        """The first server's base URL."""
+        return self.base_urls[0]
+
+    @abstractmethod
+    def start(self) -> None:
+        """Make the servers ready; raises UserError within a bounded time."""
+
+    def stop(self) -> None:  # noqa: B027 - most endpoints own no server
+        """End the servers that we started; harmless when there are none."""
+
+    @abstractmethod
+    def revive(self, base_url: str) -> str | None:
+        """Called about a server that lost its connections: its base URL (maybe a new one) once it answers, else None.
+
+        Blocks for a short, bounded time. Raises UserError when it will never come back.
+        """
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+
+def default_log_dir() -> Path:
+    """`logs/` in UNICORN_HOME (default .unicorn)."""
+    return Path(os.environ.get("UNICORN_HOME", ".unicorn")) / "logs"

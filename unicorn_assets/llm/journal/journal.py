@@ -1,0 +1,294 @@
+"""The journal as its users see it, and the thread that commits."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from unicorn_assets.llm.errors import JournalBroken
+from unicorn_assets.llm.journal import upkeep
+from unicorn_assets.llm.journal.blocks import (
+    BLOCK_HEAD,
+    KEY_BYTES,
+    block_at,
+    decode_line,
+    encode_block,
+    encode_line,
+    lines_of,
+)
+from unicorn_assets.llm.journal.keytable import KeyTable, Place, merge, table_of_block
+from unicorn_assets.llm.journal.store import LocalStore, ObjectStore, Store
+from unicorn_assets.llm.request import Answer
+
+log = logging.getLogger(__name__)
+
+GROUP = 64
+GROUP_SECONDS = 1.0
+GROUP_BYTES = 8 << 20
+FIRST_READ = 1 << 16
+CACHE_BYTES = 16 << 20
+RECENT_KEYS = 50_000
+PUT_ATTEMPTS = 4
+
+_Group = list[tuple[bytes, bytes]]
+
+
+class Journal:
+    """Answers by key. `open` it, use it as a context manager; get and put may be called from any thread."""
+
+    def __init__(self, store: Store, group_seconds: float | None = None) -> None:
+        self._store = store
+        self._delay = group_seconds if group_seconds is not None else (0.0 if store.commit_at_once else GROUP_SECONDS)
+        self._lock = threading.Condition()
+        self._queue: _Group = []
+        self._pending: dict[str, Answer] = {}
+        self._put_count = self._durable = self._flush_to = 0
+        self._failure: Exception | None = None
+        self._closing = False
+        self._listeners: list[Callable[[int], None]] = []
+        self._part: str | None = None
+        self._part_size = 0
+        self._written = 0
+        self._cache: dict[tuple[int, int], list[bytes]] = {}
+        self._cache_bytes = 0
+        self.damage: list[upkeep.Damage] = []
+        self._load()
+        self._thread: threading.Thread | None = None
+
+    @classmethod
+    def open(cls, root_url: str, name: str = "journal", storage_options: Mapping[str, Any] | None = None) -> "Journal":
+        """The journal below a lake's root: a local path, file://, or s3:// and other fsspec URLs."""
+        if "://" not in root_url or root_url.startswith("file://"):
+            return cls(LocalStore(Path(root_url.removeprefix("file://")) / name))
+        import fsspec
+
+        filesystem, prefix = fsspec.url_to_fs(f"{root_url.rstrip('/')}/{name}", **(storage_options or {}))
+        return cls(ObjectStore(filesystem, prefix, f"{root_url.rstrip('/')}/{name}"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        """Number of different answers, those that are not yet durable included."""
+        with self._lock:
+            return len(self._table) + len(self._recent) + len(self._places) + len(self._pending)
+
+    @property
+    def commits_at_once(self) -> bool:
+        """Whether an answer is durable milliseconds after put(), so that it is cheap to wait for it."""
+        return self._delay == 0
+
+    # Reading
+
+    def get(self, key: str) -> Answer | None:
+        """The stored answer, or None. A part that vanished (compacted elsewhere) or is damaged is dealt with here."""
+        for _ in range(2):
+            with self._lock:
+                pending = self._pending.get(key)
+                if pending is not None:
+                    return pending
+                place = self._find(bytes.fromhex(key))
+                if place is None:
+                    return None
+                name = self._names[place.part]
+            try:
+                return decode_line(key, self._block_lines(place, name)[place.slot])
+            except FileNotFoundError:
+                log.info("journal: part %s is gone, reading the folder again", name)
+            except (ValueError, IndexError):
+                log.warning("journal: a block of %s cannot be read, checking the part", name)
+            self._reload(name)
+        return None
+
+    def __contains__(self, key: str) -> bool:
+        with self._lock:
+            return key in self._pending or self._find(bytes.fromhex(key)) is not None
+
+    def _find(self, key: bytes) -> Place | None:
+        return self._places.get(key) or self._recent.find(key) or self._table.find(key)
+
+    def _block_lines(self, place: Place, name: str) -> list[bytes]:
+        spot = (place.part, place.offset)
+        lines = self._cache.get(spot)
+        if lines is None:
+            data = self._store.read(name, place.offset, place.offset + FIRST_READ)
+            if len(data) >= BLOCK_HEAD.size and block_at(data, 0) is None:
+                _, count, length, _ = BLOCK_HEAD.unpack_from(data, 0)
+                size = BLOCK_HEAD.size + count * KEY_BYTES + length
+                if FIRST_READ < size <= upkeep.LARGE_PART * 8:
+                    data = self._store.read(name, place.offset, place.offset + size)
+            lines = lines_of(data)
+            size = sum(map(len, lines))
+            with self._lock:
+                while self._cache and self._cache_bytes + size > CACHE_BYTES:
+                    self._cache_bytes -= sum(map(len, self._cache.pop(next(iter(self._cache)))))
+                self._cache[spot] = lines
+                self._cache_bytes += size
+        return lines
+
+    def _load(self) -> None:
+        found = upkeep.take_inventory(self._store)
+        self._table, self._names = found.table, found.names
+        self.damage += found.damage
+        self._recent = merge([], {})
+        self._places: dict[bytes, Place] = {}
+
+    def _reload(self, suspect: str) -> None:
+        """Read the folder again after a part was compacted by somebody else or turned out damaged."""
+        with self._lock:
+            upkeep.check_part(self._store, suspect, self.damage)
+            self._cache.clear()
+            self._cache_bytes = 0
+            self._part = None
+            self._load()
+
+    # Writing
+
+    def put(self, answer: Answer) -> int:
+        """Queue an answer; returns its number, which `subscribe` and `wait` count in. Raises JournalBroken."""
+        line = encode_line(answer)
+        with self._lock:
+            self._check()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._commit_loop, name="journal", daemon=True)
+                self._thread.start()
+            self._queue.append((bytes.fromhex(answer.key), line))
+            self._pending[answer.key] = answer
+            self._put_count += 1
+            if len(self._queue) == 1 or len(self._queue) >= GROUP:
+                self._lock.notify_all()
+            return self._put_count
+
+    def subscribe(self, listener: Callable[[int], None]) -> Callable[[], None]:
+        """Call `listener(n)` from the writer thread when the first n answers are durable, or after a failure.
+
+        Returns the function that ends the subscription.
+        """
+        with self._lock:
+            self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def flush(self) -> None:
+        """Return when everything that was put is durable; raises JournalBroken."""
+        with self._lock:
+            self._flush_to = self._put_count
+            self._lock.notify_all()
+            self._lock.wait_for(lambda: self._durable >= self._flush_to or self._failure is not None)
+            self._check()
+
+    def close(self) -> None:
+        """Flush, end the writer, merge small parts and renew the index when much was written."""
+        if self._closing:
+            return
+        try:
+            if self._thread is not None:
+                self.flush()
+        finally:
+            with self._lock:
+                self._closing = True
+                self._lock.notify_all()
+            if self._thread is not None:
+                self._thread.join()
+            self._store.release()
+        if self._written:
+            merged = upkeep.compact(self._store)
+            if merged or self._written >= upkeep.INDEX_AT:
+                self._load()
+
+    def check(self) -> None:
+        """Raise JournalBroken if a commit failed."""
+        with self._lock:
+            self._check()
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise JournalBroken(
+                f"The journal at {self._store.where} cannot be written: {self._failure}",
+                "free disk space or mend the permissions, then run again: what was committed is kept.",
+            ) from self._failure
+        if self._closing:
+            raise ValueError("the journal is closed")
+
+    def _commit_loop(self) -> None:
+        while True:
+            with self._lock:
+                self._lock.wait_for(lambda: self._queue or self._closing)
+                if self._delay:
+                    self._lock.wait_for(
+                        lambda: len(self._queue) >= GROUP or self._flush_to > self._durable or self._closing,
+                        self._delay,
+                    )
+                group, self._queue = self._queue, []
+                if not group:
+                    return
+            try:
+                for chunk in _chunks(group):
+                    self._commit(chunk)
+            except Exception as error:  # reported to whoever puts, flushes or waits next
+                with self._lock:
+                    self._failure = error
+                    self._lock.notify_all()
+            self._tell()
+            if self._failure is not None:
+                return
+
+    def _commit(self, group: _Group) -> None:
+        keys = [key for key, _ in group]
+        block = encode_block(keys, [line for _, line in group])
+        part = self._part if self._part_size + len(block) < upkeep.LARGE_PART else None
+        for attempt in range(PUT_ATTEMPTS):
+            try:
+                name, offset = self._store.append(part, block)
+                break
+            except OSError:
+                # A local disk says what is wrong at once; an object store deserves another try.
+                if self._store.commit_at_once or attempt == PUT_ATTEMPTS - 1:
+                    raise
+                time.sleep(0.2 * 4**attempt)
+        with self._lock:
+            if name != self._part:
+                self._names.append(name)
+                self._part, self._part_number = name, len(self._names) - 1
+            self._part_size = offset + len(block)
+            for slot, key in enumerate(keys):
+                self._places[key] = Place(self._part_number, offset, slot)
+                self._pending.pop(key.hex(), None)
+            self._durable += len(group)
+            self._written += len(group)
+            if len(self._places) >= RECENT_KEYS:
+                self._recent = merge([self._recent, _table_of(self._places)], {})
+                self._places = {}
+            self._lock.notify_all()
+
+    def _tell(self) -> None:
+        for listener in list(self._listeners):
+            listener(self._durable)
+
+
+def _chunks(group: _Group) -> list[_Group]:
+    """Groups of at most GROUP answers and about GROUP_BYTES, so that one block never grows without bound."""
+    chunks: list[_Group] = [[]]
+    size = 0
+    for item in group:
+        if chunks[-1] and (len(chunks[-1]) >= GROUP or size + len(item[1]) > GROUP_BYTES):
+            chunks.append([])
+            size = 0
+        chunks[-1].append(item)
+        size += len(item[1])
+    return chunks
+
+
+def _table_of(places: dict[bytes, Place]) -> KeyTable:
+    table = table_of_block(b"".join(places), 0, 0)
+    table.part = np.fromiter((place.part for place in places.values()), "<u4", len(places))
+    table.offset = np.fromiter((place.offset for place in places.values()), "<u4", len(places))
+    table.slot = np.fromiter((place.slot for place in places.values()), "<u2", len(places))
+    return table

@@ -1,0 +1,44 @@
+"""One server of a fleet as the engine sees it: its address, its window, and whether it is believed alive."""
+
+from dataclasses import dataclass, field
+
+from unicorn_assets.llm.pace import Pace
+
+LOST_BEFORE_LEAVING = 3
+"""Lost connections in a row, with no answer in between, after which a server is taken out and probed."""
+
+
+@dataclass(slots=True)
+class Lane:
+    """A base URL (ending in /v1), requests in flight, and the connections lost since its last answer."""
+
+    base_url: str
+    pace: Pace
+    in_flight: int = 0
+    lost: int = 0
+    away: bool = False
+    errors: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def chat_url(self) -> str:
+        """Where chat completions are asked for."""
+        return f"{self.base_url}/chat/completions"
+
+    def room(self, now: float) -> bool:
+        """Whether it may get one more request now."""
+        return not self.away and self.in_flight < int(self.pace.limit) and now >= self.pace.paused_until
+
+    def answered(self, now: float) -> None:
+        """It gave a good answer."""
+        self.lost = 0
+        self.pace.on_good(now)
+
+    def count(self, reason: str) -> None:
+        """Remember a failure for the message that ends a broken run."""
+        self.errors[reason] = self.errors.get(reason, 0) + 1
+
+
+def least_loaded(lanes: list[Lane], now: float) -> Lane | None:
+    """The lane with the smallest share of its window in use, or None when all are full, paused or away."""
+    free = [lane for lane in lanes if lane.room(now)]
+    return min(free, key=lambda lane: lane.in_flight / lane.pace.limit) if free else None

@@ -1,0 +1,54 @@
+"""How many requests one server gets at a time: additive increase, multiplicative decrease (AIMD).
+
+Only arithmetic, no clock and no network: the caller passes the time. A single error is no overload; the window is
+halved when more than a tenth of it fails within one window of responses, at most once per cool-down.
+"""
+
+from dataclasses import dataclass
+
+OVERLOAD_SHARE = 0.1
+GROWTH = 2.0
+"""Requests added to the window per window of good answers."""
+
+
+@dataclass(slots=True)
+class Pace:
+    """The window of one server: `limit` requests in flight, between 1 and `ceiling`."""
+
+    ceiling: int
+    limit: float = 0.0
+    paused_until: float = 0.0
+    _good: int = 0
+    _bad: int = 0
+    _cool_until: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.limit = float(self.ceiling)
+
+    def on_good(self, now: float) -> None:
+        """A finished answer."""
+        self._good += 1
+        if self.limit < self.ceiling and now >= self._cool_until:
+            self.limit = min(float(self.ceiling), self.limit + GROWTH / self.limit)
+        self._next_window()
+
+    def on_overload(self, now: float, seconds: float, retry_after: float | None = None) -> bool:
+        """A 429, 5xx, timeout or lost connection after `seconds`; True when the window was halved.
+
+        When it is, the server's Retry-After (seconds) holds back every request, not only the one that was refused.
+        """
+        self._bad += 1
+        if self._bad < max(2.0, OVERLOAD_SHARE * self.limit) or now < self._cool_until:
+            self._next_window()
+            return False
+        self.limit = max(1.0, self.limit / 2)
+        # What is in flight was sent with the old window: its failures say nothing about the new one.
+        self._cool_until = now + max(seconds, retry_after or 0.0)
+        if retry_after:
+            self.paused_until = max(self.paused_until, now + retry_after)
+        self._good = self._bad = 0
+        return True
+
+    def _next_window(self) -> None:
+        if self._good + self._bad >= self.limit:
+            self._good = self._bad = 0

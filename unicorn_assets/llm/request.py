@@ -1,0 +1,82 @@
+"""A question to an LLM and its answer, as values. How they travel is in wire.py."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from unicorn_assets.ids import digest
+from unicorn_assets.llm.settings import Sampling
+
+KEY_VERSION = 1
+"""Part of every key; raised only when the meaning of a key changes, which makes every old answer unfindable."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """One chat completion: rendered messages, sampling parameters, the row's seed, and the answer's JSON schema."""
+
+    messages: tuple[dict[str, str], ...]
+    sampling: Sampling
+    seed: int
+    schema: dict[str, Any] | None = None
+    prompt_version: str = ""
+
+    def fixed(self) -> "Fixed":
+        """The part that all requests of a stage share; made once per pair of sampling and schema."""
+        pair = (id(self.sampling), id(self.schema))
+        found = _FIXED.get(pair)
+        if found is None:
+            if len(_FIXED) >= FIXED_KEPT:
+                _FIXED.clear()
+            found = _FIXED[pair] = Fixed.of(self.sampling, self.schema)
+        return found
+
+    def key(self, model: str, revision: str) -> str:
+        """Hex digest (16 bytes) of everything that determines the answer; never of row ids or asset names."""
+        parts = [KEY_VERSION, model, revision, self.messages, self.seed, self.prompt_version, self.fixed().digest]
+        return digest(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """Sampling and schema, hashed (`digest`) and as fields of a request body (`fields`); it keeps both alive."""
+
+    sampling: Sampling
+    schema: dict[str, Any] | None
+    digest: str
+    fields: dict[str, Any]
+
+    @classmethod
+    def of(cls, sampling: Sampling, schema: dict[str, Any] | None) -> "Fixed":
+        """Hash and render; the schema must not be changed afterwards."""
+        fields = sampling.body()
+        fixed_digest = digest([fields, schema])
+        if schema is not None:
+            answer = {"name": "answer", "schema": schema, "strict": True}
+            fields["response_format"] = {"type": "json_schema", "json_schema": answer}
+        return cls(sampling, schema, fixed_digest, fields)
+
+
+FIXED_KEPT = 64
+_FIXED: dict[tuple[int, int], Fixed] = {}
+"""By identity: a Fixed holds what it was made from, so that no other object can get the same id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A finished answer as the journal keeps it. Tokens as the server counted them; seconds of the last attempt."""
+
+    key: str
+    text: str
+    finish_reason: str
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+    seconds: float
+    attempts: int
+    model: str
+    from_journal: bool = False
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether the answer ended because the token limit was reached."""
+        return self.finish_reason == "length"

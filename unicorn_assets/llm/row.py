@@ -1,0 +1,70 @@
+"""The contract between the engine and a stage: a row that can draft requests and judge answers.
+
+The engine never looks into a row; a stage never sees HTTP.
+"""
+
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from unicorn_assets.llm.request import Answer, ChatRequest
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Rejected(Exception):  # noqa: N818 - a verdict about an answer, not an error of the program
+    """The answer fails the row's gates.
+
+    `reason` is a short code (snake case, stable, counted in tables), `detail` a sentence that a corrective re-ask can
+    show to the model.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.detail = detail
+
+
+def problem_of(verdict: Rejected, answer: Answer) -> str:
+    """Why an answer was rejected, in the words that the row's next request gets."""
+    problem = verdict.detail or verdict.reason.replace("_", " ")
+    return f"{problem} (the answer was cut off at the token limit)" if answer.cut_off else problem
+
+
+class Draftable(Protocol[T_co]):
+    """One row of work. Both methods must be pure functions of the row: a replay relies on it."""
+
+    @property
+    def row_id(self) -> str:
+        """The id under which the outcome is reported; it never enters the journal's key."""
+
+    def request(self, draft: int, problem: str | None) -> ChatRequest:
+        """The request of draft 0, 1, ...; `problem` says why the previous draft was rejected (None for draft 0)."""
+
+    def accept(self, text: str) -> T_co:
+        """The value made from the answer; raises Rejected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted(Generic[T]):
+    """A row whose draft number `drafts` (counted from 1) passed its gates."""
+
+    row_id: str
+    value: T
+    answer: Answer
+    drafts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A row that used up its budget. `drafts` were judged; `attempts` HTTP requests were made for the last one."""
+
+    row_id: str
+    reason: str
+    detail: str
+    raw_answer: str
+    drafts: int
+    attempts: int
+    model: str
+    request_hash: str
+    seconds: float

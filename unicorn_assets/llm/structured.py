@@ -1,0 +1,100 @@
+"""JSON answers: from text to a validated pydantic model, or to a short sentence that says what is wrong.
+
+The server constrains the answer by the schema where it can; this is the second look. Text that is no JSON gets one
+repair (json-repair), which is logged and counted, and is validated like any other answer. Not here: what a model's
+fields must say; those are the stages' gates.
+"""
+
+import json
+import logging
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from unicorn_assets.llm.row import Rejected
+
+log = logging.getLogger(__name__)
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed(Generic[M]):
+    """A validated value, and whether its JSON had to be repaired first."""
+
+    value: M
+    repaired: bool = False
+
+
+def parse(text: str, model: type[M]) -> Parsed[M]:
+    """Validate a JSON answer; raises Rejected (`not_json`, `schema_mismatch`) with a sentence for a re-ask."""
+    try:
+        return Parsed(model.model_validate_json(text))
+    except ValidationError as error:
+        if not _is_syntax(error):
+            raise Rejected("schema_mismatch", problem_text(error)) from error
+    return Parsed(_repair(text, model), repaired=True)
+
+
+def _repair(text: str, model: type[M]) -> M:
+    from json_repair import repair_json
+
+    if "{" not in text and "[" not in text:
+        raise Rejected("not_json", "The answer is not JSON. Answer with one JSON object and nothing else.")
+    found = repair_json(text, return_objects=True)
+    if not isinstance(found, dict | list) or not found:
+        raise Rejected("not_json", "The answer is not valid JSON. Answer with one JSON object and nothing else.")
+    try:
+        value = model.model_validate(found)
+    except ValidationError as error:
+        raise Rejected(
+            "not_json", f"The answer is not valid JSON, and read leniently: {problem_text(error)}"
+        ) from error
+    log.info("repaired the JSON of an answer of %d characters", len(text))
+    return value
+
+
+def problem_text(error: ValidationError, most: int = 3) -> str:
+    """The first problems of a validation as one line: field path, message, and the offending value in short."""
+    problems = []
+    for entry in error.errors(include_url=False, include_context=False)[:most]:
+        where = ".".join(str(step) for step in entry["loc"]) or "the answer"
+        given = "" if entry["type"] == "missing" else f" (got {_short(entry['input'])})"
+        problems.append(f"{where}: {entry['msg']}{given}")
+    more = error.error_count() - len(problems)
+    return "; ".join(problems) + (f"; and {more} more" if more > 0 else "")
+
+
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """The JSON schema to send: the model's own, without titles and descriptions, with nothing extra allowed."""
+    schema: dict[str, Any] = _strict(model.model_json_schema())
+    return schema
+
+
+def _strict(node: Any, inside_properties: bool = False) -> Any:
+    if isinstance(node, list):
+        return [_strict(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if inside_properties:  # keys are field names here, so a field called "title" stays
+        return {name: _strict(child) for name, child in node.items()}
+    kept = {
+        name: child
+        if name in ("enum", "const", "default", "required")
+        else _strict(child, name in ("properties", "$defs"))
+        for name, child in node.items()
+        if name not in ("title", "description")
+    }
+    if kept.get("type") == "object" and "properties" in kept:
+        kept.setdefault("additionalProperties", False)
+    return kept
+
+
+def _is_syntax(error: ValidationError) -> bool:
+    return any(entry["type"] == "json_invalid" for entry in error.errors(include_url=False))
+
+
+def _short(value: Any, limit: int = 60) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= limit else text[:limit] + "..."

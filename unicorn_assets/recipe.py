@@ -1,0 +1,233 @@
+"""The recipe: what a data set is made of, from one YAML file to checked objects.
+
+The recipe is the only configuration of the data; environment variables only say where things are. Here: the shape of
+a recipe and what each key means. Not here: reading YAML and wording errors (recipe_file.py), or acting on a recipe.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, model_validator
+
+from unicorn_assets.ids import digest
+from unicorn_assets.llm.settings import LlmSettings, Sampling
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
+Share = Annotated[float, Field(ge=0, le=1)]
+TaskName = Literal["multiple_choice", "question_answering", "complex_reasoning"]
+TASKS: tuple[TaskName, ...] = ("multiple_choice", "question_answering", "complex_reasoning")
+
+
+class Section(BaseModel):
+    """A part of a recipe: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Columns(Section):
+    """Which columns of a CSV, JSONL or Parquet source hold what."""
+
+    text: str = "text"
+    domain: str | None = None
+    label: str | None = None
+
+
+class Source(Section):
+    """Seeds from a file (`path`), or made from `labels` and `templates`."""
+
+    name: Name
+    path: str | None = None
+    format: Literal["text", "jsonl", "csv", "parquet"] | None = None  # None: by the file's ending
+    columns: Columns = Columns()
+    encoding: str = "utf-8"
+    domain: str = "open"
+    labels: str | None = None  # text file, one class label a line
+    templates: str | None = None  # text file, one template with {label} a line
+    templates_per_label: Annotated[int, Field(ge=1)] = 10
+    max_rows: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if (self.path is None) == (self.labels is None):
+            raise ValueError(f"source {self.name!r} needs either 'path', or 'labels' and 'templates'")
+        if (self.labels is None) != (self.templates is None):
+            raise ValueError(f"source {self.name!r} needs 'labels' and 'templates' together")
+        return self
+
+
+class SeedGates(Section):
+    """Which seeds are set aside."""
+
+    min_chars: Annotated[int, Field(ge=1)] = 3
+    max_chars: Annotated[int, Field(ge=1)] = 2000
+
+
+class CaptionGates(Section):
+    """Which drafts are refused in stage 1. Words are separated by white space."""
+
+    min_words: Annotated[int, Field(ge=1)] = 30
+    max_words: Annotated[int, Field(ge=1)] = 250
+    min_seed_overlap: Share = 0.34  # share of the seed's content words that must return in the caption
+    max_repeated_trigrams: Share = 0.2  # share of word 3-grams that occur more than once
+    max_faulty_sentences: Share = 0.34  # faulty sentences after the first are cut out; more than this share refuses all
+    max_sentences: Annotated[int, Field(ge=1)] = 40  # good sentences beyond this number are cut off
+
+
+class Captions(Section):
+    """Stage 1: one caption per seed."""
+
+    prompt: str = "dense"  # dense, short (for small models), or the path of your own .md file
+    sampling: Sampling = Sampling(max_tokens=800)
+    gates: CaptionGates = CaptionGates()
+
+
+class NearDuplicates(Section):
+    """Captions that repeat another one: character shingles, verified Jaccard similarity."""
+
+    threshold: Share = 0.6
+    shingle_chars: Annotated[int, Field(ge=2, le=20)] = 5
+
+
+class InstructionGates(Section):
+    """Which pairs are refused in stage 2; a record with fewer than `min_pairs` good pairs is quarantined."""
+
+    min_pairs: Annotated[int, Field(ge=1)] = 6
+    max_pairs: Annotated[int, Field(ge=1)] = 8
+    min_asked: Annotated[int, Field(ge=1)] | None = None  # pairs the model must write at least; None: min_pairs
+    min_grounding: Share = 0.5  # share of the answer's content words that the caption must hold
+    max_option_ratio: Annotated[float, Field(ge=1)] = 3.0  # words of the longest option over those of the shortest
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.min_pairs <= (self.min_asked or self.min_pairs) <= self.max_pairs:
+            raise ValueError("gates need min_pairs <= min_asked <= max_pairs")
+        return self
+
+
+class Task(Section):
+    """One kind of instruction: its share among the tasks, its prompt and its gates."""
+
+    weight: Annotated[float, Field(ge=0)] = 1.0
+    prompt: str | None = None  # None: the task's own; <task>_small for small models; or the path of your own .md file
+    sampling: Sampling = Sampling(max_tokens=2000)
+    gates: InstructionGates = InstructionGates()
+
+
+class Instructions(Section):
+    """Stage 2: `share` of the captions get one task each, drawn by weight from a seed of the caption."""
+
+    share: Share = 0.38
+    multiple_choice: Task = Task(weight=171)
+    question_answering: Task = Task(weight=199)
+    complex_reasoning: Task = Task(weight=100, gates=InstructionGates(min_pairs=2, max_pairs=4))
+
+    def task(self, name: str) -> Task:
+        """The settings of one task."""
+        found: Task = getattr(self, name)
+        return found
+
+
+class Encoder(Section):
+    """The text and image encoder of stage 3."""
+
+    kind: Literal["pocket", "open_clip"] = "pocket"
+    model: str | None = None  # open_clip: model name such as ViT-B-32, or hf-hub:<id>
+    pretrained: str | None = None  # open_clip: pretrained tag or checkpoint file
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["fp32", "fp16", "bf16"] = "fp32"
+    batch_tokens: Annotated[int, Field(ge=64)] = 16384
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.kind == "open_clip" and not self.model:
+            raise ValueError(
+                "encoder 'open_clip' needs 'model', for example ViT-B-32 with pretrained: laion2b_s34b_b79k"
+            )
+        return self
+
+
+class ImageReference(Section):
+    """Real images, unpaired with the captions; only their statistics are kept."""
+
+    kind: Literal["pocket", "images", "vectors"] = "pocket"
+    path: str | None = None  # images: a folder; vectors: .safetensors, .npy or .parquet
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if (self.kind == "pocket") == (self.path is not None):
+            raise ValueError("image_reference needs 'path' for kind images or vectors, and none for kind pocket")
+        return self
+
+
+class Transfer(Section):
+    """The move from text to image space (METHOD in docs/method.md)."""
+
+    method: Literal["none", "mean_shift", "realign"] = "realign"
+    passes: Annotated[int, Field(ge=1, le=10)] = 1  # realign: how often the last step is done
+
+
+class Thresholds(Section):
+    """Where asset checks fail; each is a share or a distance in the unit of the check's description."""
+
+    min_accepted_captions: Share = 0.5  # accepted share of a shard's seeds, warns below
+    max_letter_share: Share = 0.4  # of the most frequent multiple choice letter, over at least 60 questions
+    max_near_duplicates: Share = 0.2
+    max_truncated: Share = 0.05  # captions longer than the encoder's window
+    max_task_share_error: Share = 0.1  # distance between wanted and drawn shares of the tasks
+    max_gap_after: Annotated[float, Field(ge=0)] = 0.2  # centroid distance after transfer
+
+
+class Release(Section):
+    """How the releases are presented."""
+
+    title: str = ""
+    license: str = "unknown: say in the recipe under release.license"
+    notes: str = ""
+
+
+class Recipe(Section):
+    """Everything that determines the data."""
+
+    name: Name
+    about: str = ""
+    shard_rows: Annotated[int, Field(ge=1, le=1_000_000)] = 4000
+    sources: Annotated[list[Source], Field(min_length=1)]
+    seeds: SeedGates = SeedGates()
+    llm: LlmSettings
+    captions: Captions = Captions()
+    near_duplicates: NearDuplicates = NearDuplicates()
+    instructions: Instructions = Instructions()
+    encoder: Encoder = Encoder()
+    image_reference: ImageReference = ImageReference()
+    transfer: Transfer = Transfer()
+    checks: Thresholds = Thresholds()
+    release: Release = Release()
+
+    _folder: Path = PrivateAttr(default_factory=Path)
+
+    @model_validator(mode="after")
+    def _unlike_names(self) -> Self:
+        names = [source.name for source in self.sources]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"source name {twice[0]!r} is used twice; names become partition keys and must differ")
+        if self.encoder.kind == "open_clip" and self.image_reference.kind == "pocket":
+            raise ValueError(
+                "image_reference kind 'pocket' belongs to the pocket encoder; give images or vectors of this encoder"
+            )
+        return self
+
+    @property
+    def folder(self) -> Path:
+        """Where relative paths of the recipe start: the folder of its file."""
+        return self._folder
+
+    def locate(self, path: str) -> str:
+        """A path of the recipe as something that can be opened: URLs as they are, others from the recipe's folder."""
+        return path if "://" in path else str((self._folder / path).resolve())
+
+    def section_hash(self, *names: str) -> str:
+        """Hash of some sections, for code versions: editing one section leaves the others' data current."""
+        return digest({name: self.model_dump(mode="json")[name] for name in names}, 8)

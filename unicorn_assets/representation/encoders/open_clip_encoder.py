@@ -1,0 +1,115 @@
+"""A loaded open_clip model as an `Encoder`: sorted batches, short padding where the model allows it.
+
+Finding and loading models lives in open_clip_loading.py, tokens in tokens.py.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unicorn_assets.representation.encoders.batches import IMAGE_BATCH, by_budget, encode_batches
+from unicorn_assets.representation.encoders.protocol import TOLERANCE, Progress
+from unicorn_assets.representation.encoders.tokens import count_tokens, used_lengths
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_PROBES = ("a dog", "a small brown dog runs over wet grass towards its owner in the rain")
+
+
+class OpenClipEncoder:
+    """An `Encoder` over any open_clip model and its tokenizer. Vectors are fp32 whatever the model computes in."""
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        name: str,
+        revision: str,
+        device: str = "cpu",
+        precision: str = "fp32",
+        batch_tokens: int = 16384,
+    ) -> None:
+        from open_clip import get_input_dtype
+        from open_clip.transform import PreprocessCfg, image_transform_v2
+
+        self.name, self.revision = name, revision
+        self.window: int = tokenizer.context_length
+        self._model, self._tokenizer, self._device, self._batch_tokens = model, tokenizer, device, batch_tokens
+        self._dtype = get_input_dtype(precision)
+        self._preprocess = image_transform_v2(PreprocessCfg(**model.visual.preprocess_cfg), is_train=False)
+        self.trims = self._can_trim(TOLERANCE if precision == "fp32" else 1e-2)
+        self.dimension: int = self._forward(tokenizer(list(_PROBES[:1]))).shape[1]
+
+    def token_counts(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text before truncation, special tokens included."""
+        return count_tokens(self._tokenizer, texts)
+
+    def encode_texts(self, texts: Sequence[str], on_progress: Progress | None = None) -> NDArray[np.float32]:
+        """(n, dimension) unit rows in the order of `texts`."""
+        if not texts:
+            return np.empty((0, self.dimension), np.float32)
+        tokens = self._tokenizer(list(texts))
+        lengths = used_lengths(self._tokenizer, tokens) if self.trims else [tokens.shape[1]] * len(texts)
+
+        def encode(rows: list[int]) -> NDArray[np.float32]:
+            return self._forward(tokens[rows, : max(lengths[row] for row in rows)])
+
+        vectors = np.empty((len(texts), self.dimension), np.float32)
+        return encode_batches(by_budget(lengths, self._batch_tokens), encode, vectors, on_progress)
+
+    def encode_images(self, images: "Sequence[Image]", on_progress: Progress | None = None) -> NDArray[np.float32]:
+        """(n, dimension) unit rows in the order of `images`; transparent parts are laid on white."""
+        import torch
+
+        from unicorn_assets.representation.pocket.encoder import on_white
+
+        def encode(rows: list[int]) -> NDArray[np.float32]:
+            pixels = torch.stack([self._preprocess(on_white(images[row])) for row in rows])
+            with torch.inference_mode():
+                found = self._model.encode_image(pixels.to(self._device, self._dtype), normalize=True)
+            return _unit(found)
+
+        vectors = np.empty((len(images), self.dimension), np.float32)
+        return encode_batches(by_budget([1] * len(images), IMAGE_BATCH), encode, vectors, on_progress)
+
+    def _forward(self, tokens: Any) -> NDArray[np.float32]:
+        """Vectors of a token matrix that may be narrower than the window."""
+        import torch
+
+        with torch.inference_mode():
+            tokens = tokens.to(self._device)
+            width = tokens.shape[1]
+            shorter = {
+                name: tensor[:width, :width] if name.endswith("attn_mask") else tensor[:width]
+                for name, tensor in self._position_tensors()
+            }
+            if width == self.window or not shorter:
+                return _unit(self._model.encode_text(tokens, normalize=True))
+            # The plain CLIP class adds all its positions to the tokens; lend it positions of the same width.
+            found = torch.func.functional_call(self._model, shorter, args=(None, tokens))
+            return _unit(found["text_features"] if isinstance(found, dict) else found[1])
+
+    def _position_tensors(self) -> list[tuple[str, Any]]:
+        names = ("positional_embedding", "attn_mask")
+        return [(name, tensor) for name in names if (tensor := getattr(self._model, name, None)) is not None]
+
+    def _can_trim(self, tolerance: float) -> bool:
+        """Whether padding can be cut off without changing vectors. Some text towers attend to padding: so try it."""
+        tokens = self._tokenizer(list(_PROBES))
+        longest = max(used_lengths(self._tokenizer, tokens))
+        try:
+            short = self._forward(tokens[:, :longest])
+        except (RuntimeError, ValueError, IndexError):
+            return False
+        return bool(np.abs(short - self._forward(tokens)).max() <= tolerance)
+
+
+def _unit(found: Any) -> NDArray[np.float32]:
+    """Float32 rows of unit length on the CPU; half precision leaves lengths off by 1e-3."""
+    rows: NDArray[np.float32] = found.float().cpu().numpy()
+    lengths: NDArray[np.float32] = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / lengths

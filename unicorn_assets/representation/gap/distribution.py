@@ -1,0 +1,76 @@
+"""Means and covariances of two clouds of unit vectors, compared. Unpaired; covariances are 1/N normalised.
+
+y is text, x image; S their covariances, l their eigenvalues from the largest down, U their eigenvectors.
+"""
+
+import numpy as np
+
+from unicorn_assets.representation.vectors import Float64
+
+SUBSPACE = 16
+"""Leading directions compared by the subspace overlap (fewer where there are fewer dimensions or rows)."""
+
+
+def distribution_metrics(text: Float64, image: Float64) -> dict[str, float]:
+    """The metrics of this module by name."""
+    mean_y, cov_y = moments(text)
+    mean_x, cov_x = moments(image)
+    values_y, vectors_y = spectrum(cov_y)
+    values_x, vectors_x = spectrum(cov_x)
+    q = min(SUBSPACE, text.shape[1], len(text) - 1, len(image) - 1)
+    # |Sx - Sy|_F / |Sx|_F
+    covariance_gap = np.linalg.norm(cov_x - cov_y) / max(float(np.linalg.norm(cov_x)), np.finfo(float).tiny)
+    # |Ux' Uy|_F^2 / q over the q leading directions
+    overlap = float(np.sum((vectors_x[:, :q].T @ vectors_y[:, :q]) ** 2)) / q
+    return {
+        "centroid_distance": float(np.linalg.norm(mean_x - mean_y)),
+        "frechet_distance": frechet_distance(mean_y, cov_y, mean_x, cov_x),
+        "covariance_gap": float(covariance_gap),
+        "trace_ratio": float(np.trace(cov_y) / max(float(np.trace(cov_x)), np.finfo(float).tiny)),
+        "spectral_correlation": _correlation(values_y, values_x),
+        "subspace_overlap": overlap,
+        "effective_rank_text": effective_rank(values_y),
+        "effective_rank_image": effective_rank(values_x),
+    }
+
+
+def moments(rows: Float64) -> tuple[Float64, Float64]:
+    """Mean (d,) and covariance (d, d), 1/N normalised."""
+    mean = rows.mean(axis=0)
+    centred = rows - mean
+    return mean, centred.T @ centred / len(rows)
+
+
+def spectrum(covariance: Float64) -> tuple[Float64, Float64]:
+    """Eigenvalues from the largest down, never below zero, and their eigenvectors as columns."""
+    values, vectors = np.linalg.eigh(covariance)
+    return np.maximum(values[::-1], 0.0), vectors[:, ::-1]
+
+
+def frechet_distance(mean_y: Float64, cov_y: Float64, mean_x: Float64, cov_x: Float64) -> float:
+    """Squared Frechet distance of two Gaussians: |mu_x - mu_y|^2 + tr(Sx + Sy - 2 (Sx^1/2 Sy Sx^1/2)^1/2).
+
+    Dowson and Landau 1982; the form of FID (Heusel et al. 2017, arXiv 1706.08500).
+    """
+    values, vectors = spectrum(cov_x)
+    root = (vectors * np.sqrt(values)) @ vectors.T
+    between, _ = spectrum(root @ cov_y @ root)
+    shift = mean_x - mean_y
+    squared = shift @ shift + np.trace(cov_x) + np.trace(cov_y) - 2 * np.sqrt(between).sum()
+    return float(max(squared, 0.0))
+
+
+def effective_rank(values: Float64) -> float:
+    """exp(-sum p log p) with p = l / sum l: how many directions carry the spread (Roy and Vetterli 2007)."""
+    total = values.sum()
+    if total <= 0:
+        return 0.0
+    p = values[values > 0] / total
+    return float(np.exp(-(p * np.log(p)).sum()))
+
+
+def _correlation(a: Float64, b: Float64) -> float:
+    """Pearson correlation of two spectra; 0 when one of them is flat and has no shape to correlate."""
+    a, b = a - a.mean(), b - b.mean()
+    size = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float(a @ b) / size if size > 0 else 0.0

@@ -1,0 +1,19 @@
+"""The lake as a Dagster resource."""
+
+import dagster as dg
+from pydantic import PrivateAttr
+
+from unicorn_assets.lake.store import Lake
+
+
+class LakeResource(dg.ConfigurableResource):
+    """Where tables, vectors, journal and releases live: a folder or s3://bucket/prefix."""
+
+    url: str
+    _lake: Lake | None = PrivateAttr(default=None)
+
+    def open(self) -> Lake:
+        """The lake; credentials and endpoint of S3 come from the environment (AWS_*)."""
+        if self._lake is None:
+            self._lake = Lake(self.url)
+        return self._lake

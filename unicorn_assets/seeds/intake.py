@@ -1,0 +1,126 @@
+"""All rows of all sources as two tables: candidates with ids, and refused rows with reasons.
+
+Rows are read one after the other and packed into columns every few thousand, so Python objects never pile up.
+Not here: duplicates and shards, which need all rows (catalog.py).
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import polars as pl
+
+from unicorn_assets.errors import UserError
+from unicorn_assets.ids import content_id
+from unicorn_assets.lake.schemas import polars_schema
+from unicorn_assets.recipe import Recipe, SeedGates, Source
+from unicorn_assets.seeds.lines import RAW_CHARS
+from unicorn_assets.seeds.normalise import lost_character, normalise, printable
+from unicorn_assets.seeds.readers import read_source, shown_file
+from unicorn_assets.seeds.rows import Fault, Row
+
+STAGE = "seed_catalog"
+BATCH_ROWS = 10_000
+
+
+class Intake:
+    """Collects what the sources hold. `counts`: per source, rows read, seeds, and refused rows by reason."""
+
+    def __init__(self, gates: SeedGates, on_progress: Callable[[int], None] | None) -> None:
+        self.gates = gates
+        self.counts: dict[str, Counter[str]] = {}
+        self.at = datetime.now(UTC)
+        self._on_progress = on_progress or (lambda _: None)
+        self._seeds: list[pl.DataFrame] = []
+        self._refused: list[pl.DataFrame] = []
+
+    def take(self, recipe: Recipe, source: Source) -> None:
+        """Read one source to its end; a source without any usable row is a UserError."""
+        count = self.counts[source.name] = Counter()
+        good: list[Row] = []
+        bad: list[Fault] = []
+        first_fault: Fault | None = None
+        for row in read_source(recipe, source):
+            checked = row if isinstance(row, Fault) else self._check(row, source)
+            if isinstance(checked, Fault):
+                bad.append(checked)
+                count[checked.reason] += 1
+                first_fault = first_fault or checked
+            else:
+                good.append(checked)
+            if len(good) + len(bad) >= BATCH_ROWS:
+                self._pack(source, count, good, bad)
+        self._pack(source, count, good, bad)
+        if not count["seeds"]:
+            raise _nothing_usable(source, count, first_fault)
+
+    def tables(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Candidates (columns of `seeds`) and refused rows (columns of `quarantine`), in order of reading."""
+        seeds = pl.concat([pl.DataFrame(schema=polars_schema("seeds")), *self._seeds])
+        return seeds, pl.concat([pl.DataFrame(schema=polars_schema("quarantine")), *self._refused])
+
+    def _check(self, row: Row, source: Source) -> Row | Fault:
+        """The row with normalised values, or why it is refused."""
+        number, raw, domain, label = row
+        if lost := lost_character(raw):
+            return Fault(number, "undecodable", lost, raw)
+        text = normalise(raw)
+        if not text:
+            return Fault(number, "blank", "the text is empty", raw)
+        if len(text) < self.gates.min_chars:
+            return Fault(number, "too_short", f"{len(text)} characters, at least {self.gates.min_chars}", raw)
+        if len(text) > self.gates.max_chars:
+            return Fault(number, "too_long", f"{len(text):,} characters, at most {self.gates.max_chars:,}", raw)
+        domain = domain and normalise(printable(domain))
+        label = label and normalise(printable(label))
+        return Row(number, text, domain or source.domain, label or None)
+
+    def _pack(self, source: Source, count: Counter[str], good: list[Row], bad: list[Fault]) -> None:
+        file = shown_file(source)
+        if good:
+            numbers, texts, domains, labels = zip(*good, strict=True)
+            columns = {
+                "seed_id": [content_id("s", text) for text in texts],
+                "source": [source.name] * len(good),
+                "text": texts,
+                "domain": domains,
+                "label": labels,
+                "file": [file] * len(good),
+                "row": numbers,
+            }
+            self._seeds.append(pl.DataFrame(columns, schema=polars_schema("seeds")))
+        if bad:
+            self._refused.append(self._quarantine(file, bad))
+        count["read"] += len(good) + len(bad)
+        count["seeds"] += len(good)
+        self._on_progress(len(good) + len(bad))
+        good.clear()
+        bad.clear()
+
+    def _quarantine(self, file: str, bad: list[Fault]) -> pl.DataFrame:
+        columns = {
+            "row_id": [f"{file}:{fault.number}" for fault in bad],
+            "reason": [fault.reason for fault in bad],
+            "detail": [fault.detail for fault in bad],
+            "raw_answer": [printable(fault.raw[:RAW_CHARS]) for fault in bad],
+        }
+        return as_quarantine(pl.DataFrame(columns), self.at)
+
+
+def as_quarantine(refused: pl.DataFrame, at: datetime) -> pl.DataFrame:
+    """`refused` (row_id, reason, detail, raw_answer, maybe parent_id) with all columns of `quarantine`."""
+    fixed = {"stage": pl.lit(STAGE), "attempts": pl.lit(0), "at": pl.lit(at)}
+    schema = polars_schema("quarantine")
+    empty = {name: pl.lit(None) for name in schema if name not in {*refused.columns, *fixed}}
+    return refused.with_columns(**fixed, **empty).select(pl.col(name).cast(dtype) for name, dtype in schema.items())
+
+
+def _nothing_usable(source: Source, count: Counter[str], first: Fault | None) -> UserError:
+    file = shown_file(source)
+    if first is None:
+        return UserError(f"{file}: source {source.name!r} has no rows", "every source needs at least one row")
+    reasons = ", ".join(f"{reason} {n:,}" for reason, n in count.most_common() if reason not in {"read", "seeds"})
+    return UserError(
+        f"{file}: source {source.name!r}: none of its {count['read']:,} rows can be used: {reasons}",
+        f"the first is {file}:{first.number}: {first.detail}",
+    )

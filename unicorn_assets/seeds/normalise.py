@@ -1,0 +1,42 @@
+"""The one form of a seed text, from which its id is made.
+
+Control and other invisible characters go, then Unicode NFC, then runs of white space become one space.
+Applying it twice changes nothing.
+"""
+
+import re
+import unicodedata
+
+# C0 and C1 controls except white space; soft hyphen; zero-width space, direction marks and overrides; invisible
+# operators; byte order mark. The zero-width joiners stay: scripts and emoji need them.
+_INVISIBLE = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
+_LOST = re.compile("[\ud800-\udfff\ufffd]")
+
+
+def normalise(text: str) -> str:
+    """`text` in the form in which seeds are compared and stored."""
+    if not (text.isascii() and text.isprintable()):
+        text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
+    return " ".join(text.split())
+
+
+def lost_character(text: str) -> str | None:
+    """What shows that characters of `text` were lost: an undecodable byte, a lone surrogate or U+FFFD; else None."""
+    found = None if text.isascii() else _LOST.search(text)
+    if found is None:
+        return None
+    code = ord(found.group())
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"byte 0x{code - 0xDC00:02X} at character {found.start() + 1} does not belong to the source's encoding"
+    what = "mark of lost characters" if code == 0xFFFD else "half of a surrogate pair"
+    return f"U+{code:04X} at character {found.start() + 1}: {what}"
+
+
+def printable(text: str) -> str:
+    """`text` as a table can store it: undecodable bytes are written as \\xE9."""
+    if text.isascii():
+        return text
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,0 +1,85 @@
+"""What a lake holds, as plain values: rows, quarantine by reason, tokens, gap, releases. The tables print it.
+
+Here: gathering. Not here: printing (tables.py).
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from unicorn_assets.lake.artifacts import artifact_info, read_artifact
+from unicorn_assets.lake.store import ALL, Lake, ShardInfo
+
+TABLES = (
+    "seed_catalog", "seeds", "caption_drafts", "near_duplicates", "captions", "multiple_choice", "question_answering",
+    "complex_reasoning", "instructions", "text_embeddings", "image_embeddings",
+)  # fmt: skip
+WHOLE = ("seed_catalog", "near_duplicates")
+VECTORS = ("text_embeddings", "image_embeddings")
+RELEASES = ("unicorn_1_2m", "unicorn_471k_instruction")
+
+
+@dataclass
+class TableReport:
+    """One table over all its shards. Tokens and calls are those that its rows cost when they were made."""
+
+    shards: int = 0
+    rows: int = 0
+    quarantined: dict[str, int] = field(default_factory=dict)
+    completion_tokens: int = 0
+    calls: int = 0
+    seconds: float = 0.0
+
+
+@dataclass
+class Report:
+    """All there is to say of a lake on one screen."""
+
+    lake: str
+    wanted_shards: list[str]
+    tables: dict[str, TableReport]
+    gap: dict[str, Any] | None
+    releases: dict[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for --json."""
+        return asdict(self)
+
+
+def gather(lake: Lake) -> Report:
+    """Read the footers of all shards; no data is read."""
+    catalog = lake.read("seed_catalog", ALL, ["shard"]) if lake.info("seed_catalog") else None
+    shards = catalog["shard"].unique(maintain_order=True).to_list() if catalog is not None else []
+    tables = {name: _table(lake, name, [ALL] if name in WHOLE else shards) for name in TABLES}
+    gap = json.loads(read_artifact(lake, "modality_gap.json")) if artifact_info(lake, "modality_gap.json") else None
+    return Report(lake.url, shards, tables, gap, {name: path for name in RELEASES if (path := newest(lake, name))})
+
+
+def newest(lake: Lake, release: str) -> str | None:
+    """Where the newest version of a release is."""
+    pointer = f"releases/{release}/LATEST"
+    if not lake.files.exists(pointer):
+        return None
+    return lake.files.url(f"releases/{release}/{lake.files.read(pointer).decode().strip()}")
+
+
+def _table(lake: Lake, name: str, shards: list[str]) -> TableReport:
+    report, reasons = TableReport(), Counter[str]()
+    for shard in shards:
+        info = lake.vector_info(name, shard) if name in VECTORS else lake.info(name, shard)
+        if info is not None:
+            _add(report, reasons, info)
+    report.quarantined = dict(reasons.most_common())
+    return report
+
+
+def _add(report: TableReport, reasons: Counter[str], info: ShardInfo) -> None:
+    report.shards += 1
+    report.rows += info.rows
+    quarantined: Mapping[str, int] = info.extra.get("quarantined", {})
+    reasons.update(quarantined)
+    report.completion_tokens += info.extra.get("completion_tokens", 0) + info.extra.get("journal_completion_tokens", 0)
+    report.calls += info.extra.get("calls", 0) + info.extra.get("from_journal", 0)
+    report.seconds += info.extra.get("seconds", 0.0)

@@ -1,0 +1,69 @@
+"""Tables and trees for people. Gathering is in report.py and lake/lineage.py."""
+
+from collections.abc import Mapping
+
+import polars as pl
+from rich.table import Table
+from rich.tree import Tree
+
+from unicorn_assets.lake.lineage import Lineage, Step
+from unicorn_assets.representation.gap import explain
+from unicorn_assets.terminal.report import Report
+
+SHOWN_METRICS = ("centroid_distance", "frechet_distance", "linear_separability", "knn_mixing", "paired_cosine")
+
+
+def report_table(report: Report, seconds: Mapping[str, float] | None = None) -> Table:
+    """Rows, quarantine, tokens and, for a run that just ended, seconds of every table."""
+    table = Table(title=f"lake {report.lake}", title_justify="left", header_style="bold", caption_justify="left")
+    for name, justify in (("table", "left"), ("shards", "right"), ("rows", "right"), ("quarantined by reason", "left"),
+                          ("LLM tokens", "right")):  # fmt: skip
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    if seconds is not None:
+        table.add_column("seconds", justify="right")
+    for name, made in report.tables.items():
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in made.quarantined.items())
+        tokens = f"{made.completion_tokens:,}" if made.completion_tokens else ""
+        cells = [name, f"{made.shards:,}", f"{made.rows:,}", reasons, tokens]
+        table.add_row(*cells, *([f"{seconds[name]:,.1f}" if name in seconds else ""] if seconds is not None else []))
+    return table
+
+
+def gap_table(report: Report) -> Table | None:
+    """The gap before and after the move, in the measures that say most."""
+    if report.gap is None:
+        return None
+    table = Table(title=f"modality gap, method {report.gap['method']}", title_justify="left", header_style="bold")
+    for name in ("metric", "before", "after", "how to read it"):
+        table.add_column(name, justify="right" if name in ("before", "after") else "left")
+    before, after = report.gap["before"], report.gap["after"]
+    for metric in SHOWN_METRICS:
+        if metric in before:
+            table.add_row(metric, f"{before[metric]:.3f}", f"{after[metric]:.3f}", explain(metric))
+    return table
+
+
+def rows_table(frame: pl.DataFrame, title: str) -> Table:
+    """A few rows of a table, every column."""
+    table = Table(title=title, title_justify="left", header_style="bold", show_lines=True)
+    for column in frame.columns:
+        table.add_column(column, overflow="fold")
+    for row in frame.iter_rows():
+        table.add_row(*(str(value) for value in row))
+    return table
+
+
+def lineage_tree(lineage: Lineage) -> Tree:
+    """The chain around an id: where it came from above it, what was made of it below."""
+    tree = Tree(f"[bold]{lineage.kind}[/] {lineage.id}")
+    for step in lineage.steps:
+        _grow(tree, step)
+    return tree
+
+
+def _grow(tree: Tree, step: Step) -> None:
+    branch = tree.add(f"[bold cyan]{step.kind}[/] {step.id}")
+    for key, value in step.facts.items():
+        branch.add(f"[dim]{key}[/] {value}")
+    for child in step.children:
+        _grow(branch, child)

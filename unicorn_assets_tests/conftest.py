@@ -1,0 +1,36 @@
+"""Fixtures that several rooms share: a lake on disk, on S3, or on both in turn."""
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from unicorn_assets.lake import Lake
+from unicorn_assets_tests.servers import S3Server, s3_server
+
+__all__ = ["s3_server"]
+
+
+@pytest.fixture
+def s3_url(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A fresh bucket as s3://..., which a Lake opens without options: the environment says where S3 is."""
+    from s3fs import S3FileSystem
+
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    S3FileSystem.clear_instance_cache()
+    yield s3_server.make_bucket(f"lake-{uuid.uuid4().hex[:12]}")
+    S3FileSystem.clear_instance_cache()
+
+
+@pytest.fixture(params=["disk", "s3"])
+def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
+    """An empty lake on disk, then one on S3."""
+    return Lake(str(tmp_path / "lake") if request.param == "disk" else f"{request.getfixturevalue('s3_url')}/data/lake")
+
+
+@pytest.fixture
+def disk_lake(tmp_path: Path) -> Lake:
+    """An empty lake on disk."""
+    return Lake(str(tmp_path / "lake"))

@@ -1,0 +1,99 @@
+"""The Compose files: variables, health checks, and that they agree with the other files."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from unicorn_assets_tests.deploy.test_dockerfiles import arguments
+from unicorn_assets_tests.deploy.test_instance_config import PRODUCTION, ROOT, variables
+
+DEPLOY = ROOT / "deploy"
+COMPOSE = DEPLOY / "docker-compose.yaml"
+OURS = ("code", "webserver", "daemon")
+
+
+@pytest.fixture(scope="module")
+def compose():
+    return yaml.safe_load(COMPOSE.read_text())
+
+
+def example_variables() -> dict[str, str]:
+    text = (DEPLOY / ".env.example").read_text()
+    return dict(line.split("=", 1) for line in text.splitlines() if line and not line.startswith("#"))
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_services_that_load_the_instance_have_all_its_variables(compose, service):
+    needed = variables(yaml.safe_load(PRODUCTION.read_text()))
+    needed |= {"AWS_ENDPOINT_URL_S3", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "UNICORN_LAKE", "UNICORN_RECIPE"}
+    assert needed <= set(compose["services"][service]["environment"])
+
+
+def test_every_variable_from_outside_is_in_the_example():
+    used = set(re.findall(r"\$\{([A-Z_]+)", COMPOSE.read_text()))
+    assert used == set(example_variables())
+
+
+def test_the_example_holds_no_secret_and_compose_demands_them():
+    for name, value in example_variables().items():
+        if re.search(r"PASSWORD|KEY", name):
+            assert value == ""
+    demanded = set(re.findall(r"\$\{([A-Z_]+):\?", COMPOSE.read_text()))
+    assert demanded == {"DAGSTER_PG_PASSWORD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+
+
+def test_services_find_each_other(compose):
+    services = compose["services"]
+    places = services["daemon"]["environment"]
+    assert places["DAGSTER_PG_HOST"] in services
+    assert places["DAGSTER_PG_DB"] == services["postgres"]["environment"]["POSTGRES_DB"]
+    host, port = re.fullmatch(r"http://(\w+):(\d+)", places["AWS_ENDPOINT_URL_S3"]).groups()
+    assert f"-s3.port={port}" in services[host]["command"]
+    bucket = f"-bucket={places['UNICORN_LOG_BUCKET']}"
+    assert bucket in services[host]["command"]
+    assert places["UNICORN_LAKE"].startswith(f"s3://{places['UNICORN_LOG_BUCKET']}/")
+    (location,) = yaml.safe_load((DEPLOY / "workspace.yaml").read_text())["load_from"]
+    assert location["grpc_server"]["host"] in services
+    assert str(location["grpc_server"]["port"]) in services["code"]["healthcheck"]["test"]
+
+
+def test_services_start_when_those_they_need_are_healthy(compose):
+    services = compose["services"]
+    for service in OURS:
+        for needed, when in services[service]["depends_on"].items():
+            assert when == {"condition": "service_healthy"}
+            assert "healthcheck" in services[needed]
+    assert set(services["daemon"]["depends_on"]) == {"postgres", "objects", "code"}
+
+
+def test_nothing_is_published_beyond_this_machine(compose):
+    published = [port for service in compose["services"].values() for port in service.get("ports", [])]
+    assert published
+    assert all(port.startswith("127.0.0.1:") for port in published)
+
+
+def test_images_are_pinned_and_volumes_declared(compose):
+    for service in compose["services"].values():
+        assert re.search(r":[\w.-]+$", service["image"])
+        assert not service["image"].endswith(":latest")
+        for volume in service.get("volumes", []):
+            name = volume.split(":")[0]
+            assert name in compose["volumes"] or (DEPLOY / name).exists()
+
+
+@pytest.mark.parametrize("file", ["docker-compose.yaml", "docker-compose.gpu.yaml"])
+def test_builds_name_real_files_and_arguments(file):
+    build = yaml.safe_load((DEPLOY / file).read_text())["services"]["code"]["build"]
+    context = Path(DEPLOY / build["context"]).resolve()
+    assert context == ROOT
+    dockerfile = context / build["dockerfile"]
+    assert set(build["args"]) <= set(arguments(dockerfile))
+
+
+def test_the_gpu_file_reserves_gpus():
+    code = yaml.safe_load((DEPLOY / "docker-compose.gpu.yaml").read_text())["services"]["code"]
+    (device,) = code["deploy"]["resources"]["reservations"]["devices"]
+    assert device["driver"] == "nvidia"
+    assert device["capabilities"] == ["gpu"]

@@ -1,0 +1,134 @@
+"""An OpenAI-compatible server inside the test process: real HTTP on loopback, faults decided by the test.
+
+`fault(row, nth)` names the fault of a row's nth request (from 1), or None. Prompts name their row as `<row N>`.
+"""
+
+import asyncio
+import json
+import re
+import threading
+from collections import Counter
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+ROW = re.compile(r"<row (\d+)>")
+Fault = Callable[[int, int], str | None]
+
+
+def no_fault(row: int, nth: int) -> str | None:
+    return None
+
+
+class FaultyServer:
+    """Context manager; `url` while it runs, `asked` counts requests per row, `most` the requests side by side."""
+
+    def __init__(self, fault: Fault = no_fault, latency: float = 0.0, port: int = 0) -> None:
+        self.fault, self.latency, self.port = fault, latency, port
+        self.asked: Counter[int] = Counter()
+        self.bodies: list[dict] = []
+        self.headers: list[dict] = []
+        self.in_flight = self.most = 0
+        self.key: str | None = None
+        self.models = ["m"]
+        self._loop = asyncio.new_event_loop()
+        self._started = threading.Event()
+        self._stop = asyncio.Event()
+        self._thread = threading.Thread(target=lambda: self._loop.run_until_complete(self._serve()), daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        assert self._started.wait(10)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End the server, cutting off what it works on; harmless when it has ended."""
+        if self._loop.is_closed():
+            return
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(10)
+        self._loop.close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def requests(self) -> int:
+        return self.asked.total()
+
+    async def _serve(self) -> None:
+        app = web.Application(client_max_size=1 << 24)
+        app.add_routes([web.post("/v1/chat/completions", self._chat), web.get("/v1/models", self._models)])
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0, handler_cancellation=True)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", self.port).start()
+        self.port = runner.addresses[0][1]
+        self._started.set()
+        await self._stop.wait()
+        await runner.cleanup()
+
+    async def _models(self, request: web.Request) -> web.Response:
+        if self.key and request.headers.get("Authorization") != f"Bearer {self.key}":
+            return web.json_response({"error": {"message": "bad key"}}, status=401)
+        return web.json_response({"object": "list", "data": [{"id": name} for name in self.models]})
+
+    async def _chat(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        self.bodies.append(body)
+        self.headers.append(dict(request.headers))
+        row = int(ROW.findall(body["messages"][-1]["content"])[-1])
+        self.asked[row] += 1
+        self.in_flight += 1
+        self.most = max(self.most, self.in_flight)
+        try:
+            if self.latency:
+                await asyncio.sleep(self.latency)
+            return await self._answer(request, row, self.fault(row, self.asked[row]))
+        finally:
+            self.in_flight -= 1
+
+    async def _answer(self, request: web.Request, row: int, fault: str | None) -> web.StreamResponse:
+        match fault:
+            case None:
+                return web.json_response(completion(json.dumps({"caption": f"caption {row}", "score": 3})))
+            case "cut_off_content":
+                return web.json_response(completion('{"caption": "cap'))
+            case "huge":
+                return web.json_response(completion("x" * (1 << 20)))
+            case "huge_chunked":
+                response = web.StreamResponse()
+                response.enable_chunked_encoding()
+                await response.prepare(request)
+                for _ in range(32):
+                    await response.write(b"x" * (1 << 15))
+                return response
+            case "html":
+                return web.Response(text="<html>busy</html>", content_type="text/html")
+            case "cut_off_body":
+                return web.Response(text=json.dumps(completion("hello"))[:30], content_type="application/json")
+            case "close":
+                assert request.transport is not None
+                request.transport.close()
+                return web.Response()
+            case "hang":
+                await asyncio.sleep(3600)
+                return web.Response()
+            case "429":
+                return web.json_response({"error": {"message": "slow"}}, status=429, headers={"Retry-After": "0.05"})
+            case "429 long":
+                return web.json_response({"error": {"message": "slow"}}, status=429, headers={"Retry-After": "3600"})
+            case _:
+                return web.json_response({"error": {"message": f"fault {fault}"}}, status=int(fault))
+
+
+def completion(text: str, finish: str = "stop") -> dict:
+    return {
+        "choices": [{"index": 0, "finish_reason": finish, "message": {"role": "assistant", "content": text}}],
+        "usage": {"prompt_tokens": 7, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 2}},
+    }

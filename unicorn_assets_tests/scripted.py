@@ -1,0 +1,36 @@
+"""Rows answered from a script instead of a model: the engine's contract without a server."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from unicorn_assets.llm.request import Answer, ChatRequest
+from unicorn_assets.llm.row import Accepted, Draftable, Quarantined, Rejected
+from unicorn_assets.recipe import Recipe
+
+MODEL = "scripted@1"
+
+
+def recipe(**sections: Any) -> Recipe:
+    """A valid recipe with the given sections."""
+    return Recipe.model_validate({"name": "t", "sources": [{"name": "a", "path": "a.txt"}], "llm": {}, **sections})
+
+
+def ask_by(
+    say: Callable[[ChatRequest], str], max_drafts: int = 2, order: Callable[[list[Any]], list[Any]] = list
+) -> Callable[[Iterable[Draftable[Any]]], Iterator[Accepted[Any] | Quarantined]]:
+    """An Ask that answers each request with `say` and yields the outcomes in the given order."""
+
+    def one(row: Draftable[Any]) -> Accepted[Any] | Quarantined:
+        problem: str | None = None
+        for draft in range(max_drafts):
+            request = row.request(draft, problem)
+            text, key = say(request), request.key("scripted", "1")
+            try:
+                value = row.accept(text)
+            except Rejected as verdict:
+                problem, reason = verdict.detail, verdict.reason
+            else:
+                return Accepted(row.row_id, value, Answer(key, text, "stop", 9, 9, 0, 0.1, 1, MODEL), draft + 1)
+        return Quarantined(row.row_id, reason, problem or "", text, max_drafts, 1, MODEL, key, 0.1)
+
+    return lambda rows: iter(order([one(row) for row in rows]))
