@@ -115,13 +115,39 @@ class Task(Section):
     gates: InstructionGates = InstructionGates()
 
 
+class MultipleChoice(Task):
+    """Questions with four options, one of them right."""
+
+    weight: Annotated[float, Field(ge=0)] = 171
+
+
+class QuestionAnswering(Task):
+    """Questions with answers in free words."""
+
+    weight: Annotated[float, Field(ge=0)] = 199
+
+
+class ReasoningGates(InstructionGates):
+    """A few problems suffice: each has a solution in several steps."""
+
+    min_pairs: Annotated[int, Field(ge=1)] = 2
+    max_pairs: Annotated[int, Field(ge=1)] = 4
+
+
+class ComplexReasoning(Task):
+    """Problems with solutions step by step."""
+
+    weight: Annotated[float, Field(ge=0)] = 100
+    gates: ReasoningGates = ReasoningGates()
+
+
 class Instructions(Section):
     """Stage 2: `share` of the captions get one task each, drawn by weight from a seed of the caption."""
 
     share: Share = 0.38
-    multiple_choice: Task = Task(weight=171)
-    question_answering: Task = Task(weight=199)
-    complex_reasoning: Task = Task(weight=100, gates=InstructionGates(min_pairs=2, max_pairs=4))
+    multiple_choice: MultipleChoice = MultipleChoice()
+    question_answering: QuestionAnswering = QuestionAnswering()
+    complex_reasoning: ComplexReasoning = ComplexReasoning()
 
     def task(self, name: str) -> Task:
         """The settings of one task."""

@@ -47,12 +47,12 @@ def model_server(**options: float) -> Iterator[str]:
 
 
 class Client:
-    """A client process with the usual flags; `finish` returns its JSON line with peak RSS (MB) and CPU seconds added."""
+    """A client process with the usual flags; `finish` returns its JSON line, peak RSS (MB) and CPU seconds."""
 
     def __init__(self, script: str, url: str, work: Path, rows: int, in_flight: int, python: str = sys.executable,
                  **options: object) -> None:  # fmt: skip
         flags = [text for name, value in options.items() for text in (f"--{name.replace('_', '-')}", str(value))]
-        self.errors = tempfile.TemporaryFile("w+")
+        self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the object
         self.process = subprocess.Popen(
             [python, str(HERE / f"{script}.py"), "--url", url, "--work", str(work), "--rows", str(rows),
              "--in-flight", str(in_flight), *flags],

@@ -3,7 +3,7 @@
 import dagster as dg
 import polars as pl
 
-from unicorn_assets.assets.common import CPU_SHARDS, OWNERS, llm_shards
+from unicorn_assets.assets.common import CPU_SHARDS, LLM_KINDS, OWNERS, llm_shards
 from unicorn_assets.assets.metadata import column_schema, shard_metadata
 from unicorn_assets.assets.plots import histogram
 from unicorn_assets.assets.shard_work import Rows, Vectors, errors_for_people, fill_shards, parents
@@ -29,7 +29,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     @dg.asset(
         **llm_shards(recipe),
         group_name=GROUP,
-        kinds={"vllm", "parquet"},
+        kinds={LLM_KINDS[recipe.llm.endpoint], "parquet"},
         deps=["seeds"],
         code_version=captions_version(recipe),
         metadata=column_schema("caption_drafts"),
@@ -134,11 +134,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
 
 
 def _lengths(frame: pl.DataFrame) -> dict[str, float]:
-    if frame.is_empty():
+    words: list[int] = frame["words"].to_list()
+    if not words:
         return {}
-    words = frame["words"]
-    return {
-        "mean words": round(float(words.mean() or 0), 1),  # type: ignore[arg-type]
-        "min words": int(words.min() or 0),  # type: ignore[call-overload]
-        "max words": int(words.max() or 0),  # type: ignore[call-overload]
-    }
+    return {"mean words": round(sum(words) / len(words), 1), "min words": min(words), "max words": max(words)}

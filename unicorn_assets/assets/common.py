@@ -9,7 +9,12 @@ from unicorn_assets.partitions import SHARDS
 from unicorn_assets.recipe import Recipe
 
 OWNERS = ["team:data"]
-CPU_SHARDS = {"partitions_def": SHARDS, "backfill_policy": dg.BackfillPolicy.single_run(), "owners": OWNERS}
+LLM_KINDS = {"embedded": "llamacpp", "url": "openai", "vllm": "vllm"}
+CPU_SHARDS: dict[str, Any] = {
+    "partitions_def": SHARDS,
+    "backfill_policy": dg.BackfillPolicy.single_run(),
+    "owners": OWNERS,
+}
 
 
 def llm_shards(recipe: Recipe) -> dict[str, Any]:

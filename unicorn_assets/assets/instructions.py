@@ -3,8 +3,9 @@
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
-from unicorn_assets.assets.common import CPU_SHARDS, llm_shards
+from unicorn_assets.assets.common import CPU_SHARDS, LLM_KINDS, llm_shards
 from unicorn_assets.assets.metadata import column_schema
 from unicorn_assets.assets.shard_work import Rows, Vectors, fill_shards, parents
 from unicorn_assets.ids import digest
@@ -42,7 +43,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         store = lake.open()
 
         def work(shard: str, stage: Stage) -> Rows | Vectors:
-            pairs = {task: store.read(task, shard) for task in TASKS}
+            pairs: dict[str, pl.DataFrame] = {task: store.read(task, shard) for task in TASKS}
             frame, quarantine = to_records(store.read("captions", shard), pairs, recipe)
             stage.advance(sum(table.height for table in pairs.values()))
             per_task = {f"records {task}": n for task, n in frame["task"].value_counts().iter_rows()}
@@ -65,7 +66,7 @@ def _task_asset(recipe: Recipe, task: str) -> dg.AssetsDefinition:
         name=task,
         description=ABOUT[task],
         group_name=GROUP,
-        kinds={"vllm", "parquet"},
+        kinds={LLM_KINDS[recipe.llm.endpoint], "parquet"},
         deps=["captions"],
         code_version=version(recipe, task),
         metadata=column_schema(task),

@@ -54,6 +54,10 @@ def _release_asset(recipe: Recipe, name: str, table: str, release: Release, abou
         store = lake.open()
         with errors_for_people():
             shards = releasable(context.instance, store, table)
+            records = sum(made.rows for shard in shards if (made := store.info(table, shard)))
+            if not records:
+                context.log.warning(f"{table} holds no row yet, so there is no {name} to cut; see the quarantine")
+                return dg.MaterializeResult(metadata={"dagster/row_count": 0, "created": False})
             gap = artifact_info(store, GAP)
             if gap is not None:
                 guard(store, "modality_gap", ALL, gap.content)
@@ -68,9 +72,7 @@ def _release_asset(recipe: Recipe, name: str, table: str, release: Release, abou
                 "created": info.created,
                 "shards": len(shards),
                 "bytes": sum(file.bytes for file in info.files.values()),
-                "card": dg.MetadataValue.md(
-                    store.files.fs.cat_file(f"{store.files.path(_below(store, info))}/README.md").decode()
-                ),
+                "card": dg.MetadataValue.md(store.files.read(f"releases/{name}/{info.version}/README.md").decode()),
             }
         )
 
@@ -103,7 +105,3 @@ def facts(lake: Lake, recipe: Recipe) -> ReleaseFacts:
         packages=package_versions(),
         licenses={source.name: recipe.release.license for source in recipe.sources},
     )
-
-
-def _below(lake: Lake, info: ReleaseInfo) -> str:
-    return info.path.removeprefix(lake.url).lstrip("/")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import dagster as dg
 import numpy as np
@@ -175,8 +176,9 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
                 info = write_artifact(store, GAP, report, made, 0, extra)
                 stage.advance()
                 stage.close()
-            result = _result(info, reused)
-        return dg.MaterializeResult(metadata={**(result.metadata or {}), **plots(store, shards, reference, fitted)})
+            metadata = _metadata(info, reused)
+        pictures = plots(store, shards, reference, fitted)
+        return dg.MaterializeResult(metadata=metadata | pictures)
 
     return [text_embeddings, image_reference, transfer, image_embeddings, modality_gap]
 
@@ -207,6 +209,10 @@ def one_space(lake: Lake, shards: list[str]) -> Space:
     return first
 
 
+def _metadata(info: ShardInfo, reused: bool) -> dict[str, Any]:
+    made = {"reused": reused, "content": info.content, "code version": info.made.code_version}
+    return made | figures(info.extra)
+
+
 def _result(info: ShardInfo, reused: bool) -> dg.MaterializeResult:
-    metadata = {"reused": reused, "content": info.content, "code version": info.made.code_version}
-    return dg.MaterializeResult(metadata=metadata | figures(info.extra))
+    return dg.MaterializeResult(metadata=_metadata(info, reused))

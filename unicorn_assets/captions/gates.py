@@ -99,11 +99,11 @@ def _sentence_fault(part: str, kept: list[str], prompt_grams: Grams) -> Fault | 
 
 
 def nothing_new(part: str, kept: list[str]) -> Fault | None:
-    """A sentence must bring at least two content words, and a third of its own, that the ones before it lack."""
+    """A sentence must bring at least two content words, and half of its own, that the ones before it lack."""
     before = {word for sentence in kept for word in content(sentence)}
     own = list(dict.fromkeys(content(part)))
     new = [word for word in own if word not in before]
-    if len(new) >= 2 and len(new) * 3 >= len(own):
+    if len(new) >= 2 and len(new) * 2 >= len(own):
         return None
     return Fault("repetitive", "A sentence says again what an earlier one has said.")
 

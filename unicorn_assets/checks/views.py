@@ -59,7 +59,9 @@ def open_views(lake: Lake, asset: str, shards: Sequence[str]) -> duckdb.DuckDBPy
 
 
 def _latest(lake: Lake, asset: str) -> tuple[str, dict[str, Any]]:
-    """Location and manifest of the newest release."""
+    """Location and manifest of the newest release; empty when there is none yet."""
+    if not lake.files.exists(f"releases/{asset}/LATEST"):
+        return "", {}
     version = lake.files.read(f"releases/{asset}/LATEST").decode().strip()
     folder = f"releases/{asset}/{version}"
     return lake.files.url(folder), json.loads(lake.files.read(f"{folder}/manifest.json"))
@@ -103,7 +105,14 @@ def _figures(lake: Lake, asset: str, shards: Sequence[str]) -> pl.DataFrame:
             rows += [(asset, shard, name, float(value)) for name, value in (numbers | {"rows": info.rows}).items()]
     if asset in RELEASES:
         _, manifest = _latest(lake, asset)
-        rows.append((asset, ALL, "rows", float(max(file["rows"] or 0 for file in manifest["files"].values()))))
+        rows.append(
+            (
+                asset,
+                ALL,
+                "rows",
+                float(max((file["rows"] or 0 for file in manifest.get("files", {}).values()), default=0)),
+            )
+        )
     schema = {"asset": pl.String, "shard": pl.String, "name": pl.String, "value": pl.Float64}
     return pl.DataFrame(rows, schema=schema, orient="row")
 

@@ -61,12 +61,12 @@ def markup(text: str) -> Fault | None:
 
 
 def garbled(text: str) -> Fault | None:
-    """Characters outside Latin script and common punctuation, or hardly any letters."""
+    """Characters outside Latin script and common punctuation, nothing but punctuation, or hardly any letters."""
     found = _FOREIGN.search(text)
     if found:
         return Fault("garbled", f"Write English only; {found.group(0)!r} does not belong there.")
     bare = "".join(text.split())
-    if not bare or len(_LETTERS.findall(bare)) < 0.8 * len(bare):
+    if not words(bare) or (len(bare) >= 20 and len(_LETTERS.findall(bare)) < 0.8 * len(bare)):
         return Fault("garbled", "Less than 80 % of the characters are letters.")
     odd = [word for word in words(text) if len(word) > 24 or re.search(r"(.)\1\1|\d[a-z]{3,}\d", word)]
     return Fault("garbled", f"{odd[0]!r} is not a word.") if odd else None

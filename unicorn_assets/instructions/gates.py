@@ -31,7 +31,8 @@ _PLACE = re.compile(
 _EMPTY_OPTION = re.compile(r"\b(?:all|none|both|neither) of\b|\b(?:unknown|n/?a|not sure|other)\b", re.IGNORECASE)
 _LETTERED = re.compile(r"^\(?[A-D1-4][.):]\s")
 _GENERIC = word_set(
-    "color colour kind type sort number many much thing object item people person main position shape side"
+    "color colour kind type sort number many much thing object item people person main position shape side look like "
+    "appear happen"
 )
 
 

@@ -74,7 +74,7 @@ class Files:
         return sorted(name for name in bare if name.endswith(suffix) and not name.startswith("."))
 
     def walk(self, folder: str, suffix: str = "") -> list[str]:
-        """Sorted names, relative to `folder`, of all files below it that end with `suffix`; hidden ones are left out."""
+        """Sorted names, relative to `folder`, of all files below it that end with `suffix`; none that is hidden."""
         self._forget(folder)
         start = len(self.path(folder)) + 1
         found = (str(path)[start:] for path in self.fs.find(self.path(folder)))

@@ -122,6 +122,8 @@ def _fill(
     with ExitStack() as open_files:
         handles = [open_files.enter_context(lake.files.writing(f"{folder}/{name}")) for name in names]
         writers = (JsonArray(handles[0]), ParquetRows(handles[1]), Embeddings(handles[2], facts.dimension, about))
+        # A Parquet writer that is left open would write its footer after the file is closed.
+        open_files.callback(writers[1].close)
         for shard in shards:
             batch = kind.batch(lake, shard)
             for writer in writers:

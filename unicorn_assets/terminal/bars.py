@@ -16,11 +16,10 @@ class Counts(ProgressColumn):
     def render(self, task: Task) -> Text:
         """One line of figures."""
         counters: Counter[str] = task.fields["counters"]
-        seconds = max(task.elapsed or 0.0, 1e-9)
         shown = [f"{value:,} {name}" for name, value in counters.items()]
-        if task.completed and seconds > 1:
-            shown.append(f"{task.completed / seconds:,.1f} {task.fields['unit']}/s")
-        return Text(", ".join(shown), style="dim")
+        if task.completed and (task.elapsed or 0.0) > 1:
+            shown.append(f"{task.completed / (task.elapsed or 1.0):,.1f}/s")
+        return Text(" ".join(shown), style="dim", no_wrap=True)
 
 
 class BarStage:
@@ -44,7 +43,7 @@ class BarStage:
         task = self._bars.progress.tasks[self._task]
         self._bars.progress.update(self._task, total=task.completed or 1, completed=task.completed or 1)
         self._bars.progress.stop_task(self._task)
-        self._bars.seconds[self.name] += time.monotonic() - self._start
+        self._bars.seconds[self.name] = self._bars.seconds.get(self.name, 0.0) + time.monotonic() - self._start
         self._bars.counters[self.name].update(self.counters)
 
 
@@ -63,10 +62,10 @@ class Bars:
 
     def __init__(self, console: Console) -> None:
         self.progress = Progress(
-            TextColumn("{task.description:<20}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeRemainingColumn(),
+            TextColumn("{task.description:<20}"), BarColumn(bar_width=16), MofNCompleteColumn(), TimeRemainingColumn(),
             Counts(), console=console, transient=False,
         )  # fmt: skip
-        self.seconds: Counter[str] = Counter()  # type: ignore[assignment]
+        self.seconds: dict[str, float] = {}
         self.counters: dict[str, Counter[str]] = {}
 
     def stage(self, name: str, total: int, unit: str = "rows") -> BarStage | _Quiet:

@@ -84,12 +84,23 @@ def test_images_are_pinned_and_volumes_declared(compose):
 
 
 @pytest.mark.parametrize("file", ["docker-compose.yaml", "docker-compose.gpu.yaml"])
-def test_builds_name_real_files_and_arguments(file):
-    build = yaml.safe_load((DEPLOY / file).read_text())["services"]["code"]["build"]
-    context = Path(DEPLOY / build["context"]).resolve()
-    assert context == ROOT
-    dockerfile = context / build["dockerfile"]
-    assert set(build["args"]) <= set(arguments(dockerfile))
+def test_our_images_are_built_from_real_files_and_arguments(file):
+    services = yaml.safe_load((DEPLOY / file).read_text())["services"]
+    ours = [service for service in services.values() if service["image"].startswith("unicorn-assets:")]
+    assert ours
+    for service in ours:
+        build = service["build"]
+        context = Path(DEPLOY / build["context"]).resolve()
+        assert context == ROOT
+        assert set(build.get("args", {})) <= set(arguments(context / build["dockerfile"]))
+
+
+def test_one_tag_is_always_the_same_build(compose):
+    builds: dict[str, dict] = {}
+    for service in compose["services"].values():
+        if "build" in service:
+            assert builds.setdefault(service["image"], service["build"]) == service["build"]
+    assert set(builds) == {"unicorn-assets:cpu", "unicorn-assets:cpu-full"}
 
 
 def test_the_gpu_file_reserves_gpus():

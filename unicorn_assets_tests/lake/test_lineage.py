@@ -11,12 +11,23 @@ from unicorn_assets.release import release_instruction, release_pretrain
 from unicorn_assets_tests.small_lake import MODEL, PROMPT, SHARDS, facts, fill, small_recipe
 
 
-@pytest.fixture
-def full(lake: Lake) -> Lake:
+def with_releases(lake: Lake) -> Lake:
     fill(lake)
     release_pretrain(lake, small_recipe(), SHARDS, facts())
     release_instruction(lake, small_recipe(), SHARDS, facts())
     return lake
+
+
+@pytest.fixture
+def full(disk_lake: Lake) -> Lake:
+    return with_releases(disk_lake)
+
+
+def test_s3_gives_the_same_chain(full: Lake, s3_url: str) -> None:
+    remote = with_releases(Lake(s3_url))
+    instruction = full.read("instructions", SHARDS[0]).row(0, named=True)
+    for row_id in (instruction["instruction_id"], instruction["caption_id"], instruction["seed_id"]):
+        assert trace(remote, row_id) == trace(full, row_id)
 
 
 def path_to_asked(lineage: Lineage) -> list[Step]:

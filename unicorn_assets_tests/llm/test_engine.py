@@ -91,7 +91,7 @@ def test_a_passing_fault_is_recovered(tmp_path, fault):
     ],
 )
 def test_a_lasting_fault_of_a_row_is_quarantined_with_its_reason(tmp_path, fault, reason):
-    with FaultyServer(lambda row, nth: fault if row == 7 else None, latency=0.005) as server:
+    with FaultyServer(lambda row, _: fault if row == 7 else None, latency=0.005) as server:
         outcomes = run(tmp_path, server, rows(200), timeout_s=0.2, max_attempts=3, concurrency=4)
         assert accepted(outcomes) == [i for i in range(200) if i != 7]
         (lost,) = [outcome for outcome in outcomes if isinstance(outcome, Quarantined)]
@@ -120,7 +120,7 @@ def test_token_budget_of_a_row(tmp_path):
 
 
 def test_a_broken_server_stops_the_run_with_one_line_and_keeps_what_is_done(tmp_path):
-    with FaultyServer(lambda row, nth: "500" if row >= 20 else None) as server:
+    with FaultyServer(lambda row, _: "500" if row >= 20 else None) as server:
         settings = settings_for(server.url, concurrency=4, patience_s=1.0, max_attempts=50)
         with Journal.open(str(tmp_path)) as journal, open_endpoint(settings) as endpoint:
             finished = []
@@ -134,20 +134,20 @@ def test_a_broken_server_stops_the_run_with_one_line_and_keeps_what_is_done(tmp_
 
 
 def test_a_server_that_refuses_everything_stops_the_run_at_once(tmp_path):
-    with FaultyServer(lambda row, nth: "422") as server, pytest.raises(ServerBroken, match="http_422"):
+    with FaultyServer(lambda *_: "422") as server, pytest.raises(ServerBroken, match="http_422"):
         run(tmp_path, server, rows(5000))
     assert server.requests < 100
 
 
 @pytest.mark.parametrize("fault", ["401", "403", "404"])
 def test_wrong_key_or_model_stops_at_the_first_answer(tmp_path, fault):
-    with FaultyServer(lambda row, nth: fault) as server, pytest.raises(ServerBroken, match=f"HTTP {fault}"):
+    with FaultyServer(lambda *_: fault) as server, pytest.raises(ServerBroken, match=f"HTTP {fault}"):
         run(tmp_path, server, rows(500))
     assert server.requests <= 16
 
 
 def test_endless_429_ends_by_patience(tmp_path):
-    with FaultyServer(lambda row, nth: "429 long") as server, pytest.raises(ServerBroken, match="http_429"):
+    with FaultyServer(lambda *_: "429 long") as server, pytest.raises(ServerBroken, match="http_429"):
         run(tmp_path, server, rows(30), patience_s=1.0)
 
 
@@ -173,7 +173,11 @@ def test_a_server_that_restarts_is_waited_for(tmp_path):
 
 def test_a_fleet_shares_the_work_and_survives_the_loss_of_a_server(tmp_path):
     events = []
-    with FaultyServer(latency=0.01) as stays, FaultyServer(latency=0.01) as dies, Journal.open(str(tmp_path)) as journal:
+    with (
+        FaultyServer(latency=0.01) as stays,
+        FaultyServer(latency=0.01) as dies,
+        Journal.open(str(tmp_path)) as journal,
+    ):
         settings = settings_for(stays.url, dies.url, concurrency=4)
         with open_endpoint(settings) as endpoint:
             outcomes = []
@@ -221,19 +225,31 @@ def test_rows_are_drawn_lazily_while_the_caller_is_busy(tmp_path, monkeypatch):
 
 def test_a_bug_in_a_row_reaches_the_caller(tmp_path):
     class Buggy(Row):
-        def accept(self, text):
+        def accept(self, text):  # noqa: ARG002
             raise ZeroDivisionError("gate")
 
     with FaultyServer() as server, pytest.raises(ZeroDivisionError):
         run(tmp_path, server, [Buggy(1)])
 
 
-def test_a_journal_that_cannot_be_written_stops_the_run(tmp_path):
+def test_a_journal_that_cannot_be_read_stops_the_run(tmp_path):
     blocked = tmp_path / "lake"
     blocked.mkdir()
     (blocked / "journal").write_text("a file where the folder should be")
-    with FaultyServer() as server, pytest.raises(JournalBroken, match="cannot be written"):
-        run(blocked, server, rows(5))
+    with FaultyServer() as server:
+        with pytest.raises(JournalBroken, match="cannot be read"):
+            run(blocked, server, rows(5))
+        assert server.requests == 0
+
+
+def test_a_disk_that_fills_up_stops_the_run(tmp_path, monkeypatch):
+    def no_space(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fdatasync", no_space)
+    with FaultyServer() as server, pytest.raises(JournalBroken, match="No space left"):
+        run(tmp_path, server, rows(500))
+    assert server.requests < 100
 
 
 def test_requests_carry_the_protocol(tmp_path, monkeypatch):

@@ -18,7 +18,11 @@ def answer(number: int, text: str | None = None) -> Answer:
 
 
 def same(stored: Answer | None, put: Answer) -> bool:
-    return stored is not None and (stored.text, stored.prompt_tokens, stored.model) == (put.text, put.prompt_tokens, put.model)
+    return stored is not None and (stored.text, stored.prompt_tokens, stored.model) == (
+        put.text,
+        put.prompt_tokens,
+        put.model,
+    )
 
 
 def fill(root: Path, numbers: range) -> None:
@@ -80,8 +84,11 @@ def test_a_cut_off_part_is_set_aside_and_the_rest_saved(tmp_path, keep):
     os.truncate(part, keep if keep >= 0 else part.stat().st_size + keep)
     with Journal.open(str(tmp_path)) as journal:
         found = [number for number in range(200) if same(journal.get(digest(number)), answer(number))]
-        assert [damage.name for damage in journal.damage] == [part.name]
-        assert len(found) == journal.damage[0].answers_saved
+        at_a_boundary = keep == 16  # the bare header is a sound part without answers
+        assert [damage.name for damage in journal.damage] == ([] if at_a_boundary else [part.name])
+        assert len(found) == sum(damage.answers_saved for damage in journal.damage)
+    if at_a_boundary:
+        return
     assert [path.name for path in files(tmp_path, ".damaged")] == [part.name + ".damaged"]
     with Journal.open(str(tmp_path)) as journal:  # reported once, then in order
         assert journal.damage == []

@@ -71,7 +71,9 @@ class JournalUnderFire(RuleBasedStateMachine):
                 part.write(tail)
         else:
             (self.root / "journal").mkdir(exist_ok=True)
-            (self.root / "journal" / new_name(PART_SUFFIX)).write_bytes((PART_HEADER + tail)[: int(len(tail) * cut) + 16])
+            (self.root / "journal" / new_name(PART_SUFFIX)).write_bytes(
+                (PART_HEADER + tail)[: int(len(tail) * cut) + 16]
+            )
         self.journal = Journal.open(str(self.root))
 
     @rule(share=st.floats(0, 0.999))

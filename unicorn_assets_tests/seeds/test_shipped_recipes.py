@@ -19,11 +19,13 @@ def test_the_demo_has_about_a_hundred_seeds_in_four_sources() -> None:
     assert result.quarantine.height == 0
     assert 4 <= len(shards_of(result.catalog)) <= 6
     assert recipe.llm.endpoint == "embedded"
+    assert recipe.sources[0].max_rows is None, "the demo shows what a line added to the first source does"
 
 
 def test_the_whole_seed_files_are_clean() -> None:
     recipe = load_recipe(RECIPES / "demo.yaml")
     sources = [source.model_copy(update={"max_rows": None}) for source in recipe.sources]
+    sources.append(sources[0].model_copy(update={"name": "more", "path": "seeds/everyday-more.jsonl"}))
     whole = recipe.model_copy(update={"sources": sources})
     result = build_catalog(whole, None)
     assert result.quarantine["detail"].to_list() == []
@@ -31,7 +33,8 @@ def test_the_whole_seed_files_are_clean() -> None:
 
 
 def test_captions_are_short_single_sentences() -> None:
-    lines = [json.loads(line)["text"] for line in (SEEDS / "everyday.jsonl").read_text().splitlines()]
+    files = [SEEDS / "everyday.jsonl", SEEDS / "everyday-more.jsonl"]
+    lines = [json.loads(line)["text"] for file in files for line in file.read_text().splitlines()]
     with (SEEDS / "places.csv").open(newline="") as file:
         lines += [row["caption"] for row in csv.DictReader(file)]
     for line in lines:

@@ -4,6 +4,7 @@ The server runs in a child process (embedded_server.py) that ends when we do, ho
 model for trying things out; for real data use `url`.
 """
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -53,9 +54,11 @@ class EmbeddedEndpoint(Endpoint):
             )  # fmt: skip
         url = self._announced()
         if url is None or not alive(url, {}):
-            code = self._process.poll()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(1)  # it may be dying just now
+            ended = self._process.poll() is not None
             self.stop()
-            what = "ended" if code is not None else f"gave no answer within {self._settings.start_timeout_s:g} s"
+            what = "ended" if ended else f"gave no answer within {self._settings.start_timeout_s:g} s"
             raise UserError(f"The embedded LLM server {what}.", f"its log is {self._log}.")
         self.base_urls = (url,)
 

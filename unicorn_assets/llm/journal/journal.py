@@ -74,7 +74,11 @@ class Journal:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
+        try:
+            self.close()
+        except JournalBroken:
+            if error is None:  # else the caller hears of what went wrong first
+                raise
 
     def __len__(self) -> int:
         """Number of different answers, those that are not yet durable included."""
@@ -135,7 +139,13 @@ class Journal:
         return lines
 
     def _load(self) -> None:
-        found = upkeep.take_inventory(self._store)
+        try:
+            found = upkeep.take_inventory(self._store)
+        except self._store.errors as error:
+            raise JournalBroken(
+                f"The journal at {self._store.where} cannot be read: {error}",
+                "check the lake's address, its permissions and the credentials in the environment.",
+            ) from error
         self._table, self._names = found.table, found.names
         self.damage += found.damage
         self._recent = merge([], {})
@@ -248,7 +258,7 @@ class Journal:
             try:
                 name, offset = self._store.append(part, block)
                 break
-            except OSError:
+            except self._store.errors:
                 # A local disk says what is wrong at once; an object store deserves another try.
                 if self._store.commit_at_once or attempt == PUT_ATTEMPTS - 1:
                     raise

@@ -33,6 +33,7 @@ class Store(Protocol):
 
     commit_at_once: bool
     where: str
+    errors: tuple[type[Exception], ...]
 
     def listing(self) -> dict[str, int]:
         """Names and sizes (bytes) of all parts and indexes."""
@@ -69,6 +70,7 @@ class LocalStore:
     """A folder; created with the first write."""
 
     commit_at_once = True
+    errors: tuple[type[Exception], ...] = (OSError,)
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -189,6 +191,7 @@ class ObjectStore:
     """A prefix of an object store (s3://...) or any other fsspec file system."""
 
     commit_at_once = False
+    errors: tuple[type[Exception], ...] = (Exception,)  # each object store has a family of its own
 
     def __init__(self, filesystem: Any, prefix: str, where: str) -> None:
         self._fs = filesystem

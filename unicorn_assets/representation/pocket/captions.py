@@ -79,6 +79,11 @@ SENTENCES = (
     "The illustration depicts {a_phrase}. It is a {kind} and relates to {tags}. The background is empty.",
     "{A_phrase} fills the frame. The style is that of a rounded cartoon icon, and the subject is a {kind}.",
     "Someone would use this picture to talk about {tags}. It shows {a_phrase} without any text or scenery.",
+    # Scenes, so that the sentences of a photo caption, too, land near the thing they are about.
+    "A photo of {a_phrase} in soft daylight, seen at eye level, with a blurred wall behind.",
+    "In the foreground of the photograph there is {a_phrase}. Light falls from the left and casts a faint shadow.",
+    "A close photograph shows {a_phrase} in detail; the surroundings, in muted tones, suggest {tags}.",
+    "Outdoors on a cloudy day, {a_phrase} takes up most of the view, while a few people stand far away.",
 )
 EVALUATION_CAPTION = "An emoji of {a_phrase}."
 EVALUATION_SENTENCE = "The picture presents {a_phrase}, a {kind} that one links with {tags}, in a clean cartoon style."
@@ -100,7 +105,11 @@ def with_article(words: str) -> str:
     last = words.split()[-1].lower()
     if words.startswith("flag of"):
         return "the " + words
-    if (last.endswith("s") and not last.endswith(("ss", "us", "is"))) or words[0].isdigit() or words.split()[0].isupper():
+    if (
+        (last.endswith("s") and not last.endswith(("ss", "us", "is")))
+        or words[0].isdigit()
+        or words.split()[0].isupper()
+    ):
         return words
     return ("an " if words[0].lower() in "aeio" else "a ") + words
 

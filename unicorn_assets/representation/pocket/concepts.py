@@ -72,7 +72,7 @@ def read_concepts(modules: Path) -> list[Concept]:
         rows = json.loads((folder / "en" / "data.json").read_text(encoding="utf-8"))
         names = json.loads((folder / "meta" / "groups.json").read_text(encoding="utf-8"))
     except OSError as error:
-        raise UserError(f"cannot read {error.filename}", "fetch the pictures first: fetch_art.sh DIR") from error
+        raise UserError(f"cannot read {error.filename}", "fetch the pictures first: scripts/train-pocket") from error
     kept = [row for row in rows if row.get("group", COMPONENT_GROUP) != COMPONENT_GROUP]
     concepts = []
     for row in sorted(kept, key=lambda row: row["order"]):

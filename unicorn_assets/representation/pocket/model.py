@@ -56,7 +56,7 @@ OPEN_CLIP_CONFIG: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Pocket:
-    """An open_clip model with its tokenizer (texts -> (n, 256) word pieces) and preprocessing (picture -> (3, 64, 64))."""
+    """An open_clip model, its tokenizer (texts -> (n, 256) word pieces), preprocessing (picture -> (3, 64, 64))."""
 
     model: Any
     tokenizer: Any

@@ -60,7 +60,7 @@ def _all_vendors(modules: Path, concepts: list[Concept]) -> list[tuple[str, list
         vendors.append((vendor, _drawn(modules, names, _icon_set(modules, vendor))))
     empty = [vendor for vendor, rows in vendors if not rows]
     if empty:
-        raise UserError(f"no pictures of {', '.join(empty)} in {modules}", "fetch them: fetch_art.sh DIR")
+        raise UserError(f"no pictures of {', '.join(empty)} in {modules}", "fetch them: scripts/train-pocket")
     return vendors
 
 
@@ -109,8 +109,8 @@ def _icon_set(modules: Path, vendor: str) -> dict[str, str]:
     documents = {}
     for name, icon in icons["icons"].items():
         width, height = icon.get("width", side[0]), icon.get("height", side[1])
-        head = f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 {width} {height}"'
-        documents[name] = f"{head}>{icon['body']}</svg>"
+        spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+        documents[name] = f'<svg {spaces} viewBox="0 0 {width} {height}">{icon["body"]}</svg>'
     return documents
 
 
@@ -133,7 +133,7 @@ def _rendered(modules: Path, documents: list[str]) -> list[Pixels]:
         done = subprocess.run(command, input=lines.encode(), capture_output=True, check=False)
         drawn = np.frombuffer(done.stdout, np.uint8).reshape(-1, SIZE, SIZE, 4)
         if done.returncode and not len(drawn) and not pictures:
-            raise UserError(f"the SVG renderer failed: {done.stderr.decode()[-300:]}", "fetch it: fetch_art.sh DIR")
+            raise UserError(f"the SVG renderer failed: {done.stderr.decode()[-300:]}", "fetch it: scripts/train-pocket")
         pictures.extend(drawn)
         if done.returncode:
             pictures.append(np.zeros((SIZE, SIZE, 4), np.uint8))

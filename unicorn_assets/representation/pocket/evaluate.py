@@ -1,0 +1,126 @@
+"""Measures a trained pocket encoder as it will be shipped (fp16 weights, its own preprocessing) and writes the results.
+
+Image statistics come from the trained concepts' pictures of the training vendors; retrieval and gap from the pictures
+of the vendor that was never trained on.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from safetensors.numpy import save_file
+
+from unicorn_assets.representation.gap.distribution import distribution_metrics
+from unicorn_assets.representation.gap.mixing import mixing_metrics
+from unicorn_assets.representation.gap.paired import own_ranks, paired_metrics
+from unicorn_assets.representation.pocket.captions import evaluation_captions
+from unicorn_assets.representation.pocket.card import CARD, render
+from unicorn_assets.representation.pocket.concepts import Concept
+from unicorn_assets.representation.pocket.encoder import PocketEncoder
+from unicorn_assets.representation.pocket.files import METRICS, PAIRS, PAIRS_TEXT, REFERENCE
+from unicorn_assets.representation.pocket.pictures import HELD_OUT_VENDOR, Pictures
+
+SAMPLE = 2000  # image vectors shipped
+GAP = (
+    "centroid_distance",
+    "relative_modality_gap",
+    "linear_separability",
+    "paired_cosine",
+    "frechet_distance",
+)
+
+Doubles = npt.NDArray[np.float64]
+
+
+def write_measured(out: Path, concepts: list[Concept], pictures: Pictures, settings: dict[str, Any]) -> dict[str, Any]:
+    """Write reference, evaluation pairs, metrics.json and the card beside the weights in `out`; returns the metrics."""
+    encoder = PocketEncoder(settings["width"], folder=out)
+    about = {"encoder": encoder.name, "revision": encoder.revision}
+    counts = write_reference(out, encoder, concepts, pictures, about)
+    text, sentence, image, held_out = write_pairs(out, encoder, concepts, pictures, about)
+    scale = float(encoder.pocket.model.logit_scale.exp())
+    metrics = about | settings | counts | {"logit_scale": round(scale, 2)}
+    metrics |= {"held_out_vendor": HELD_OUT_VENDOR, "held_out_pairs": int(held_out.sum()), "pairs": len(held_out)}
+    metrics["retrieval"] = {"caption": recalls(text, image, held_out), "sentence": recalls(sentence, image, held_out)}
+    metrics["gap"] = {"caption": gap(text, image), "sentence": gap(sentence, image)}
+    (out / METRICS).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    (out / CARD).write_text(render(metrics), encoding="utf-8")
+    return metrics
+
+
+def write_reference(
+    out: Path, encoder: PocketEncoder, concepts: list[Concept], pictures: Pictures, about: dict[str, str]
+) -> dict[str, Any]:
+    """Statistics and a sample of the training pictures' vectors; counts of those pictures by vendor."""
+    held_out = np.array([concept.held_out for concept in concepts])[pictures.concept]
+    rows = np.flatnonzero((pictures.vendor != HELD_OUT_VENDOR) & ~held_out)
+    vectors = encoder.encode_images(_images(pictures, rows)).astype(np.float64)
+    mean = vectors.mean(axis=0)
+    centred = vectors - mean
+    sample = np.sort(np.random.default_rng(0).choice(len(rows), min(SAMPLE, len(rows)), replace=False))
+    ids = [f"{pictures.vendor[rows[i]]}/{concepts[pictures.concept[rows[i]]].hexcode}" for i in sample]
+    tensors = {
+        "mean": mean,
+        "covariance": centred.T @ centred / len(vectors),
+        "vectors": vectors[sample].astype(np.float16),
+    }
+    save_file(tensors, out / REFERENCE, about | {"count": str(len(rows)), "sample_ids": json.dumps(ids)})
+    vendors, numbers = np.unique(pictures.vendor[rows], return_counts=True)
+    return {
+        "concepts": len(concepts),
+        "trained_concepts": len(np.unique(pictures.concept[rows])),
+        "trained_pictures": dict(zip(vendors.tolist(), numbers.tolist(), strict=True)),
+    }
+
+
+def write_pairs(
+    out: Path, encoder: PocketEncoder, concepts: list[Concept], pictures: Pictures, about: dict[str, str]
+) -> tuple[Doubles, Doubles, Doubles, npt.NDArray[np.bool_]]:
+    """Vectors of the held-out vendor's captions, sentences and pictures, and which concepts were held out too."""
+    rows = np.flatnonzero(pictures.vendor == HELD_OUT_VENDOR)
+    shown = [concepts[i] for i in pictures.concept[rows]]
+    written = [evaluation_captions(concept) for concept in shown]
+    lines = [
+        {
+            "id": concept.hexcode,
+            "label": concept.label,
+            "group": concept.group,
+            "held_out": concept.held_out,
+            "caption": caption,
+            "sentence": sentence,
+        }
+        for concept, (caption, sentence) in zip(shown, written, strict=True)
+    ]
+    text = json.dumps(lines, ensure_ascii=False, indent=0)
+    (out / PAIRS_TEXT).write_text(text + "\n", encoding="utf-8")
+    image = encoder.encode_images(_images(pictures, rows))
+    save_file({"vectors": image.astype(np.float16)}, out / PAIRS, about)
+    captions = encoder.encode_texts([caption for caption, _ in written]).astype(np.float64)
+    sentences = encoder.encode_texts([sentence for _, sentence in written]).astype(np.float64)
+    return captions, sentences, image.astype(np.float64), np.array([concept.held_out for concept in shown])
+
+
+def recalls(text: Doubles, image: Doubles, held_out: npt.NDArray[np.bool_]) -> dict[str, dict[str, float]]:
+    """Share of texts whose own picture is among the best 1 and 5, in per cent, by which texts ask which pictures."""
+    ranks = {
+        "seen_concepts": own_ranks(text[~held_out] @ image[~held_out].T),
+        "held_out_concepts": own_ranks(text[held_out] @ image[held_out].T),
+        "held_out_concepts_all_pictures": own_ranks(text @ image.T)[held_out],
+    }
+    return {
+        name: {f"recall_{k}": round(100 * float(np.mean(found <= k)), 1) for k in (1, 5)}
+        for name, found in ranks.items()
+    }
+
+
+def gap(text: Doubles, image: Doubles) -> dict[str, float]:
+    """The gap between the two sides of the evaluation pairs."""
+    found = distribution_metrics(text, image) | mixing_metrics(text, image, 0) | paired_metrics(text, image)
+    return {name: round(found[name], 4) for name in GAP}
+
+
+def _images(pictures: Pictures, rows: npt.NDArray[np.int64]) -> list[Image.Image]:
+    return [Image.fromarray(pictures.pixels[row]) for row in rows]

@@ -1,0 +1,123 @@
+import pytest
+
+from unicorn_assets.curation.prose import grams_of
+from unicorn_assets.instructions.answer import ChoicePair, FreePair, Problem
+from unicorn_assets.instructions.gates import fault_of
+from unicorn_assets.recipe import InstructionGates
+
+CAPTION = (
+    "A man in a yellow helmet digs a hole next to a brick house. Three white cups stand on a wooden table. "
+    "A heap of sand lies on the grass, and a shovel leans against the wall."
+)
+GATES = InstructionGates(min_grounding=0.6)
+PROMPT = grams_of("What is the name of the tall grey animal?")
+
+
+def reason_of(pair: ChoicePair | FreePair | Problem) -> str | None:
+    fault = fault_of(pair, CAPTION, GATES, PROMPT)
+    assert fault is None or fault.detail
+    return fault.reason if fault else None
+
+
+def choice(question: str, answer: str, *wrong: str) -> ChoicePair:
+    return ChoicePair(question=question, answer=answer, wrong_options=list(wrong))
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        choice("What color is the helmet of the man?", "Yellow", "Blue", "Red", "Green"),
+        choice("How many cups stand on the table?", "Three", "Two", "Five", "Six"),
+        choice("Where does the man dig a hole?", "Next to a brick house", "On a beach", "Under a bridge", "In a barn"),
+        choice("What leans against the wall?", "A shovel", "A ladder", "A bicycle", "A broom"),
+        choice("What material is the table made of, on which the cups stand?", "Wooden", "Glass", "Steel", "Marble"),
+    ],
+)
+def test_good_choices_pass(pair: ChoicePair):
+    assert reason_of(pair) is None
+
+
+@pytest.mark.parametrize(
+    ("pair", "reason"),
+    [
+        (choice("What color is the helmet of the man?", "Blue", "Yellow", "Red", "Green"), "ungrounded_answer"),
+        (choice("What color is the helmet of the man?", "White", "Blue", "Red", "Green"), "misaligned"),
+        (choice("What color is the helmet of the man?", "A house", "Blue", "Red", "Green"), "wrong_kind"),
+        (choice("What color is the helmet of the man?", "Yellow", "Blue", "A dog", "Green"), "bad_option"),
+        (choice("What leans against the wall?", "A shovel", "Sand", "A bicycle", "A broom"), "wrong_option_true"),
+        (choice("What leans against the wall?", "A shovel", "A shovel", "A bicycle", "A broom"), "duplicate_options"),
+        (choice("What leans against the wall?", "A shovel", "The bicycle", "A bicycle", "Broom"), "duplicate_options"),
+        (
+            choice(
+                "What leans against the wall?", "A shovel", "A very old bicycle with a bent front wheel", "Cat", "Cow"
+            ),
+            "option_lengths",
+        ),
+        (choice("What leans against the wall?", "A shovel", "None of these", "A bicycle", "A cow"), "bad_option"),
+        (choice("What leans against the wall?", "A shovel", "B. A saw", "A bicycle", "A cow"), "bad_option"),
+        (choice("What leans against the wall?", "A shovel", "A saw?", "A bicycle", "A cow"), "bad_option"),
+        (choice("What leans against the wall?", "The wall", "A saw", "A bicycle", "A cow"), "repeats_question"),
+        (choice("What leans against the wall?", "The text", "A saw", "A bicycle", "A cow"), "meta_mention"),
+        (choice("How many cups stand on the table?", "White", "Two", "Five", "Six"), "wrong_kind"),
+        (choice("Where does the man dig a hole?", "A helmet", "A beach", "A bridge", "A barn"), "wrong_kind"),
+        (choice("A shovel leans against the wall.", "A shovel", "A saw", "A bicycle", "A cow"), "not_a_question"),
+        (choice("The shovel leans where? And why?", "A shovel", "A saw", "A bicycle", "A cow"), "not_a_question"),
+        (choice("Shovel leans on the wall?", "A shovel", "A saw", "A bicycle", "A cow"), "not_a_question"),
+        (choice("What leans?", "A shovel", "A saw", "A bicycle", "A cow"), "question_length"),
+        (choice("What does the caption say about the wall?", "A shovel", "A", "B", "C"), "meta_mention"),
+        (choice("What is the third word about the wall?", "A shovel", "A", "B", "C"), "meta_mention"),
+        (choice("What do you see at the wall?", "A shovel", "A saw", "A bicycle", "A cow"), "person"),
+        (
+            choice("Which king rules over Spain today?", "A shovel", "A saw", "A bicycle", "A cow"),
+            "ungrounded_question",
+        ),
+        (choice("What is the name of the tall wall?", "A shovel", "A saw", "A bicycle", "A cow"), "prompt_echo"),
+    ],
+)
+def test_bad_choices_are_refused_with_their_reason(pair: ChoicePair, reason: str):
+    assert reason_of(pair) == reason
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "reason"),
+    [
+        ("Where does the man dig?", "The man digs next to a brick house.", None),
+        ("What stands on the wooden table?", "Three white cups stand on the table.", None),
+        ("Where does the man dig?", "The man digs.", "wrong_kind"),
+        ("What does the man do?", "The man.", "repeats_question"),
+        ("What does the man do?", "He repairs an expensive motorcycle engine.", "ungrounded_answer"),
+        ("What does the man do?", "He stands on a table with three white cups.", "misaligned"),
+        ("Does the man dig a hole?", "Yes.", "bad_answer"),
+        ("What does the man do?", "Does he dig a hole?", "bad_answer"),
+        ("What does the man do?", "According to the caption he digs a hole.", "meta_mention"),
+        ("What does the man do?", "I'm sorry, he digs a hole.", "refusal"),
+        ("What does the man do?", "The man digs a hole a hole a hole a hole.", "repetitive"),
+        ("What does the man do?", "He digs a hole " + "next to a brick house " * 20, "answer_length"),
+        ("What does the man do?", "...", "garbled"),
+    ],
+)
+def test_free_answers(question: str, answer: str, reason: str | None):
+    assert reason_of(FreePair(question=question, answer=answer)) == reason
+
+
+PROBLEM = {
+    "question": "Where does the heap of sand on the grass come from?",
+    "steps": ["The man digs a hole next to the house.", "A heap of sand lies on the grass."],
+    "answer": "The sand comes from the hole that the man digs.",
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({}, None),
+        ({"answer": "Elephants migrate during hot summers."}, "ungrounded_answer"),
+        ({"steps": ["The man digs a hole.", "The hole, the man digs."]}, "repetitive"),
+        ({"steps": ["The man digs a hole.", "Who owns the house?"]}, "bad_step"),
+        ({"steps": ["The man digs a hole.", "Sand."]}, "bad_step"),
+        ({"steps": ["The passage says that the man digs a hole.", "Sand lies on the grass."]}, "meta_mention"),
+        ({"question": "The sand comes from the hole."}, "not_a_question"),
+    ],
+)
+def test_problems(change: dict[str, object], reason: str | None):
+    assert reason_of(Problem.model_validate(PROBLEM | change)) == reason

@@ -1,0 +1,156 @@
+import json
+import random
+from collections import Counter
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from unicorn_assets.instructions.answer import ChoicePair, schema
+from unicorn_assets.instructions.stage import LETTERS, finish, prompt_of, version, write_pairs
+from unicorn_assets.lake.schemas import polars_schema
+from unicorn_assets.llm.request import ChatRequest
+from unicorn_assets.recipe import TASKS
+from unicorn_assets_tests.scripted import ask_by, recipe
+
+CAPTION = "A man in a yellow helmet digs a hole next to a brick house. A shovel leans against the white wall."
+GOOD = [
+    {"question": "What color is the helmet of the man?", "answer": "Yellow", "wrong_options": ["Blue", "Red", "Green"]},
+    {"question": "What leans against the wall?", "answer": "A shovel", "wrong_options": ["A saw", "A cow", "A cat"]},
+    {"question": "What does the man dig?", "answer": "A hole", "wrong_options": ["A pond", "A well", "A grave"]},
+]
+RECIPE = recipe(instructions={"multiple_choice": {"gates": {"min_pairs": 2, "max_pairs": 3}}})
+
+
+def captions(tasks: list[str | None]) -> pl.DataFrame:
+    rows = [{"caption_id": f"c{n}", "text": CAPTION, "task": task} for n, task in enumerate(tasks)]
+    return pl.DataFrame(rows, schema={"caption_id": pl.String, "text": pl.String, "task": pl.String})
+
+
+def write(pairs: list[dict[str, object]], **more: object):
+    ask = ask_by(lambda _: json.dumps({"pairs": pairs}), **more)
+    return write_pairs("multiple_choice", captions(["multiple_choice"]), RECIPE, ask)
+
+
+def test_only_captions_of_the_task_are_asked_in_their_order():
+    table = captions(["multiple_choice", None, "question_answering", "multiple_choice"])
+    asked: list[ChatRequest] = []
+
+    def say(request: ChatRequest) -> str:
+        asked.append(request)
+        return json.dumps({"pairs": GOOD})
+
+    made, refused = write_pairs("multiple_choice", table, RECIPE, ask_by(say, order=lambda rows: rows[::-1]))
+    assert made["caption_id"].to_list() == ["c0", "c3"]
+    assert len(asked) == 2
+    assert len(refused) == 0
+    assert dict(made.schema) == polars_schema("multiple_choice")
+    assert made["instruction_id"].n_unique() == 2
+
+
+def test_a_bad_pair_is_dropped_and_the_record_kept():
+    bad = GOOD[1] | {"answer": "An elephant"}
+    made, _ = write([GOOD[0], bad, GOOD[2]])
+    assert [pair["question"] for pair in made["pairs"][0]] == [GOOD[0]["question"], GOOD[2]["question"]]
+
+
+def test_too_few_good_pairs_quarantine_the_caption_with_its_raw_answer():
+    made, refused = write([GOOD[0], GOOD[0]])
+    assert len(made) == 0
+    row = refused.row(0, named=True)
+    assert (row["stage"], row["row_id"], row["reason"]) == ("multiple_choice", "c0", "too_few_pairs")
+    assert "duplicate_question" in row["detail"]
+    assert json.loads(row["raw_answer"])["pairs"][0] == GOOD[0]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ("no json here", "not_json"),
+        ('{"pairs": [{"question": "Why?"}]}', "schema_mismatch"),
+        ('{"pairs": []}', "too_few_pairs"),
+    ],
+)
+def test_an_answer_without_pairs_is_refused(answer: str, reason: str):
+    table = captions(["multiple_choice"])
+    _, refused = write_pairs("multiple_choice", table, RECIPE, ask_by(lambda _: answer))
+    assert refused["reason"].to_list() == [reason]
+
+
+def test_json_cut_off_in_the_middle_is_repaired_and_its_whole_pairs_kept():
+    cut = json.dumps({"pairs": GOOD[:2]})[:-2]
+    made, _ = write_pairs("multiple_choice", captions(["multiple_choice"]), RECIPE, ask_by(lambda _: cut))
+    assert len(made["pairs"][0]) == 2
+
+
+def test_the_order_of_answers_does_not_matter():
+    table = captions(["multiple_choice"] * 9)
+    shuffle = ask_by(lambda _: json.dumps({"pairs": GOOD}), order=lambda rows: random.Random(1).sample(rows, len(rows)))
+    plain = ask_by(lambda _: json.dumps({"pairs": GOOD}))
+    assert_frame_equal(*(write_pairs("multiple_choice", table, RECIPE, ask)[0] for ask in (plain, shuffle)))
+
+
+TEXTS = st.lists(
+    st.text("abcdefgh ", min_size=1, max_size=12).map(str.strip).filter(bool), min_size=4, max_size=4, unique=True
+)
+
+
+@given(TEXTS, st.text(max_size=20))
+def test_shuffling_changes_the_order_and_nothing_else(texts: list[str], caption_id: str):
+    pair = ChoicePair(question="What is it?", answer=texts[0], wrong_options=texts[1:])
+    made = finish(pair, caption_id)
+    assert sorted(made["options"]) == sorted(texts)
+    assert made["options"][LETTERS.index(made["answer"])] == texts[0]
+    assert made == finish(pair, caption_id)
+
+
+def test_letters_balance_over_a_table_and_do_not_follow_one_another():
+    pairs = [ChoicePair(**pair) for pair in GOOD]
+    letters = [[finish(pair, f"c{n}")["answer"] for pair in pairs] for n in range(4000)]
+    flat = Counter(letter for row in letters for letter in row)
+    assert set(flat) == set(LETTERS)
+    assert all(abs(count - 3000) < 200 for count in flat.values())  # standard deviation 47
+    joint = Counter((first, second) for first, second, _ in letters)
+    assert len(joint) == 16
+    assert all(abs(count - 250) < 90 for count in joint.values())  # standard deviation 15
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_schema_holds_the_recipes_number_of_pairs(task: str):
+    made = schema(task, 2, 3)
+    assert made["properties"]["pairs"]["minItems"] == 2
+    assert made["properties"]["pairs"]["maxItems"] == 3
+    assert schema(task, 6, 8)["properties"]["pairs"]["minItems"] == 6  # each call makes its own
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_prompts_that_ship_are_filled_and_enter_the_version(task: str):
+    plain, small = recipe(), recipe(instructions={task: {"prompt": f"{task}_small"}})
+    for made in (plain, small):
+        text = "".join(turn["content"] for turn in prompt_of(made, task).render({"caption": "x"}))
+        assert not any(f"{{{name}}}" in text for name in ("caption", "min_pairs", "max_pairs", "problem"))
+    assert version(plain, task) != version(small, task)
+    assert version(plain, task) == version(recipe(instructions={task: {"weight": 5}}), task)
+    assert version(plain, task) != version(
+        recipe(instructions={task: {"gates": {"max_pairs": 9, "min_pairs": 3}}}), task
+    )
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_worked_examples_pass_the_gates_they_stand_beside(task: str):
+    made = recipe(
+        instructions={
+            task: {"prompt": f"{task}_small", "gates": {"min_pairs": 1, "max_pairs": 3, "min_grounding": 0.6}}
+        }
+    )
+    turns = prompt_of(made, task).turns
+    examples = [(turns[n][1], turns[n + 1][1]) for n in range(1, len(turns) - 1, 2)]
+    assert len(examples) >= 2
+    for caption, answer in examples:
+        row = {"caption_id": "c", "text": caption, "task": task}
+        bare = recipe(instructions={task: {"gates": {"min_pairs": 1, "max_pairs": 3, "min_grounding": 0.6}}})
+        table, refused = write_pairs(task, pl.DataFrame([row]), bare, ask_by(lambda _, said=answer: said))
+        assert refused["detail"].to_list() == []
+        assert len(table["pairs"][0]) == len(json.loads(answer)["pairs"])

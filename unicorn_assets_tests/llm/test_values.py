@@ -1,0 +1,173 @@
+"""Keys, bodies, answers, pace, breaker, ledger: arithmetic without network."""
+
+import datetime
+import email.utils
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unicorn_assets.llm.breaker import Breaker
+from unicorn_assets.llm.events import Event
+from unicorn_assets.llm.ledger import Ledger
+from unicorn_assets.llm.pace import Pace
+from unicorn_assets.llm.request import Answer, ChatRequest
+from unicorn_assets.llm.settings import Price, Sampling
+from unicorn_assets.llm.transport import parse_retry_after
+from unicorn_assets.llm.wire import NotAnAnswer, server_message, to_answer, to_body
+
+BASE = {
+    "messages": ({"role": "user", "content": "hello"},),
+    "sampling": Sampling(),
+    "seed": 1,
+    "schema": {"type": "object"},
+    "prompt_version": "a",
+}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"messages": ({"role": "user", "content": "hello "},)},
+        {"messages": ({"role": "system", "content": "hello"},)},
+        {"sampling": Sampling(temperature=0.71)},
+        {"sampling": Sampling(extra={"chat_template_kwargs": {"thinking": False}})},
+        {"seed": 2},
+        {"schema": None},
+        {"schema": {"type": "array"}},
+        {"prompt_version": "b"},
+    ],
+)
+def test_whatever_determines_the_answer_changes_the_key(change):
+    assert ChatRequest(**BASE).key("m", "r") != ChatRequest(**(BASE | change)).key("m", "r")
+
+
+def test_the_key_depends_on_model_and_revision_and_stays_the_same_for_ever():
+    request = ChatRequest(**BASE)
+    assert len({request.key("m", "r"), request.key("m2", "r"), request.key("m", "r2")}) == 3
+    # A key that changes makes every stored answer unfindable.
+    assert request.key("m", "r") == "694a1b4b4497c8d57b0e0f6f7573e5e7"
+
+
+def test_fresh_but_equal_settings_make_the_same_key():
+    keys = {
+        ChatRequest(**(BASE | {"sampling": Sampling(), "schema": {"type": "object"}})).key("m", "r") for _ in range(200)
+    }
+    assert len(keys) == 1
+
+
+def test_half_a_surrogate_pair_is_sent_and_hashed():
+    request = ChatRequest(**(BASE | {"messages": ({"role": "user", "content": "a \ud83d b"},)}))
+    assert b"a ? b" in to_body(request, "m")
+    assert request.key("m", "r")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"", b"<html>", b"null", b"[]", b"{}", b'{"choices": []}', b'{"choices": [{"message": null}]}', b"\xff\xfe",
+        b'{"choices": [{"message": {"content": 5}}]}', b'{"choices": [{"message": {"content": "a"}}], "usage": 3}',
+        b'{"choices": [{"message": {"content": "a"}}', b'{"error": {"message": "x"}}',
+    ],
+)  # fmt: skip
+def test_what_is_no_answer_is_recognised(raw):
+    with pytest.raises(NotAnAnswer):
+        to_answer(raw, "k", "m", 1.0, 1)
+
+
+def test_an_answer_without_content_is_an_empty_answer():
+    answer = to_answer(b'{"choices": [{"message": {"content": null}, "finish_reason": "length"}]}', "k", "m", 1.0, 2)
+    assert (answer.text, answer.cut_off, answer.completion_tokens, answer.attempts) == ("", True, 0, 2)
+
+
+@given(st.binary(max_size=200))
+def test_error_bodies_of_any_kind_give_one_line(raw):
+    assert "\n" not in server_message(raw)
+
+
+def test_retry_after():
+    later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=60)
+    assert parse_retry_after("2.5") == 2.5
+    assert 50 < parse_retry_after(email.utils.format_datetime(later)) < 70
+    assert [parse_retry_after(text) for text in (None, "soon", "")] == [None, None, None]
+    assert parse_retry_after("-3") == 0
+
+
+def test_pace_ignores_single_faults_and_halves_on_many():
+    pace = Pace(64)
+    for step in range(1000):
+        assert not pace.on_overload(step, 0.05) if step % 100 == 0 else pace.on_good(step) is None
+    assert pace.limit == 64
+    halved = [pace.on_overload(2000.0, 0.05) for _ in range(64)]
+    assert sum(halved) == 1  # the whole window failed at once: one event
+    assert pace.limit == 32
+    for _ in range(5000):
+        pace.on_good(3000.0)
+    assert pace.limit == 64
+
+
+def test_pace_obeys_retry_after_when_it_halves():
+    pace = Pace(8)
+    pace.on_overload(10.0, 0.1, 5.0)
+    assert pace.paused_until == 0
+    assert pace.on_overload(10.0, 0.1, 5.0)
+    assert pace.paused_until == 15.0
+
+
+@given(st.lists(st.tuples(st.booleans(), st.floats(0, 10)), max_size=300), st.integers(1, 100))
+def test_pace_stays_between_one_and_the_ceiling(history, ceiling):
+    pace, now = Pace(ceiling), 0.0
+    for good, pause in history:
+        now += pause
+        pace.on_good(now) if good else pace.on_overload(now, pause, pause)
+        assert 1 <= pace.limit <= ceiling
+
+
+def test_breaker_forgives_a_share_of_failures_and_a_pause():
+    breaker = Breaker(patience=60, start=0)
+    for now in range(1000):
+        (breaker.on_good(now) if now % 3 == 0 else breaker.on_failure("http_500", "HTTP 500", now))
+        assert not breaker.broken(now)
+    assert not breaker.broken(1050)
+    breaker.on_failure("timeout", "no answer", 1050)
+    assert breaker.broken(1060)
+    assert "timeout x1" in breaker.verdict(1060)
+
+
+def test_breaker_opens_when_four_fifths_fail_for_long():
+    breaker = Breaker(patience=60, start=0)
+    opened = None
+    for step in range(2000):
+        now = step / 10
+        (breaker.on_good(now) if step % 10 == 0 else breaker.on_failure("http_500", "HTTP 500", now))
+        if opened is None and step % 10 and breaker.broken(now):
+            opened = now
+    assert opened is not None
+    assert 60 <= opened < 70
+
+
+def test_breaker_opens_early_when_nothing_ever_worked():
+    errors, refusals = Breaker(60, 0), Breaker(60, 0)
+    for step in range(25):
+        errors.on_failure("http_500", "HTTP 500", step / 10)
+        refusals.on_failure("bad_request", "HTTP 400", step / 100, refusal=True)
+    assert not errors.broken(2.5)
+    assert errors.broken(10)
+    assert refusals.broken(0.25)
+
+
+def test_ledger_counts_and_prices():
+    ledger = Ledger()
+    fresh = Answer("k", "t", "stop", 1000, 500, 400, 2.0, 1, "m")
+    ledger.observe(Event("answer", answer=fresh))
+    ledger.observe(Event("rejected", reason="too_short", answer=fresh))
+    ledger.observe(Event("answer", answer=Answer("k", "t", "stop", 9, 9, 9, 9.0, 1, "m", from_journal=True)))
+    ledger.observe(Event("accepted"))
+    ledger.observe(Event("quarantined", reason="timeout"))
+    ledger.observe(Event("retry"))
+    counts = ledger.as_dict(Price(prompt=1.0, completion=2.0, cached_prompt=0.1))
+    assert counts["cost_usd"] == pytest.approx((600 * 1.0 + 400 * 0.1 + 500 * 2.0) / 1e6)
+    assert (counts["calls"], counts["from_journal"], counts["drafts"], counts["retries"]) == (1, 1, 2, 1)
+    assert counts["rejected_by_reason"] == {"too_short": 1}
+    assert counts["quarantined_by_reason"] == {"timeout": 1}
+    assert "cost_usd" not in ledger.as_dict()

@@ -1,0 +1,101 @@
+"""The code location as a whole: what it holds, what it does not import, what the UI and the daemon will do with it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from unicorn_assets.automation.nightly import FILL_CRON
+from unicorn_assets.definitions import build_defs
+from unicorn_assets.gpu import GPU_POOL, LLM_POOL
+from unicorn_assets.home import find_home
+from unicorn_assets.partitions import SHARDS_NAME
+
+ROOT = Path(__file__).parents[1]
+SNAPSHOT = Path(__file__).parent / "definitions.json"
+
+
+@pytest.fixture(scope="module")
+def definitions(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
+    home = find_home(str(tmp_path_factory.mktemp("home")), recipe=str(ROOT / "recipes" / "demo.yaml"))
+    return build_defs(home)
+
+
+def described(definitions: dg.Definitions) -> dict[str, Any]:
+    """Keys, tags and order of everything that a change should touch on purpose only."""
+    graph = definitions.resolve_asset_graph()
+    assets = {}
+    for key in sorted(graph.get_all_asset_keys(), key=str):
+        node = graph.get(key)
+        assets[key.to_user_string()] = {
+            "group": node.group_name,
+            "partitions": node.partitions_def.name if node.partitions_def else None,
+            "backfill": str(node.backfill_policy.max_partitions_per_run) if node.backfill_policy else None,
+            "kinds": sorted(node.kinds),
+            "owners": sorted(node.owners),
+            "pools": sorted(node.pools or ()),
+            "parents": sorted(parent.to_user_string() for parent in node.parent_keys),
+            "checks": sorted(check.name for check in graph.get_check_keys_for_assets({key})),
+        }
+    return {
+        "assets": assets,
+        "jobs": sorted(job.name for job in definitions.jobs or ()),
+        "sensors": {s.name: s.default_status.value for s in definitions.sensors or ()},
+        "schedules": sorted(schedule.name for schedule in definitions.schedules or ()),
+    }
+
+
+def test_keys_tags_and_jobs_change_on_purpose_only(definitions: dg.Definitions) -> None:
+    """After a change that is meant: python -m unicorn_assets_tests.test_definitions"""
+    assert described(definitions) == json.loads(SNAPSHOT.read_text(encoding="utf-8"))
+
+
+def test_heavy_packages_stay_out_of_the_code_server() -> None:
+    heavy = ("torch", "open_clip", "transformers", "timm", "vllm", "xllamacpp", "matplotlib")
+    program = (
+        f"import sys, unicorn_assets.definitions as d; d.build_defs(); print([m for m in {heavy} if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_large_model_of_our_own_takes_a_gpu(tmp_path: Path) -> None:
+    text = (ROOT / "recipes" / "unicorn-1.2m.yaml").read_text(encoding="utf-8")
+    recipe = ROOT / "recipes" / "unicorn-1.2m.yaml"
+    graph = build_defs(find_home(str(tmp_path), recipe=str(recipe))).resolve_asset_graph()
+    pools = {key: graph.get(dg.AssetKey(key)).pools for key in ("caption_drafts", "text_embeddings", "captions")}
+    assert pools["text_embeddings"] == {GPU_POOL}
+    assert pools["caption_drafts"] == ({GPU_POOL} if "endpoint: vllm" in text else {LLM_POOL})
+    assert not pools["captions"]
+
+
+def test_the_night_fills_what_is_missing_as_one_backfill(definitions: dg.Definitions) -> None:
+    from datetime import datetime
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions(SHARDS_NAME, ["a-00000", "a-00001", "b-00000"])
+        before = datetime.fromisoformat("2026-05-01T01:59:00+00:00")
+        first = dg.evaluate_automation_conditions(definitions, instance, evaluation_time=before)
+        after = datetime.fromisoformat("2026-05-01T02:01:00+00:00")
+        night = dg.evaluate_automation_conditions(definitions, instance, evaluation_time=after, cursor=first.cursor)
+        requested = night.get_requested_partitions(dg.AssetKey("caption_drafts"))
+        assert FILL_CRON == "0 2 * * *"
+        assert requested == {"a-00000", "a-00001", "b-00000"}
+        soon = datetime.fromisoformat("2026-05-01T02:02:00+00:00")
+        again = dg.evaluate_automation_conditions(definitions, instance, evaluation_time=soon, cursor=night.cursor)
+        assert again.total_requested == 0
+
+
+def test_nobody_is_woken_at_night_without_asking(definitions: dg.Definitions) -> None:
+    assert {s.name: s.default_status for s in definitions.sensors or ()} == {
+        "fill_what_is_missing": dg.DefaultSensorStatus.STOPPED
+    }
+
+
+if __name__ == "__main__":
+    found = described(build_defs(find_home(recipe=str(ROOT / "recipes" / "demo.yaml"))))
+    SNAPSHOT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
