@@ -9,6 +9,7 @@ from unicorn_assets.assets import captions, instructions, releases, representati
 from unicorn_assets.automation.jobs import JOBS
 from unicorn_assets.automation.nightly import NIGHTLY, with_conditions
 from unicorn_assets.checks import build_checks
+from unicorn_assets.gpu import step_executor
 from unicorn_assets.home import Home, find_home
 from unicorn_assets.recipe_file import load_recipe
 from unicorn_assets.resources import EncoderResource, LakeResource, LlmResource, ProgressResource
@@ -34,6 +35,7 @@ def build_defs(home: Home | None = None, *, resource_overrides: Mapping[str, Any
         asset_checks=build_checks(recipe, partitioned),
         jobs=JOBS,
         sensors=[NIGHTLY],
+        executor=step_executor(),
         resources={**resources, **(resource_overrides or {})},
     )
 

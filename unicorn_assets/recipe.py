@@ -29,24 +29,24 @@ class Section(BaseModel):
 class Columns(Section):
     """Which columns of a CSV, JSONL or Parquet source hold what."""
 
-    text: str = "text"
-    domain: str | None = None
-    label: str | None = None
+    text: str = "text"  # column of the seed text
+    domain: str | None = None  # column of the domain
+    label: str | None = None  # column of the class label
 
 
 class Source(Section):
     """Seeds from a file (`path`), or made from `labels` and `templates`."""
 
-    name: Name
-    path: str | None = None
+    name: Name  # lower case, digits, hyphens; shards are named after it
+    path: str | None = None  # file of seeds, relative to the recipe, or s3://
     format: Literal["text", "jsonl", "csv", "parquet"] | None = None  # None: by the file's ending
-    columns: Columns = Columns()
-    encoding: str = "utf-8"
-    domain: str = "open"
+    columns: Columns = Columns()  # column mapping of CSV, JSONL and Parquet
+    encoding: str = "utf-8"  # of text, JSONL and CSV files
+    domain: str = "open"  # domain of all seeds, unless a column says it
     labels: str | None = None  # text file, one class label a line
     templates: str | None = None  # text file, one template with {label} a line
-    templates_per_label: Annotated[int, Field(ge=1)] = 10
-    max_rows: Annotated[int, Field(ge=1)] | None = None
+    templates_per_label: Annotated[int, Field(ge=1)] = 10  # drawn for each label by a hash of label and template
+    max_rows: Annotated[int, Field(ge=1)] | None = None  # only the first rows, for trying out
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -60,15 +60,15 @@ class Source(Section):
 class SeedGates(Section):
     """Which seeds are set aside."""
 
-    min_chars: Annotated[int, Field(ge=1)] = 3
-    max_chars: Annotated[int, Field(ge=1)] = 2000
+    min_chars: Annotated[int, Field(ge=1)] = 3  # shorter seeds are refused
+    max_chars: Annotated[int, Field(ge=1)] = 2000  # longer seeds are refused
 
 
 class CaptionGates(Section):
     """Which drafts are refused in stage 1. Words are separated by white space."""
 
-    min_words: Annotated[int, Field(ge=1)] = 30
-    max_words: Annotated[int, Field(ge=1)] = 250
+    min_words: Annotated[int, Field(ge=1)] = 30  # shorter captions are refused
+    max_words: Annotated[int, Field(ge=1)] = 250  # longer captions are refused
     min_seed_overlap: Share = 0.34  # share of the seed's content words that must return in the caption
     max_repeated_trigrams: Share = 0.2  # share of word 3-grams that occur more than once
     max_faulty_sentences: Share = 0.34  # faulty sentences after the first are cut out; more than this share refuses all
@@ -86,15 +86,15 @@ class Captions(Section):
 class NearDuplicates(Section):
     """Captions that repeat another one: character shingles, verified Jaccard similarity."""
 
-    threshold: Share = 0.6
-    shingle_chars: Annotated[int, Field(ge=2, le=20)] = 5
+    threshold: Share = 0.6  # Jaccard similarity from which a caption is a near duplicate
+    shingle_chars: Annotated[int, Field(ge=2, le=20)] = 5  # characters per shingle
 
 
 class InstructionGates(Section):
     """Which pairs are refused in stage 2; a record with fewer than `min_pairs` good pairs is quarantined."""
 
-    min_pairs: Annotated[int, Field(ge=1)] = 6
-    max_pairs: Annotated[int, Field(ge=1)] = 8
+    min_pairs: Annotated[int, Field(ge=1)] = 6  # good pairs that a record needs
+    max_pairs: Annotated[int, Field(ge=1)] = 8  # pairs that the model may write
     min_asked: Annotated[int, Field(ge=1)] | None = None  # pairs the model must write at least; None: min_pairs
     min_grounding: Share = 0.5  # share of the answer's content words that the caption must hold
     max_option_ratio: Annotated[float, Field(ge=1)] = 3.0  # words of the longest option over those of the shortest
@@ -109,7 +109,7 @@ class InstructionGates(Section):
 class Task(Section):
     """One kind of instruction: its share among the tasks, its prompt and its gates."""
 
-    weight: Annotated[float, Field(ge=0)] = 1.0
+    weight: Annotated[float, Field(ge=0)] = 1.0  # share among the tasks is weight over the sum of weights
     prompt: str | None = None  # None: the task's own; <task>_small for small models; or the path of your own .md file
     sampling: Sampling = Sampling(max_tokens=2000)
     gates: InstructionGates = InstructionGates()
@@ -144,7 +144,7 @@ class ComplexReasoning(Task):
 class Instructions(Section):
     """Stage 2: `share` of the captions get one task each, drawn by weight from a seed of the caption."""
 
-    share: Share = 0.38
+    share: Share = 0.38  # of the captions that get a task
     multiple_choice: MultipleChoice = MultipleChoice()
     question_answering: QuestionAnswering = QuestionAnswering()
     complex_reasoning: ComplexReasoning = ComplexReasoning()
@@ -158,12 +158,12 @@ class Instructions(Section):
 class Encoder(Section):
     """The text and image encoder of stage 3."""
 
-    kind: Literal["pocket", "open_clip"] = "pocket"
+    kind: Literal["pocket", "open_clip"] = "pocket"  # pocket comes with the package, for trying out
     model: str | None = None  # open_clip: model name such as ViT-B-32, or hf-hub:<id>
     pretrained: str | None = None  # open_clip: pretrained tag or checkpoint file
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    precision: Literal["fp32", "fp16", "bf16"] = "fp32"
-    batch_tokens: Annotated[int, Field(ge=64)] = 16384
+    device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: cuda where there is one
+    precision: Literal["fp32", "fp16", "bf16"] = "fp32"  # of the forward pass; vectors are stored as fp16
+    batch_tokens: Annotated[int, Field(ge=64)] = 16384  # tokens per batch; texts are sorted by length first
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -177,7 +177,7 @@ class Encoder(Section):
 class ImageReference(Section):
     """Real images, unpaired with the captions; only their statistics are kept."""
 
-    kind: Literal["pocket", "images", "vectors"] = "pocket"
+    kind: Literal["pocket", "images", "vectors"] = "pocket"  # pocket: the icons that come with the pocket encoder
     path: str | None = None  # images: a folder; vectors: .safetensors, .npy or .parquet
 
     @model_validator(mode="after")
@@ -190,7 +190,7 @@ class ImageReference(Section):
 class Transfer(Section):
     """The move from text to image space (METHOD in docs/method.md)."""
 
-    method: Literal["none", "mean_shift", "realign"] = "realign"
+    method: Literal["none", "mean_shift", "realign"] = "realign"  # formulas in docs/method.md
     passes: Annotated[int, Field(ge=1, le=10)] = 1  # realign: how often the last step is done
 
 
@@ -208,17 +208,19 @@ class Thresholds(Section):
 class Release(Section):
     """How the releases are presented."""
 
-    title: str = ""
-    license: str = "unknown: say in the recipe under release.license"
-    notes: str = ""
+    title: str = ""  # of the cards
+    license: str = (
+        "unknown: say in the recipe under release.license"  # of the data set; depends on your seeds and model
+    )
+    notes: str = ""  # known limits, for the cards
 
 
 class Recipe(Section):
     """Everything that determines the data."""
 
-    name: Name
-    about: str = ""
-    shard_rows: Annotated[int, Field(ge=1, le=1_000_000)] = 4000
+    name: Name  # of the data set; a lake holds one
+    about: str = ""  # one line for people
+    shard_rows: Annotated[int, Field(ge=1, le=1_000_000)] = 4000  # seeds per shard, the unit of work and of loss
     sources: Annotated[list[Source], Field(min_length=1)]
     seeds: SeedGates = SeedGates()
     llm: LlmSettings

@@ -57,7 +57,7 @@ class Client:
             [python, str(HERE / f"{script}.py"), "--url", url, "--work", str(work), "--rows", str(rows),
              "--in-flight", str(in_flight), *flags],
             stdout=subprocess.PIPE, stderr=self.errors, text=True, start_new_session=True,
-            env={**os.environ, "PYTHONPATH": str(HERE.parent.parent)} if python == sys.executable else None,
+            env=_environment() if python == sys.executable else None,
         )  # fmt: skip
         self.peak = 0
         self.cpu: dict[int, float] = {}
@@ -96,3 +96,21 @@ class Client:
             self.errors.seek(0)
             raise RuntimeError(f"{self.process.args}: exit {self.process.returncode}\n{self.errors.read()[-2000:]}")
         return json.loads(lines[-1]) | {"peak_rss_mb": self.peak / 2**20, "cpu_s": sum(self.cpu.values())}
+
+
+def run_script(script: str, *flags: str) -> Any:
+    """Run one of our scripts to its end; returns the JSON of its last line."""
+    done = subprocess.run(
+        [sys.executable, str(HERE / f"{script}.py"), *flags],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=_environment(),
+    )
+    if done.returncode:
+        raise RuntimeError(f"{script}: exit {done.returncode}\n{done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(HERE.parent.parent)}

@@ -55,6 +55,10 @@ class Breaker:
             self._previous, self._window, self._turn = ([0, 0] if stale else self._window), [0, 0], now
         self._window[which] += 1
 
+    def many(self) -> bool:
+        """Whether there are enough failures to judge a server that is still at work on something."""
+        return self.failures.total() >= ENOUGH
+
     def broken(self, now: float) -> bool:
         """Whether the run should stop now."""
         if not self.failures:

@@ -244,6 +244,8 @@ class Core(Generic[T]):
 
     def _stop_if_broken(self) -> None:
         now = time.monotonic()
+        if self._fleet.in_flight() and not self._breaker.many():
+            return  # long answers may still be on their way
         if self._breaker.broken(now) and (self._asked or self._later or self._ready):
             self.fail(
                 ServerBroken(

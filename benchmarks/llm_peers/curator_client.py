@@ -1,0 +1,62 @@
+"""bespokelabs-curator on the benchmark's rows; runs in an environment of its own (see llm_client.py)."""
+
+import argparse
+import json
+import os
+import time
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--url", required=True)
+parser.add_argument("--work", required=True)
+parser.add_argument("--rows", type=int, required=True)
+parser.add_argument("--in-flight", type=int, required=True)
+o = parser.parse_args()
+
+# Read when its modules are imported: no telemetry, no look-ups on the internet, caches in the work folder.
+os.environ |= {
+    "TELEMETRY_ENABLED": "false",
+    "CURATOR_DISABLE_RICH_DISPLAY": "1",
+    "CURATOR_CACHE_DIR": f"{o.work}/curator",
+    "HF_HOME": f"{o.work}/hf",
+    "HF_HUB_OFFLINE": "1",
+    "HF_DATASETS_OFFLINE": "1",
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "OPENAI_API_KEY": "none",
+}
+
+import litellm  # noqa: E402, F401 - before curator: it points tiktoken to its bundled tables
+from bespokelabs import curator  # noqa: E402
+from datasets import Dataset  # noqa: E402
+from pydantic import BaseModel  # noqa: E402
+
+
+class Caption(BaseModel):
+    caption: str
+    score: int
+
+
+class Writer(curator.LLM):
+    def prompt(self, row: dict) -> str:
+        return f"Write a caption with a score, as JSON. <row {row['row']}>"
+
+    def parse(self, row: dict, answer: Caption) -> dict:
+        return {"row": row["row"], "caption": answer.caption}
+
+
+writer = Writer(
+    model_name="bench",
+    backend="openai",
+    response_format=Caption,
+    generation_params={"temperature": 0.7},
+    backend_params={
+        "base_url": f"{o.url}/v1",
+        "max_requests_per_minute": 10**8,
+        "max_tokens_per_minute": 10**11,
+        "max_concurrent_requests": o.in_flight,
+        "require_all_responses": False,
+    },
+)
+rows = Dataset.from_list([{"row": row} for row in range(o.rows)])
+started = time.perf_counter()
+made = writer(rows).dataset
+print(json.dumps({"rows": len(made), "seconds": time.perf_counter() - started}), flush=True)
