@@ -1,6 +1,6 @@
-"""Where things are on this machine: home, lake, recipe. The only reader of the UNICORN_* environment variables.
+"""Where things are on this machine: home, lake, recipe, from arguments or UNICORN_* environment variables.
 
-Nothing here shapes the data; that is the recipe's part.
+Nothing here shapes the data; that is the recipe's part. Where GPU steps run is in gpu.py.
 """
 
 import os

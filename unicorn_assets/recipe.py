@@ -97,6 +97,10 @@ class InstructionGates(Section):
     max_pairs: Annotated[int, Field(ge=1)] = 8  # pairs that the model may write
     min_asked: Annotated[int, Field(ge=1)] | None = None  # pairs the model must write at least; None: min_pairs
     min_grounding: Share = 0.5  # share of the answer's content words that the caption must hold
+    min_alignment: Share = 0.5  # share of the question's content words that one sentence must hold with the answer
+    max_question_chars: Annotated[int, Field(ge=20, le=600)] = 300  # a schema limit: the model cannot write more
+    max_answer_chars: Annotated[int, Field(ge=10, le=600)] = 500  # likewise, for an answer, an option or a step
+    extractive: bool = False  # right options must be phrases of the caption, listed in the schema; for small models
     max_option_ratio: Annotated[float, Field(ge=1)] = 3.0  # words of the longest option over those of the shortest
 
     @model_validator(mode="after")
@@ -132,6 +136,7 @@ class ReasoningGates(InstructionGates):
 
     min_pairs: Annotated[int, Field(ge=1)] = 2
     max_pairs: Annotated[int, Field(ge=1)] = 4
+    max_steps: Annotated[int, Field(ge=2, le=8)] = 6  # of a solution
 
 
 class ComplexReasoning(Task):

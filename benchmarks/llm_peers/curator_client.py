@@ -24,7 +24,7 @@ os.environ |= {
     "OPENAI_API_KEY": "none",
 }
 
-import litellm  # noqa: E402, F401 - before curator: it points tiktoken to its bundled tables
+import litellm.litellm_core_utils.default_encoding  # noqa: E402, F401 - it points tiktoken to its bundled tables
 from bespokelabs import curator  # noqa: E402
 from datasets import Dataset  # noqa: E402
 from pydantic import BaseModel  # noqa: E402

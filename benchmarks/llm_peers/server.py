@@ -79,6 +79,8 @@ class Model:
         if fault == "html":
             return web.Response(text="<html><body>Bad gateway</body></html>", content_type="text/html")
         content = json.dumps({"caption": f"{CAPTION}{row}.", "score": row % 5})
+        if row < 0:  # curator first asks for a person's name and age, to see whether the server knows JSON
+            content = json.dumps({"name": "Jason", "age": 25})
         if fault == "cut_off_json":
             content = content[:40]
         if fault == "huge":

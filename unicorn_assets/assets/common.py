@@ -4,16 +4,20 @@ from typing import Any
 
 import dagster as dg
 
-from unicorn_assets.gpu import GPU_POOL, LLM_POOL, gpu_op_tags
+from unicorn_assets.gpu import GPU_POOL, LLM_POOL, gpu_op_tags, step_executor
 from unicorn_assets.partitions import SHARDS
 from unicorn_assets.recipe import Recipe
 
 OWNERS = ["team:data"]
+# Where a step is a pod of its own, a killed pod counts as a failed step. What was finished is kept: a retry costs only
+# the rest; faults that a person must mend are raised with allow_retries=False.
+RETRY = dg.RetryPolicy(max_retries=2, delay=30) if step_executor() else None
 LLM_KINDS = {"embedded": "llamacpp", "url": "openai", "vllm": "vllm"}
 CPU_SHARDS: dict[str, Any] = {
     "partitions_def": SHARDS,
     "backfill_policy": dg.BackfillPolicy.single_run(),
     "owners": OWNERS,
+    "retry_policy": RETRY,
 }
 
 
@@ -24,6 +28,7 @@ def llm_shards(recipe: Recipe) -> dict[str, Any]:
         "partitions_def": SHARDS,
         "backfill_policy": dg.BackfillPolicy.multi_run(8),
         "owners": OWNERS,
+        "retry_policy": RETRY,
         "pool": GPU_POOL if needs_gpu else LLM_POOL,
         "op_tags": gpu_op_tags() if needs_gpu else {},
     }
@@ -36,6 +41,7 @@ def encoder_shards(recipe: Recipe) -> dict[str, Any]:
         "partitions_def": SHARDS,
         "backfill_policy": dg.BackfillPolicy.multi_run(8) if needs_gpu else dg.BackfillPolicy.single_run(),
         "owners": OWNERS,
+        "retry_policy": RETRY,
         "pool": GPU_POOL if needs_gpu else None,
         "op_tags": gpu_op_tags() if needs_gpu else {},
     }

@@ -110,8 +110,8 @@ def nothing_new(part: str, kept: list[str]) -> Fault | None:
 
 def contradiction(part: str, kept: list[str]) -> Fault | None:
     """'The tractor is white' after 'a green tractor', 'three cups' after 'two cups'."""
-    said = dict(pair for sentence in kept for pair in _attributes(sentence))
-    for noun, (kind, value) in _attributes(part):
+    said = dict(pair for sentence in kept for pair in attributes(sentence))
+    for noun, (kind, value) in attributes(part):
         earlier = said.get(noun)
         if earlier and earlier[0] == kind and earlier[1] != value and not _OTHERS.search(part):
             return Fault("contradiction", f"{noun!r} is both {earlier[1]} and {value}.")
@@ -121,7 +121,7 @@ def contradiction(part: str, kept: list[str]) -> Fault | None:
 _OTHERS = re.compile(r"\b(?:others?|another|second|third|left|right|upper|lower|half|some|one of)\b", re.IGNORECASE)
 
 
-def _attributes(sentence: str) -> list[tuple[str, tuple[str, str]]]:
+def attributes(sentence: str) -> list[tuple[str, tuple[str, str]]]:
     """(noun stem, (kind, value)) for 'red door' and 'door is red'; the noun is guessed as the next or last word."""
     plain = words(sentence)
     found = []

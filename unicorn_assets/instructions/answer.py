@@ -11,8 +11,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from unicorn_assets.instructions.spans import spans
 from unicorn_assets.llm.structured import parse, schema_of
-from unicorn_assets.recipe import TaskName
+from unicorn_assets.recipe import InstructionGates, ReasoningGates, TaskName
 
 Text = Annotated[str, Field(min_length=1, max_length=600)]
 
@@ -72,10 +73,24 @@ SHAPES: dict[TaskName, type[Choices] | type[Frees] | type[Problems]] = {
 }
 
 
-def schema(task: TaskName, min_pairs: int, max_pairs: int) -> dict[str, Any]:
-    """The JSON schema of `task` with the number of pairs that the recipe wants; sent to the server."""
+def schema(task: TaskName, gates: InstructionGates, caption: str) -> dict[str, Any]:
+    """The JSON schema of `task` with the recipe's numbers of pairs, steps and characters; sent to the server.
+
+    With `gates.extractive` a multiple-choice answer must be one of the caption's phrases, so it is never invented.
+    """
     found = deepcopy(schema_of(SHAPES[task]))
-    found["properties"]["pairs"] |= {"minItems": min_pairs, "maxItems": max_pairs}
+    found["properties"]["pairs"] |= {"minItems": gates.min_asked or gates.min_pairs, "maxItems": gates.max_pairs}
+    (pair,) = found["$defs"].values()
+    fields = pair["properties"]
+    fields["question"]["maxLength"] = gates.max_question_chars
+    fields["answer"]["maxLength"] = gates.max_answer_chars
+    for name in fields.keys() & {"steps", "wrong_options"}:
+        fields[name]["items"]["maxLength"] = gates.max_answer_chars
+    if isinstance(gates, ReasoningGates):
+        fields["steps"]["maxItems"] = gates.max_steps
+    phrases = spans(caption) if gates.extractive and task == "multiple_choice" else []
+    if phrases:
+        fields["answer"] = {"type": "string", "enum": phrases}
     return found
 
 

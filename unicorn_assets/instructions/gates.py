@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from unicorn_assets.captions.gates import attributes
 from unicorn_assets.curation import prose
 from unicorn_assets.curation.prose import COLOUR_STEMS, NUMBERS, Fault
 from unicorn_assets.curation.words import FUNCTION_WORDS, content, sentences, share_in, stem, word_set, words
@@ -23,6 +24,11 @@ _QUESTION_START = re.compile(
     r"why|how|would|is|are|does)\b",
     re.IGNORECASE,
 )
+_REASONING = re.compile(
+    r"\b(?:why|how (?:can|could|does|do|would|might|is|are)|what (?:would|could|might|will|can|happens|must|follows|"
+    r"explains|suggests|causes)|which .* (?:would|could|might|must|will|first|next|before|after)|if|suppose|likely)\b",
+    re.IGNORECASE,
+)
 _PLACE = re.compile(
     r"\b(?:in|on|at|under|over|above|below|behind|beside|between|next|near|inside|outside|along|across|through|around|"
     r"against|among|into|onto|from|to|by|left|right|top|front|middle|background|foreground|of)\b",
@@ -32,7 +38,7 @@ _EMPTY_OPTION = re.compile(r"\b(?:all|none|both|neither) of\b|\b(?:unknown|n/?a|
 _LETTERED = re.compile(r"^\(?[A-D1-4][.):]\s")
 _GENERIC = word_set(
     "color colour kind type sort number many much thing object item people person main position shape side look like "
-    "appear happen"
+    "appear happen tell know"
 )
 
 
@@ -91,7 +97,7 @@ def _choice_fault(pair: ChoicePair, caption: str, gates: InstructionGates) -> Fa
     lengths = [len(option.split()) for option in options]
     if max(lengths) > gates.max_option_ratio * max(2, min(lengths)):
         return Fault("option_lengths", f"Options have {min(lengths)} to {max(lengths)} words; make them alike.")
-    fault = alignment_fault(pair.question, pair.answer, caption, 1.0)
+    fault = alignment_fault(pair.question, pair.answer, caption, 1.0, gates.min_alignment)
     if fault:
         return fault
     for option in pair.wrong_options:
@@ -116,14 +122,14 @@ def _free_fault(question: str, answer: str, caption: str, gates: InstructionGate
         return Fault("bad_answer", "The answer is a question.")
     if len(answer.split()) > 80:
         return Fault("answer_length", "An answer has at most 80 words.")
-    return prose.stutter(answer) or alignment_fault(question, answer, caption, gates.min_grounding)
+    return prose.stutter(answer) or alignment_fault(question, answer, caption, gates.min_grounding, gates.min_alignment)
 
 
 def _problem_fault(pair: Problem, caption: str, gates: InstructionGates) -> Fault | None:
     known = set(content(caption))
     parts = [*pair.steps, pair.answer]
     for part in parts:
-        fault = prose_fault(part) or prose.stutter(part)
+        fault = prose_fault(part) or prose.stutter(part) or attribute_fault(part, caption)
         if fault:
             return fault
         if part.endswith("?") or len(part.split()) < 3:
@@ -132,14 +138,18 @@ def _problem_fault(pair: Problem, caption: str, gates: InstructionGates) -> Faul
             return Fault("ungrounded_answer", f"{part!r} cannot be known from the caption.")
     if len({frozenset(content(part)) for part in parts}) < len(parts):
         return Fault("repetitive", "Two steps say the same.")
-    if not set(content(" ".join(parts))) - set(content(pair.question)):
-        return Fault("repetitive", "The solution only repeats the problem.")
+    if not set(content(pair.answer)) - set(content(pair.question)):
+        return Fault("repeats_question", "The answer only repeats the problem.")
+    if not _REASONING.search(pair.question):
+        return Fault("no_reasoning", f"{pair.question!r} is looked up, not thought out.")
     return None
 
 
-def alignment_fault(question: str, answer: str, caption: str, min_grounding: float) -> Fault | None:
+def alignment_fault(
+    question: str, answer: str, caption: str, min_grounding: float, min_alignment: float
+) -> Fault | None:
     """Signs that `answer` answers `question`: grounded, new, of the asked kind, and said near what is asked about."""
-    fault = kind_fault(question, answer)
+    fault = kind_fault(question, answer) or attribute_fault(answer, caption)
     if fault:
         return fault
     asked = set(content(question))
@@ -155,9 +165,18 @@ def alignment_fault(question: str, answer: str, caption: str, min_grounding: flo
     topic = {word for word in asked if word not in _GENERIC_STEMS}
     for sentence in sentences(caption):
         held = set(content(sentence)) | set(words(sentence))
-        if share_in(sorted(topic), held) >= 0.5 and share_in(new, held) >= min_grounding:
+        if share_in(sorted(topic), held) >= min_alignment and share_in(new, held) >= min_grounding:
             return None
     return Fault("misaligned", "The answer stands in another sentence than what is asked about.")
+
+
+def attribute_fault(text: str, caption: str) -> Fault | None:
+    """A colour or number said of a thing for which the caption says another one or none."""
+    known = set(attributes(caption))
+    for noun, (_, value) in attributes(text):
+        if (noun, value) not in {(thing, said) for thing, (_, said) in known}:
+            return Fault("wrong_attribute", f"Nothing says that {noun!r} is {value}.")
+    return None
 
 
 def kind_fault(question: str, answer: str) -> Fault | None:

@@ -58,12 +58,11 @@ class PairsRow:
 
     def request(self, draft: int, problem: str | None) -> ChatRequest:
         """One draft; its seed comes from the caption's text, the task and the number of the draft."""
-        gates = self.settings.gates
         return ChatRequest(
             messages=self.prompt.render({"caption": self.caption}, problem),
             sampling=self.settings.sampling,
             seed=seed_of(self.task, self.caption, draft),
-            schema=schema(self.task, gates.min_asked or gates.min_pairs, gates.max_pairs),
+            schema=schema(self.task, self.settings.gates, self.caption),
             prompt_version=self.prompt.version,
         )
 

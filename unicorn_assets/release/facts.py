@@ -1,5 +1,6 @@
 """What a release is told and what it tells: plain values, no files."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -20,6 +21,12 @@ class ReleaseFacts:
     packages: Mapping[str, str] = field(default_factory=dict)  # package -> version; see package_versions
     licenses: Mapping[str, str] = field(default_factory=dict)  # source -> licence of its texts
     limits: Sequence[str] = ()  # known limits beyond those that every release has
+
+    def __post_init__(self) -> None:
+        # A metric that too few rows make undefined is left out: JSON knows no NaN.
+        for name in ("gap_before", "gap_after"):
+            measured = {metric: value for metric, value in getattr(self, name).items() if math.isfinite(value)}
+            object.__setattr__(self, name, measured)
 
 
 @dataclass(frozen=True)

@@ -94,6 +94,8 @@ def test_bad_choices_are_refused_with_their_reason(pair: ChoicePair, reason: str
         ("What does the man do?", "The man digs a hole a hole a hole a hole.", "repetitive"),
         ("What does the man do?", "He digs a hole " + "next to a brick house " * 20, "answer_length"),
         ("What does the man do?", "...", "garbled"),
+        ("What does the man wear?", "The man wears a white helmet.", "wrong_attribute"),
+        ("How many cups stand on the table?", "Five cups stand on the table.", "wrong_attribute"),
     ],
 )
 def test_free_answers(question: str, answer: str, reason: str | None):
@@ -101,7 +103,7 @@ def test_free_answers(question: str, answer: str, reason: str | None):
 
 
 PROBLEM = {
-    "question": "Where does the heap of sand on the grass come from?",
+    "question": "Why does a heap of sand lie on the grass?",
     "steps": ["The man digs a hole next to the house.", "A heap of sand lies on the grass."],
     "answer": "The sand comes from the hole that the man digs.",
 }
@@ -117,7 +119,18 @@ PROBLEM = {
         ({"steps": ["The man digs a hole.", "Sand."]}, "bad_step"),
         ({"steps": ["The passage says that the man digs a hole.", "Sand lies on the grass."]}, "meta_mention"),
         ({"question": "The sand comes from the hole."}, "not_a_question"),
+        ({"question": "What lies on the grass?"}, "no_reasoning"),
+        ({"answer": "There is a heap of sand, for it lies there."}, "repeats_question"),
+        ({"answer": "The sand comes from the hole by two white cups in the red house."}, "wrong_attribute"),
     ],
 )
 def test_problems(change: dict[str, object], reason: str | None):
     assert reason_of(Problem.model_validate(PROBLEM | change)) == reason
+
+
+def test_strict_alignment_wants_the_whole_question_in_one_sentence():
+    pair = FreePair(question="What does the man wear on the table?", answer="Three white cups.")
+    strict = GATES.model_copy(update={"min_alignment": 1.0})
+    fault = fault_of(pair, CAPTION, strict, PROMPT)
+    assert fault is not None
+    assert fault.reason == "misaligned"

@@ -119,10 +119,29 @@ def test_letters_balance_over_a_table_and_do_not_follow_one_another():
 
 @pytest.mark.parametrize("task", TASKS)
 def test_schema_holds_the_recipes_number_of_pairs(task: str):
-    made = schema(task, 2, 3)
-    assert made["properties"]["pairs"]["minItems"] == 2
-    assert made["properties"]["pairs"]["maxItems"] == 3
-    assert schema(task, 6, 8)["properties"]["pairs"]["minItems"] == 6  # each call makes its own
+    def items(**gates: int) -> tuple[int, int]:
+        made = schema(task, recipe(instructions={task: {"gates": gates}}).instructions.task(task).gates, CAPTION)
+        return made["properties"]["pairs"]["minItems"], made["properties"]["pairs"]["maxItems"]
+
+    assert items(min_pairs=2, max_pairs=3) == (2, 3)
+    assert items(min_pairs=1, min_asked=2, max_pairs=3) == (2, 3)
+    assert items() == ((2, 4) if task == "complex_reasoning" else (6, 8))
+
+
+def test_extractive_answers_are_the_phrases_of_the_caption():
+    gates = recipe(instructions={"multiple_choice": {"gates": {"extractive": True}}}).instructions.multiple_choice.gates
+    answer = schema("multiple_choice", gates, CAPTION)["$defs"]["ChoicePair"]["properties"]["answer"]
+    assert {"Yellow", "White", "A yellow helmet", "In a yellow helmet", "A hole", "A brick house"} <= set(
+        answer["enum"]
+    )
+    assert all(phrase.lower() in CAPTION.lower() for phrase in answer["enum"])
+    free = schema("multiple_choice", gates, "Fog.")["$defs"]["ChoicePair"]["properties"]["answer"]
+    assert "enum" not in free
+
+
+def test_schema_limits_the_steps_of_a_solution():
+    gates = recipe(instructions={"complex_reasoning": {"gates": {"max_steps": 3}}}).instructions.complex_reasoning.gates
+    assert schema("complex_reasoning", gates, CAPTION)["$defs"]["Problem"]["properties"]["steps"]["maxItems"] == 3
 
 
 @pytest.mark.parametrize("task", TASKS)

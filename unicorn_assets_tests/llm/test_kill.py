@@ -72,3 +72,19 @@ def test_the_embedded_server_never_outlives_its_parent(tmp_path: Path, kill: sig
     for pipe in (parent.stdin, parent.stdout):
         assert pipe is not None
         pipe.close()
+
+
+def test_ctrl_c_keeps_every_finished_answer(tmp_path):
+    with FaultyServer(latency=0.005) as server:
+        client = subprocess.Popen(
+            [sys.executable, "-c", CLIENT, server.url, str(tmp_path)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert client.stdout is not None
+        finished = {int(client.stdout.readline().split("-")[1]) for _ in range(100)}
+        client.send_signal(signal.SIGINT)
+        _, errors = client.communicate(timeout=20)
+        assert "KeyboardInterrupt" in errors
+        assert accepted(run(tmp_path, server, rows(2000))) == list(range(2000))
+        assert all(server.asked[number] == 1 for number in finished)
+        assert server.requests <= 2000 + 16

@@ -87,5 +87,13 @@ def test_caption_statistics_are_those_of_the_definition() -> None:
         assert statistics.token_entropy == pytest.approx(sum(entropy) / 3)
 
 
+def test_a_metric_that_is_undefined_is_left_out(disk_lake: Lake) -> None:
+    undefined = facts(gap_before={"k-NN mixing": math.nan, "centroid distance": 0.5}, gap_after={"k-NN mixing": 0.25})
+    info = release_pretrain(fill(disk_lake), small_recipe(), SHARDS, undefined)
+    text = Path(info.path, "README.md").read_text(encoding="utf-8")
+    assert "| centroid distance | 0.5 |  |\n| k-NN mixing |  | 0.25 |" in text
+    assert "NaN" not in Path(info.path, "manifest.json").read_text(encoding="utf-8")
+
+
 def test_package_versions_leave_out_what_is_not_installed() -> None:
     assert set(package_versions(["numpy", "no-such-package-at-all"])) == {"numpy"}

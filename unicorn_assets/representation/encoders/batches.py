@@ -9,17 +9,19 @@ from unicorn_assets.errors import UserError
 from unicorn_assets.representation.encoders.protocol import Progress
 
 IMAGE_BATCH = 32
+MIN_FILL = 0.75  # of a batch's longest row; shorter rows start a new batch instead of being padded that far
 
 
 def by_budget(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
     """Row numbers in batches of rows of similar length: rows x longest row of a batch is at most `budget` tokens.
 
-    Longest first, so that a batch too large for memory shows at once. A row longer than the budget goes alone.
+    No row is padded by more than a third of its length, so few rows do not pay for one long one among them. Longest
+    first, so that a batch too large for memory shows at once. A row longer than the budget goes alone.
     """
     batch: list[int] = []
     longest = 0
     for row in sorted(range(len(lengths)), key=lambda row: (-lengths[row], row)):
-        if batch and (len(batch) + 1) * longest > budget:
+        if batch and ((len(batch) + 1) * longest > budget or lengths[row] < MIN_FILL * longest):
             yield batch
             batch = []
         if not batch:

@@ -87,7 +87,8 @@ class EvaluationPairs:
 def unit_rows(vectors: Floats) -> Floats:
     """Rows divided by their length; storing them as fp16 moves the length by about 1e-3."""
     rows = vectors.astype(np.float32)
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    units: Floats = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return units
 
 
 def read_reference(folder: Path | None = None) -> ImageReference:

@@ -74,8 +74,8 @@ def register_image_tower() -> None:
         return
 
     def pocket_resnet(pretrained: bool = False, **kwargs: Any) -> Any:
-        # The stem halves 64 pixels to 32; the stages then work on 32, 16, 8 and 4 pixels.
-        stages = tuple(ByoBlockCfg(type="basic", d=1, c=c, s=s) for c, s in ((32, 1), (64, 2), (128, 2), (256, 2)))
+        # The stem halves 64 pixels to 32; the stages then work on 16, 8, 4 and 2: training must be affordable on 2 cores.
+        stages = tuple(ByoBlockCfg(type="basic", d=1, c=channels, s=2) for channels in (32, 64, 128, 256))
         layers = ByoModelCfg(blocks=stages, stem_chs=32, stem_type="3x3", stem_pool="", downsample="conv1x1")
         shape = {"input_size": (3, IMAGE_SIZE, IMAGE_SIZE), "first_conv": "stem.conv", "classifier": "head.fc"}
         kwargs["pretrained_cfg"] = shape

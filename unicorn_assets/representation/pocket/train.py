@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 WIDE_SCALE = 100.0  # the logit scale at which CLIP ends; keeps the two sides far apart
 BATCH = 192
 PEAK_RATE = 2e-3
-WARM_UP = 80  # steps
+WARM_UP = 80  # steps, at most a fifth of all
 AVERAGING = 0.995
 DROPOUT = 0.1  # of MiniLM's features
 
@@ -148,7 +148,7 @@ def fit(pocket: Pocket, data: TrainingData, settings: Settings, say: Any) -> dic
         own = torch.arange(len(chosen))
         loss = (functional.cross_entropy(logits, own) + functional.cross_entropy(logits.T, own)) / 2
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         schedule.step()
@@ -164,9 +164,10 @@ def fit(pocket: Pocket, data: TrainingData, settings: Settings, say: Any) -> dic
 
 def rate(step: int, steps: int) -> float:
     """Share of the peak learning rate: linear warm-up, then a cosine down to 1 %."""
-    if step < WARM_UP:
-        return (step + 1) / WARM_UP
-    done = (step - WARM_UP) / max(1, steps - WARM_UP)
+    warm_up = min(WARM_UP, steps // 5)
+    if step < warm_up:
+        return (step + 1) / warm_up
+    done = (step - warm_up) / max(1, steps - warm_up)
     return 0.01 + 0.99 * (1 + math.cos(math.pi * min(1.0, done))) / 2
 
 

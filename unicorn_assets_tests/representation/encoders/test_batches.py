@@ -15,6 +15,7 @@ def test_every_row_once_and_within_the_budget(lengths: list[int], budget: int) -
     assert sorted(row for batch in batches for row in batch) == list(range(len(lengths)))
     for batch in batches:
         assert len(batch) == 1 or len(batch) * max(lengths[row] for row in batch) <= budget
+        assert min(lengths[row] for row in batch) >= 0.75 * max(lengths[row] for row in batch)
 
 
 def test_a_batch_too_large_for_memory_is_halved() -> None:

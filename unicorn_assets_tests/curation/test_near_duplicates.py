@@ -1,0 +1,119 @@
+import random
+from itertools import pairwise
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from unicorn_assets.curation.near_duplicates import bands_for, jaccard, near_duplicates, shingles, version
+from unicorn_assets.lake.schemas import polars_schema
+from unicorn_assets_tests.scripted import recipe
+
+RANDOM = random.Random(7)
+WORDS = ["".join(RANDOM.choice("abcdeghiklmnoprstu") for _ in range(RANDOM.randint(2, 9))) for _ in range(3000)]
+RECIPE = recipe()
+
+
+def caption(rng: random.Random, size: int = 36) -> str:
+    return " ".join(rng.choice(WORDS) for _ in range(size))
+
+
+def edited(text: str, rng: random.Random, share: float = 0.1) -> str:
+    words = text.split()
+    for place in rng.sample(range(len(words)), round(share * len(words))):
+        words[place] = rng.choice(WORDS)
+    return " ".join(words)
+
+
+def frame(texts: list[str], first: int = 0) -> pl.DataFrame:
+    return pl.DataFrame({"caption_id": [f"c{first + n}" for n in range(len(texts))], "text": texts})
+
+
+def test_ten_percent_edits_are_found_and_unrelated_captions_kept():
+    rng = random.Random(1)
+    base = [caption(rng) for _ in range(300)]
+    copies = [edited(text, rng) for text in base]
+    found = near_duplicates([("a-00000", frame(base)), ("b-00000", frame(copies, 300))], RECIPE)
+    assert dict(found.schema) == polars_schema("near_duplicates")
+    expected = {f"c{300 + n}": f"c{n}" for n in range(300)}
+    assert dict(zip(found["caption_id"], found["duplicate_of"], strict=True)) == expected
+    assert set(found["shard"]) == {"b-00000"}
+
+
+def test_every_reported_similarity_is_the_true_one():
+    rng = random.Random(2)
+    base = [caption(rng) for _ in range(60)]
+    texts = base + [edited(rng.choice(base), rng, share) for share in (0.05, 0.1, 0.2, 0.3, 0.4) for _ in range(20)]
+    found = near_duplicates([("a", frame(texts))], RECIPE)
+    assert len(found) > 20
+    for row in found.iter_rows(named=True):
+        one, other = (shingles(texts[int(row[key][1:])], 5) for key in ("caption_id", "duplicate_of"))
+        assert row["jaccard"] == jaccard(one, other) >= 0.6
+
+
+def test_candidates_below_the_threshold_are_not_believed():
+    rng = random.Random(3)
+    head = caption(rng, 18)
+    texts = [f"{head} {caption(rng, 18)}" for _ in range(40)]  # share half of their words, Jaccard about one third
+    assert len(near_duplicates([("a", frame(texts))], RECIPE)) == 0
+    low = recipe(near_duplicates={"threshold": 0.25})
+    assert len(near_duplicates([("a", frame(texts))], low)) == 39
+
+
+def test_the_earlier_caption_wins_and_a_dropped_one_drops_nobody():
+    rng = random.Random(4)
+    first = caption(rng, 40)
+    second = edited(first, rng, 0.15)
+    third = edited(second, rng, 0.15)
+    threshold = jaccard(shingles(first, 5), shingles(second, 5))
+    chain = recipe(near_duplicates={"threshold": round(threshold - 0.001, 3)})
+    assert jaccard(shingles(first, 5), shingles(third, 5)) < threshold - 0.02
+    found = near_duplicates([("a", frame([first, second, third]))], chain)
+    assert found.select("caption_id", "duplicate_of").rows() == [("c1", "c0")]
+
+
+def test_exact_copies_case_and_punctuation_do_not_hide_a_repeat():
+    texts = ["A red bus stops.", "A red bus stops.", "a RED bus, stops", "A blue bird sings."]
+    found = near_duplicates([("a", frame(texts))], RECIPE)
+    assert found["caption_id"].to_list() == ["c1", "c2"]
+    assert found["jaccard"].to_list() == [1.0, 1.0]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(0, 59), max_size=4), st.randoms(use_true_random=False))
+def test_streaming_in_shards_equals_one_batch(cuts: list[int], rng: random.Random):
+    base = [caption(random.Random(n), 20) for n in range(20)]
+    texts = [rng.choice(base) if rng.random() < 0.3 else edited(rng.choice(base), rng) for _ in range(60)]
+    whole = frame(texts)
+    edges = [0, *sorted(cuts), 60]
+    parts = ((f"p{n}", whole[start:end]) for n, (start, end) in enumerate(pairwise(edges)))
+    steps: list[int] = []
+    streamed = near_duplicates(parts, RECIPE, steps.append)
+    assert_frame_equal(streamed.drop("shard"), near_duplicates([("all", whole)], RECIPE).drop("shard"))
+    assert steps == edges[1:]
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_jaccard_is_symmetric_and_between_0_and_1(one: str, other: str):
+    a, b = shingles(one, 5), shingles(other, 5)
+    assert jaccard(a, b) == jaccard(b, a)
+    assert 0 <= jaccard(a, b) <= 1
+    assert jaccard(a, a) == 1
+
+
+def test_nothing_in_nothing_out():
+    assert len(near_duplicates([], RECIPE)) == 0
+    assert len(near_duplicates([("a", frame([]).cast(pl.String))], RECIPE)) == 0
+
+
+@pytest.mark.parametrize("threshold", [0.3, 0.5, 0.6, 0.8, 0.95])
+def test_bands_miss_at_most_two_of_a_hundred_pairs_at_the_threshold(threshold: float):
+    bands = bands_for(threshold)
+    assert 1 - (1 - threshold ** (128 // bands)) ** bands >= 0.98
+
+
+def test_version_follows_its_own_section_only():
+    assert version(RECIPE) == version(recipe(captions={"prompt": "short"}))
+    assert version(RECIPE) != version(recipe(near_duplicates={"threshold": 0.5}))

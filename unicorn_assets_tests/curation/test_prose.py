@@ -1,0 +1,74 @@
+import pytest
+
+from unicorn_assets.curation import prose
+from unicorn_assets.curation.spool import Spool
+from unicorn_assets.curation.words import content, sentences, stem, words
+
+CLEAN = [
+    "A photo of a red bus stands on a shelf.",
+    "Two of the children's coats hang on hooks, 1.5 m above the tiled floor.",
+    "A café with a green awning – half open – faces the square.",
+    "A picture of a horse hangs on the wall; the horse's mane is black.",
+]
+
+
+@pytest.mark.parametrize("text", CLEAN)
+def test_clean_sentences_pass_every_gate(text: str):
+    gates = (prose.refusal, prose.markup, prose.garbled, prose.meta, prose.person, prose.non_visual, prose.stutter)
+    assert [gate(text) for gate in gates] == [None] * len(gates)
+
+
+@pytest.mark.parametrize(
+    ("gate", "text"),
+    [
+        (prose.refusal, "I cannot help with that."),
+        (prose.refusal, "As a language model, a red bus."),
+        (prose.markup, "1. A red bus"),
+        (prose.markup, "A red bus {x}"),
+        (prose.markup, "# Bus"),
+        (prose.garbled, "Ein Автобус"),
+        (prose.garbled, "..."),
+        (prose.garbled, "A buuuus"),
+        (prose.garbled, "A pneumonoultramicroscopicsilico bus"),
+        (prose.meta, "The caption names a bus."),
+        (prose.meta, "The picture captures a bus."),
+        (prose.meta, "A bus is described."),
+        (prose.person, "We see a bus."),
+        (prose.person, "It looks at you."),
+        (prose.non_visual, "The bus evokes calm."),
+        (prose.non_visual, "Buses are usually red."),
+        (prose.stutter, "The bus is a bus in a bus."),
+        (prose.stutter, "The the bus waits."),
+        (prose.stutter, "A red bus waits beside a red bus."),
+    ],
+)
+def test_each_gate_finds_its_fault(gate, text: str):
+    assert gate(text) is not None
+
+
+def test_repeated_trigrams_is_a_share():
+    assert prose.repeated_trigrams("a b c d e f") == 0
+    assert prose.repeated_trigrams("a b c a b c") == 0.5  # of abc bca cab abc, two
+    assert prose.repeated_trigrams("") == 0
+
+
+def test_words_sentences_and_stems():
+    assert words("A snow-covered roof, the child’s SLED!") == ["a", "snow-covered", "roof", "the", "child's", "sled"]
+    assert sentences('He met Dr. Lee. "A bus!" It left. Then 3 men came') == [
+        "He met Dr. Lee.",
+        '"A bus!',
+        "It left.",
+        "Then 3 men came",
+    ]
+    for one, other in [("houses", "house"), ("parked", "parking"), ("running", "runs"), ("berries", "berry")]:
+        assert stem(one) == stem(other)
+    assert content("The dog is on a red sofa") == ["dog", "red", "sofa"]
+
+
+def test_spool_gives_back_what_it_was_given():
+    spool = Spool()
+    texts = ["one", "", "zwei ä", "\ud800 lone", "x" * 100_000]
+    assert [spool.append(text) for text in texts] == [0, 1, 2, 3, 4]
+    assert [spool.read(number) for number in (4, 0, 3, 2, 1)] == [texts[number] for number in (4, 0, 3, 2, 1)]
+    assert len(spool) == 5
+    spool.close()

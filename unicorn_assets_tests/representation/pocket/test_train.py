@@ -1,0 +1,109 @@
+"""Augmentation, and the training command from art to card on a handful of coloured squares."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from unicorn_assets.representation.pocket import PocketEncoder, read_evaluation_pairs, read_metrics, read_reference
+from unicorn_assets.representation.pocket.augment import augment
+from unicorn_assets.representation.pocket.files import WEIGHTS
+from unicorn_assets.representation.pocket.train import concept_batches, main, rate
+
+ANIMALS = (
+    "cat dog horse cow pig sheep goat camel mouse rabbit bear tiger lion fox wolf deer zebra otter sloth skunk badger "
+    "hippopotamus elephant mammoth rhinoceros giraffe kangaroo llama monkey gorilla orangutan boar hedgehog bat"
+).split()
+
+
+def pixels(n: int) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    colours = rng.integers(0, 256, (n, 2, 3), np.uint8)
+    found = np.full((n, 64, 64, 4), 255, np.uint8)
+    found[:, :32, :, :3], found[:, 32:, :, :3] = colours[:, :1, None], colours[:, 1:, None]
+    return found
+
+
+@pytest.fixture
+def art(tmp_path: Path) -> Path:
+    folder = tmp_path / "art" / "node_modules" / "emojibase-data"
+    (folder / "en").mkdir(parents=True)
+    (folder / "meta").mkdir()
+    rows = [
+        {"hexcode": f"1F{i:03X}", "label": label, "tags": ["animal", "pet"], "group": 3, "subgroup": 5, "order": i}
+        for i, label in enumerate(ANIMALS)
+    ]
+    names = {"groups": {"3": "animals-nature"}, "subgroups": {"5": "animal-mammal"}}
+    (folder / "en" / "data.json").write_text(json.dumps(rows))
+    (folder / "meta" / "groups.json").write_text(json.dumps(names))
+    n = len(ANIMALS)
+    views = np.concatenate([pixels(n), pixels(n) // 2 + 100, pixels(n) // 2 + 60])
+    vendors = np.repeat(["google", "fluent-flat", "twitter"], n)
+    np.savez(tmp_path / "art" / "pictures.npz", pixels=views, concept=np.tile(np.arange(n), 3), vendor=vendors)
+    return tmp_path / "art"
+
+
+def run(art: Path, out: Path, *more: str) -> None:
+    main(["--art", str(art), "--out", str(out), "--captions", "3", *more])
+
+
+def test_training_writes_an_encoder_that_learned_its_pictures(art: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(art, out, "--steps", "60")
+    metrics = read_metrics(out)
+    assert metrics["steps"] == 60
+    assert metrics["trained_concepts"] == metrics["pairs"] - metrics["held_out_pairs"] < len(ANIMALS)
+    assert set(metrics["trained_pictures"]) == {"google", "fluent-flat"}
+    chance = 500 / metrics["trained_concepts"]
+    assert metrics["retrieval"]["caption"]["seen_concepts"]["recall_5"] > 2 * chance
+    assert read_reference(out).count == 2 * metrics["trained_concepts"]
+    encoder, pairs = PocketEncoder(folder=out), read_evaluation_pairs(out)
+    assert pairs.revision == encoder.revision == metrics["revision"]
+    assert "pocket-narrow" in (out / "README.md").read_text()
+
+
+def test_the_wide_encoder_keeps_its_scale(art: Path, tmp_path: Path) -> None:
+    run(art, tmp_path / "out", "--steps", "2", "--width", "wide")
+    assert read_metrics(tmp_path / "out")["logit_scale"] == pytest.approx(100, abs=0.2)  # stored in fp16
+
+
+def test_same_seed_same_weights(art: Path, tmp_path: Path) -> None:
+    for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+        run(art, tmp_path / name, "--steps", "3", "--seed", seed)
+    a, b, c = ((tmp_path / name / WEIGHTS).read_bytes() for name in "abc")
+    assert a == b != c
+
+
+def test_missing_art_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as error:
+        run(tmp_path / "nothing", tmp_path / "out")
+    assert error.value.code == 2
+    assert "scripts/train-pocket" in capsys.readouterr().err
+
+
+def test_augmented_pictures_are_normalised_opaque_and_drawn_from_the_generator() -> None:
+    import torch
+
+    pictures = torch.from_numpy(pixels(6))
+    first, again, other = (augment(pictures, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    assert first.shape == (6, 3, 64, 64)
+    assert first.abs().max() <= 2.0 + 1e-6
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_a_batch_never_repeats_a_concept() -> None:
+    batches = concept_batches(500, np.random.default_rng(0))
+    for _ in range(7):
+        batch = next(batches)
+        assert len(set(batch.tolist())) == len(batch) == 192
+
+
+def test_learning_rate_rises_then_falls_to_one_per_cent() -> None:
+    rates = [rate(step, 1000) for step in range(1000)]
+    top = rates.index(max(rates))
+    assert max(rates) == 1
+    assert rates[: top + 1] == sorted(rates[: top + 1])
+    assert rates[top:] == sorted(rates[top:], reverse=True)
+    assert rates[-1] == pytest.approx(0.01, abs=1e-3)
