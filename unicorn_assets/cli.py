@@ -71,14 +71,16 @@ def run(
     remember(place)
 
     from unicorn_assets.automation.local_run import run_graph
-    from unicorn_assets.terminal.bars import Bars
+    from unicorn_assets.terminal.bars import shown_on
     from unicorn_assets.terminal.report import gather
     from unicorn_assets.terminal.tables import gap_table, report_table
+    from unicorn_assets.terminal.timing import Timed
 
-    with Bars(out) as bars:
-        outcome = run_graph(place, bars, chosen)
+    with shown_on(out) as listener:
+        timed = Timed(listener)
+        outcome = run_graph(place, timed, chosen)
     report = gather(store)
-    out.print(report_table(report, bars.seconds))
+    out.print(report_table(report, timed.seconds))
     gaps = gap_table(report)
     if gaps is not None:
         out.print(gaps)
@@ -89,7 +91,7 @@ def run(
             err.print(f"[bold red]failed[/] {escape(problem)}", highlight=False, soft_wrap=True)
         err.print("everything finished is kept; mend the cause and run the same command again")
         raise typer.Exit(1)
-    asked = sum(counters["tokens"] for counters in bars.counters.values())
+    asked = sum(counters["tokens"] for counters in timed.counters.values())
     out.print(f"asked the LLM for {asked:,} tokens in this run", highlight=False)
     for name, path in report.releases.items():
         out.print(f"release {name}: {path}", soft_wrap=True, highlight=False)

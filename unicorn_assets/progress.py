@@ -56,8 +56,10 @@ class LogStage:
         rate = self.done / seconds
         left = (self.total - self.done) / rate if rate > 0 else 0.0
         counted = "".join(f", {name} {value:,}" for name, value in sorted(self.counters.items()))
+        # A stage that cannot know its length says 0.
+        known = f"{self.done:,} of {self.total:,}" if self.total else f"{self.done:,}"
         eta = f", about {left:,.0f} s left" if self.done < self.total else f" in {seconds:,.1f} s"
-        return f"{self.name}: {self.done:,} of {self.total:,} {self.unit}{counted}, {rate:,.1f}/s{eta}"
+        return f"{self.name}: {known} {self.unit}{counted}, {rate:,.1f}/s{eta}"
 
 
 class LogProgress:

@@ -42,6 +42,7 @@ class Source(Section):
     format: Literal["text", "jsonl", "csv", "parquet"] | None = None  # None: by the file's ending
     columns: Columns = Columns()  # column mapping of CSV, JSONL and Parquet
     encoding: str = "utf-8"  # of text, JSONL and CSV files
+    license: str = ""  # of the texts, for the cards; empty: "not stated"
     domain: str = "open"  # domain of all seeds, unless a column says it
     labels: str | None = None  # text file, one class label a line
     templates: str | None = None  # text file, one template with {label} a line
@@ -100,7 +101,7 @@ class InstructionGates(Section):
     min_alignment: Share = 0.5  # share of the question's content words that one sentence must hold with the answer
     max_question_chars: Annotated[int, Field(ge=20, le=600)] = 300  # a schema limit: the model cannot write more
     max_answer_chars: Annotated[int, Field(ge=10, le=600)] = 500  # likewise, for an answer, an option or a step
-    extractive: bool = False  # right options must be phrases of the caption, listed in the schema; for small models
+    extractive: bool = False  # for small models: the steps of a solution are sentences of the caption
     max_option_ratio: Annotated[float, Field(ge=1)] = 3.0  # words of the longest option over those of the shortest
 
     @model_validator(mode="after")
@@ -123,6 +124,8 @@ class MultipleChoice(Task):
     """Questions with four options, one of them right."""
 
     weight: Annotated[float, Field(ge=0)] = 171
+    options_prompt: str | None = None  # wrong_options_small: a second request for the wrong options
+    options_sampling: Sampling = Sampling(max_tokens=200)
 
 
 class QuestionAnswering(Task):

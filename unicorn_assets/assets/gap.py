@@ -33,10 +33,15 @@ def plots(
 ) -> dict[str, dg.MarkdownMetadataValue]:
     """Pictures for the UI."""
     text = text_sample(lake, shards)
-    moved, images = fitted.apply(text), fitted.image_side(reference.sample)
+    images = reference.sample
+    moved, moved_images = fitted.apply(text), fitted.image_side(images)
     return {
-        "before and after, common PCA": picture(common_pca(text, moved, images), "PCA of text and image vectors"),
-        "cosines, text to image": picture(cosine_histograms(text, moved, images), "cosines before and after"),
+        "before and after, common PCA": picture(
+            common_pca(text, moved, images, moved_images, fitted.method), "PCA of text and image vectors"
+        ),
+        "cosines, text to image": picture(
+            cosine_histograms(text, moved, images, moved_images, fitted.method), "cosines before and after"
+        ),
     }
 
 

@@ -103,5 +103,5 @@ def facts(lake: Lake, recipe: Recipe) -> ReleaseFacts:
         gap_before=report["before"],
         gap_after=report["after"],
         packages=package_versions(),
-        licenses={source.name: recipe.release.license for source in recipe.sources},
+        licenses={source.name: source.license for source in recipe.sources if source.license},
     )

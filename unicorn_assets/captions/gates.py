@@ -11,8 +11,18 @@ import re
 from collections import Counter
 
 from unicorn_assets.curation import prose
-from unicorn_assets.curation.prose import COLOURS, NUMBERS, Fault
-from unicorn_assets.curation.words import MEDIUM_WORDS, content, sentences, share_in, stem, word_set, words
+from unicorn_assets.curation.prose import COLOUR_STEMS, COLOURS, NUMBERS, Fault
+from unicorn_assets.curation.words import (
+    FUNCTION_WORDS,
+    MEDIUM_WORDS,
+    content,
+    names_person,
+    sentences,
+    share_in,
+    stem,
+    word_set,
+    words,
+)
 from unicorn_assets.llm.row import Rejected
 from unicorn_assets.recipe import CaptionGates
 
@@ -92,7 +102,9 @@ def _sentence_fault(part: str, kept: list[str], prompt_grams: Grams) -> Fault | 
         or prose.non_visual(part)
         or prose.stutter(part)
         or prose.echo(part, prompt_grams)
-        or _circular(part)
+        or prose.broken_grammar(part)
+        or prose.circular(part)
+        or implausible(part, kept)
         or (Fault("question", "Write statements.") if part.endswith("?") else None)
         or (nothing_new(part, kept) or contradiction(part, kept) if kept else None)
     )
@@ -106,6 +118,26 @@ def nothing_new(part: str, kept: list[str]) -> Fault | None:
     if len(new) >= 2 and len(new) * 2 >= len(own):
         return None
     return Fault("repetitive", "A sentence says again what an earlier one has said.")
+
+
+def implausible(part: str, kept: list[str]) -> Fault | None:
+    """Clothes without a person to wear them, or a being or a thing already named that is worn all of a sudden."""
+    wears = _WEARS.search(part)
+    if wears is None:
+        return None
+    if not names_person(" ".join([*kept, part[: wears.start()]])):
+        return Fault("implausible", "Nobody is there who could wear something.")
+    named = set(content(kept[0])) if kept else set()
+    worn = [
+        word for word in content(part[wears.end() :]) if word in _BEINGS or (word in named and word not in COLOUR_STEMS)
+    ]
+    return Fault("implausible", f"{worn[0]!r} is not a thing to wear.") if worn else None
+
+
+_BEINGS = word_set("cat dog bird horse man woman boy girl child")
+
+
+_WEARS = re.compile(r"\b(?:wear(?:s|ing)?|dressed in)\b", re.IGNORECASE)
 
 
 def contradiction(part: str, kept: list[str]) -> Fault | None:
@@ -131,21 +163,9 @@ def attributes(sentence: str) -> list[tuple[str, tuple[str, str]]]:
             continue
         if kind == "colour" and index > 1 and plain[index - 1] in ("is", "are"):
             found.append((stem(plain[index - 2]), (kind, word)))
-        elif index + 1 < len(plain):
+        elif index + 1 < len(plain) and plain[index + 1] not in FUNCTION_WORDS:  # not 'one can', 'two of'
             found.append((stem(plain[index + 1]), (kind, word)))
     return found
-
-
-def _circular(part: str) -> Fault | None:
-    """'The cat is a black cat', 'a plane in a small plane': the subject's noun is said of itself."""
-    plain = words(part)
-    for verb in ("is", "are"):
-        if verb in plain[1:]:
-            split = plain.index(verb, 1)
-            subject = set(content(" ".join(plain[:split])))
-            if len(subject) <= 3 and subject & set(content(" ".join(plain[split + 1 :]))):
-                return Fault("repetitive", "A sentence says that a thing is itself.")
-    return None
 
 
 def _refuse(fault: Fault | None) -> None:

@@ -9,10 +9,14 @@ A query returns the violating rows; no row means the check passes. Header lines,
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
 import polars as pl
+
+from unicorn_assets.lake.query import fetch
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection as Connection
 
 SQL = Path(__file__).parent / "sql"
 
@@ -48,8 +52,7 @@ def parse(asset: str, name: str, text: str) -> Query:
     return Query(asset, name, header["about"], header["severity"] == "error", header["blocking"] == "yes", text)
 
 
-def violations(connection: duckdb.DuckDBPyConnection, query: Query, parameters: dict[str, Any]) -> pl.DataFrame:
+def violations(connection: "Connection", query: Query, parameters: dict[str, Any]) -> pl.DataFrame:
     """The rows that break the check; `parameters` are the recipe's thresholds, of which the query names some as $x."""
     used = set(re.findall(r"\$(\w+)", query.sql))
-    frame: pl.DataFrame = connection.sql(query.sql, params={name: parameters[name] for name in used} or None).pl()
-    return frame
+    return fetch(connection, query.sql, {name: parameters[name] for name in used})

@@ -10,19 +10,21 @@ Besides the tables of lake/schemas.py there are:
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
 import numpy as np
 import polars as pl
 
 from unicorn_assets.assets.shard_work import VECTORS, shard_info
 from unicorn_assets.lake.artifacts import artifact_info, read_artifact
-from unicorn_assets.lake.query import connect
+from unicorn_assets.lake.query import add_table, connect
 from unicorn_assets.lake.schemas import TABLES
 from unicorn_assets.lake.store import ALL, Lake, ShardInfo
 from unicorn_assets.recipe import TASKS, Recipe
 from unicorn_assets.release import verify_release
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection as Connection
 
 RELEASES = ("unicorn_1_2m", "unicorn_471k_instruction")
 ARTIFACTS = {
@@ -40,21 +42,21 @@ def thresholds(recipe: Recipe) -> dict[str, float]:
     return {**recipe.checks.model_dump(), "min_words": gates.min_words, "max_words": gates.max_words, **shares}
 
 
-def open_views(lake: Lake, asset: str, shards: Sequence[str]) -> duckdb.DuckDBPyConnection:
+def open_views(lake: Lake, asset: str, shards: Sequence[str]) -> "Connection":
     """A connection for the checks of `asset` over `shards` (all shards for an unpartitioned asset)."""
     # Partitioned tables are narrowed to the run's shards, so that checking one shard reads one shard.
     whole = ("seed_catalog", "near_duplicates", "quarantine")
     connection = connect(lake, {table: list(shards) for table in TABLES if table not in whole})
     for name in VECTORS:
         used = shards if asset in VECTORS else ()
-        _register(connection, name, _vector_facts(lake, name, [s for s in used if lake.vector_info(name, s)]))
-    _register(connection, "figures", _figures(lake, asset, shards))
-    _register(connection, "gap", _gap(lake) if asset == "modality_gap" else _gap_frame({}))
+        add_table(connection, name, _vector_facts(lake, name, [s for s in used if lake.vector_info(name, s)]))
+    add_table(connection, "figures", _figures(lake, asset, shards))
+    add_table(connection, "gap", _gap(lake) if asset == "modality_gap" else _gap_frame({}))
     path, manifest = _latest(lake, asset) if asset in RELEASES else ("", {})
     problems = [(asset, problem) for problem in verify_release(path)] if path else []
     released = [(asset, shard) for shard in sorted({name.split("/")[1] for name in manifest.get("parents", {})})]
     for view, column, rows in (("release_problems", "problem", problems), ("release_shards", "shard", released)):
-        _register(connection, view, pl.DataFrame(rows, schema={"asset": pl.String, column: pl.String}, orient="row"))
+        add_table(connection, view, pl.DataFrame(rows, schema={"asset": pl.String, column: pl.String}, orient="row"))
     return connection
 
 
@@ -65,10 +67,6 @@ def _latest(lake: Lake, asset: str) -> tuple[str, dict[str, Any]]:
     version = lake.files.read(f"releases/{asset}/LATEST").decode().strip()
     folder = f"releases/{asset}/{version}"
     return lake.files.url(folder), json.loads(lake.files.read(f"{folder}/manifest.json"))
-
-
-def _register(connection: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame) -> None:
-    connection.register(name, frame.to_arrow(compat_level=pl.CompatLevel.oldest()))
 
 
 def _vector_facts(lake: Lake, name: str, shards: Sequence[str]) -> pl.DataFrame:

@@ -49,6 +49,10 @@ _NON_VISUAL = re.compile(
     because|ideal|important|essential|enjoy\w*|lov(?:e|es|ed|ing)|hope\w*|dream\w*|remember\w*|thinks?|thinking|
     believ\w*|wants?|decid\w*|says?|said|asks?|asked|tells?|told|called|named|example|masterpiece|journey|story|stories|
     imagin\w+|adventure\w*|favou?rite|likely|probably|perhaps|maybe|might|would|could|should|must|if|ever|
+    high-quality|high-end|durable|withstand\w*|environment|range|wind|qualit\w+|
+    not|rather|illusion\w*|real|found|native|species|types?\ of|kinds?\ of|options?|consist\w*|variet\w+|reali[sz]e\w*|
+    (?:is|was|are)\ a\ scene|shot|
+    scientif\w*|century|ancient|allow\w*|used\ to|
     sight|attention|experience\w*|skills?|skilled|passion\w*|dedicat\w*|spirit\w*|soul\w*|life|world)\b""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -104,8 +108,22 @@ def stutter(text: str) -> Fault | None:
     stems = content(text)
     thrice = [word for word, count in Counter(stems).items() if count >= 3]
     pairs = [pair for pair, count in Counter(ngrams(stems, 2)).items() if count >= 2]
-    again = double or thrice or [" ".join(pair) for pair in pairs]
+    of_itself = [a for a, of, b in zip(plain, plain[1:], plain[2:], strict=False) if of == "of" and stem(a) == stem(b)]
+    again = double or of_itself or thrice or [" ".join(pair) for pair in pairs]
     return Fault("repetitive", f"{again[0]!r} is repeated within a sentence.") if again else None
+
+
+def circular(text: str) -> Fault | None:
+    """'The cat is a black cat', 'the cat wears a cat': the subject's noun is said of itself."""
+    plain = words(text)
+    for index, word in enumerate(plain[1:], 1):
+        if word in ("is", "are", "wears", "wear", "has"):
+            subject = set(content(" ".join(plain[:index])))
+            again = subject & set(content(" ".join(plain[index + 1 :])))
+            if len(subject) <= 3 and again:
+                return Fault("repetitive", f"It is said of {min(again)!r} that it is itself.")
+            return None
+    return None
 
 
 def repeated_trigrams(text: str) -> float:
@@ -131,6 +149,19 @@ def grams_of(text: str, size: int = 5) -> frozenset[tuple[str, ...]]:
 def numbers(text: str) -> list[str]:
     """Numbers in `text` as digits or number words, in order."""
     return [word for word in words(text) if word.isdigit() or word in NUMBERS]
+
+
+_BROKEN = re.compile(
+    r"\b(?:an?|the) an?\b|\ba (?:two|three|four|five|six|several|many)\b(?!-)|\bmade of (?:an? )?(?:wooden|golden|"
+    r"black|white|gr[ea]y|red|blue|green|yellow|orange|purple|pink|brown)(?=[,.;]| and)|\b(?:is|are) (?:is|are)\b",
+    re.IGNORECASE,
+)
+
+
+def broken_grammar(text: str) -> Fault | None:
+    """A few mistakes that only weak models make: 'a three apples', 'made of white', 'the a'."""
+    found = _BROKEN.search(text)
+    return Fault("garbled", f"{found.group(0)!r} is not English.") if found else None
 
 
 NUMBERS = word_set("one two three four five six seven eight nine ten eleven twelve dozen single pair several many few")

@@ -31,6 +31,20 @@ FUNCTION_WORDS = word_set(
 MEDIUM_WORDS = word_set("photo photograph picture image close-up closeup shot view")
 """Words of a seed that name the medium; a caption need not repeat them."""
 
+PERSON_WORDS = word_set(
+    """man men woman women boy boys girl girls child children kid kids toddler baby person people adult adults couple
+    family crowd bride groom grandmother grandfather mother father player players swimmer chef cook nurse doctor"""
+)
+_PERSON_ENDING = re.compile(
+    r"(?:keeper|fighter|penter|maker|worker|dancer|singer|driver|rider|farmer|teacher|player|performer|customer|baker|"
+    r"painter|potter|climber|barber|hunter|surfer|runner|skater|ist|ian|woman|women|(?<!hu)man|fishermen)s?$"
+)
+
+
+def names_person(text: str) -> bool:
+    """Whether a word of `text` names a person, by a short list and the usual endings of trades."""
+    return any(word in PERSON_WORDS or _PERSON_ENDING.search(word) for word in words(text))
+
 
 def words(text: str) -> list[str]:
     """The words of `text` in lower case, in order; hyphens and apostrophes inside a word stay."""

@@ -7,11 +7,12 @@ model's taste for certain letters cannot enter the data. Not here: whether a pai
 from __future__ import annotations
 
 from copy import deepcopy
+from itertools import permutations
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from unicorn_assets.instructions.spans import spans
+from unicorn_assets.curation.words import sentences
 from unicorn_assets.llm.structured import parse, schema_of
 from unicorn_assets.recipe import InstructionGates, ReasoningGates, TaskName
 
@@ -73,10 +74,14 @@ SHAPES: dict[TaskName, type[Choices] | type[Frees] | type[Problems]] = {
 }
 
 
+_MOST_SENTENCES = 6  # keeps the list of sentence pairs, and with it the server's grammar, short
+
+
 def schema(task: TaskName, gates: InstructionGates, caption: str) -> dict[str, Any]:
     """The JSON schema of `task` with the recipe's numbers of pairs, steps and characters; sent to the server.
 
-    With `gates.extractive` a multiple-choice answer must be one of the caption's phrases, so it is never invented.
+    With `gates.extractive` the steps of a solution must be two different sentences of the caption: a small model then
+    chooses instead of inventing.
     """
     found = deepcopy(schema_of(SHAPES[task]))
     found["properties"]["pairs"] |= {"minItems": gates.min_asked or gates.min_pairs, "maxItems": gates.max_pairs}
@@ -88,9 +93,10 @@ def schema(task: TaskName, gates: InstructionGates, caption: str) -> dict[str, A
         fields[name]["items"]["maxLength"] = gates.max_answer_chars
     if isinstance(gates, ReasoningGates):
         fields["steps"]["maxItems"] = gates.max_steps
-    phrases = spans(caption) if gates.extractive and task == "multiple_choice" else []
-    if phrases:
-        fields["answer"] = {"type": "string", "enum": phrases}
+    if gates.extractive and task == "complex_reasoning":
+        said = list(dict.fromkeys(sentences(caption)))[:_MOST_SENTENCES]
+        if len(said) > 1:
+            fields["steps"] = {"enum": [list(steps) for steps in permutations(said, 2)]}
     return found
 
 

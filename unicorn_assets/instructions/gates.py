@@ -13,10 +13,8 @@ from unicorn_assets.captions.gates import attributes
 from unicorn_assets.curation import prose
 from unicorn_assets.curation.prose import COLOUR_STEMS, NUMBERS, Fault
 from unicorn_assets.curation.words import FUNCTION_WORDS, content, sentences, share_in, stem, word_set, words
-from unicorn_assets.instructions.answer import ChoicePair, Pair, Problem
+from unicorn_assets.instructions.answer import ChoicePair, FreePair, Pair, Problem
 from unicorn_assets.recipe import InstructionGates
-
-Grams = frozenset[tuple[str, ...]]
 
 _QUESTION_START = re.compile(
     r"^(?:(?:in|on|at|to|from|with|for|by|of|about|beside|behind|under) )?(?:what|which|who|whose|whom|where|when|why|"
@@ -34,17 +32,20 @@ _PLACE = re.compile(
     r"against|among|into|onto|from|to|by|left|right|top|front|middle|background|foreground|of)\b",
     re.IGNORECASE,
 )
+_VAGUE = re.compile(r"\blooks? like\b|\bwho (?:made|makes|owns)\b|\bnames?\b|\bin common\b|\bpurpose\b", re.IGNORECASE)
+_VAGUE_WHAT = re.compile(r"^wh(?:at|o) (?:is|are) (?:the |an? )?[\w-]+(?: (?!\w+ing\b)[\w-]+)?\?$", re.IGNORECASE)
+_COLOUR = re.compile(r"\bcolou?rs?\b", re.IGNORECASE)
 _EMPTY_OPTION = re.compile(r"\b(?:all|none|both|neither) of\b|\b(?:unknown|n/?a|not sure|other)\b", re.IGNORECASE)
 _LETTERED = re.compile(r"^\(?[A-D1-4][.):]\s")
 _GENERIC = word_set(
-    "color colour kind type sort number many much thing object item people person main position shape side look like "
+    "color colour kind type sort number many much thing object item people person main look like "
     "appear happen tell know"
 )
 
 
-def fault_of(pair: Pair, caption: str, gates: InstructionGates, prompt_grams: Grams) -> Fault | None:
+def fault_of(pair: Pair, caption: str, gates: InstructionGates) -> Fault | None:
     """What is wrong with a pair, or None."""
-    fault = _question_fault(pair.question, caption, prompt_grams)
+    fault = _question_fault(pair.question, caption)
     if fault is None and isinstance(pair, ChoicePair):
         return _choice_fault(pair, caption, gates)
     if fault is None and isinstance(pair, Problem):
@@ -52,12 +53,14 @@ def fault_of(pair: Pair, caption: str, gates: InstructionGates, prompt_grams: Gr
     return fault or _free_fault(pair.question, pair.answer, caption, gates)
 
 
-def _question_fault(question: str, caption: str, prompt_grams: Grams) -> Fault | None:
-    common = prose_fault(question) or prose.echo(question, prompt_grams)
+def _question_fault(question: str, caption: str) -> Fault | None:
+    common = prose_fault(question)
     if common:
         return common
     if not question.endswith("?") or question.count("?") > 1 or not _QUESTION_START.search(question):
         return Fault("not_a_question", f"{question!r} is not one question that ends with '?'.")
+    if _VAGUE_WHAT.search(question):
+        return Fault("vague_question", f"{question!r} does not say what is wanted.")
     if not 4 <= len(question.split()) <= 40:
         return Fault("question_length", "A question has 4 to 40 words.")
     asked = [word for word in content(question) if word not in _GENERIC_STEMS]
@@ -90,10 +93,16 @@ def _choice_fault(pair: ChoicePair, caption: str, gates: InstructionGates) -> Fa
             return Fault("bad_option", f"{option!r} is not an option that stands for itself.")
         if option.endswith("?"):
             return Fault("bad_option", f"{option!r} is a question.")
+        if len(option) >= gates.max_answer_chars:
+            return Fault("cut_off", f"{option!r} fills the room for an option and may be cut off.")
+    if _VAGUE.search(pair.question):
+        return Fault("vague_question", "More than one option may fit.")
     plain = [" ".join(word for word in words(option) if word not in ("a", "an", "the")) for option in options]
     stems = [frozenset(content(option)) or frozenset(words(option)) for option in options]
     if len(set(plain)) < len(plain) or len(set(stems)) < len(stems):
         return Fault("duplicate_options", "Two options say the same.")
+    if _COLOUR.search(pair.question) and any(set(content(option)) - COLOUR_STEMS for option in options):
+        return Fault("wrong_kind", "Options to a question of colour are colours and nothing else.")
     lengths = [len(option.split()) for option in options]
     if max(lengths) > gates.max_option_ratio * max(2, min(lengths)):
         return Fault("option_lengths", f"Options have {min(lengths)} to {max(lengths)} words; make them alike.")
@@ -101,10 +110,25 @@ def _choice_fault(pair: ChoicePair, caption: str, gates: InstructionGates) -> Fa
     if fault:
         return fault
     for option in pair.wrong_options:
+        if set(content(pair.answer)) <= set(content(option)):
+            return Fault("wrong_option_true", f"{option!r} holds the right answer.")
         if stands_in(option, pair.question, caption):
             return Fault("wrong_option_true", f"{option!r} stands in the caption, so it may be right as well.")
         if kind_fault(pair.question, option):
             return Fault("bad_option", f"{option!r} is no answer to {pair.question!r}.")
+    return None
+
+
+def short_answer_fault(pair: FreePair, gates: InstructionGates) -> Fault | None:
+    """What keeps an answer from being an option: too long, cut off, a vague question, more than a colour if asked."""
+    if len(pair.answer) >= gates.max_answer_chars or len(pair.answer.split()) > 8:
+        return Fault("answer_length", f"{pair.answer!r} is too long for an option.")
+    if _VAGUE.search(pair.question):
+        return Fault("vague_question", "More than one option may fit.")
+    if _COLOUR.search(pair.question) and set(content(pair.answer)) - COLOUR_STEMS:
+        return Fault("wrong_kind", f"{pair.answer!r} is not a colour and nothing else.")
+    if re.search(r"\b(?:is|are|was|were|has|have)\b", pair.answer):
+        return Fault("answer_length", f"{pair.answer!r} is a sentence, not an option.")
     return None
 
 
@@ -122,14 +146,19 @@ def _free_fault(question: str, answer: str, caption: str, gates: InstructionGate
         return Fault("bad_answer", "The answer is a question.")
     if len(answer.split()) > 80:
         return Fault("answer_length", "An answer has at most 80 words.")
-    return prose.stutter(answer) or alignment_fault(question, answer, caption, gates.min_grounding, gates.min_alignment)
+    return (
+        prose.stutter(answer)
+        or prose.circular(answer)
+        or alignment_fault(question, answer, caption, gates.min_grounding, gates.min_alignment)
+    )
 
 
 def _problem_fault(pair: Problem, caption: str, gates: InstructionGates) -> Fault | None:
     known = set(content(caption))
     parts = [*pair.steps, pair.answer]
     for part in parts:
-        fault = prose_fault(part) or prose.stutter(part) or attribute_fault(part, caption)
+        fault = prose_fault(part) or attribute_fault(part, caption)
+        fault = fault or (None if part in caption else prose.stutter(part))
         if fault:
             return fault
         if part.endswith("?") or len(part.split()) < 3:
@@ -142,6 +171,17 @@ def _problem_fault(pair: Problem, caption: str, gates: InstructionGates) -> Faul
         return Fault("repeats_question", "The answer only repeats the problem.")
     if not _REASONING.search(pair.question):
         return Fault("no_reasoning", f"{pair.question!r} is looked up, not thought out.")
+    return _claim_fault(pair, caption, gates)
+
+
+def _claim_fault(pair: Problem, caption: str, gates: InstructionGates) -> Fault | None:
+    """What the question takes for granted must be said in one sentence, and the answer must rest on the steps."""
+    claim = [word for word in content(pair.question) if word not in _GENERIC_STEMS]
+    if max(share_in(claim, set(content(sentence))) for sentence in sentences(caption)) < gates.min_alignment:
+        return Fault("misaligned", f"{pair.question!r} takes for granted what no sentence says.")
+    reasons = [word for word in content(pair.answer) if word not in claim and word not in _GENERIC_STEMS]
+    if share_in(reasons, set(content(" ".join(pair.steps)))) < gates.min_grounding:
+        return Fault("unsupported", "The answer does not rest on the steps.")
     return None
 
 
@@ -156,6 +196,8 @@ def alignment_fault(
     own = content(answer) or [word for word in words(answer) if word not in FUNCTION_WORDS or word in NUMBERS]
     if not own:
         return Fault("empty_answer", f"{answer!r} says nothing.")
+    if _COLOUR.search(question) and not _coloured(asked, set(own), caption):
+        return Fault("misaligned", "No sentence gives this colour to the thing that is asked about.")
     known = set(content(caption)) | {word for word in words(caption) if word in NUMBERS}
     if share_in(own, known) < min_grounding:
         return Fault("ungrounded_answer", f"{answer!r} cannot be known from the caption.")
@@ -168,6 +210,12 @@ def alignment_fault(
         if share_in(sorted(topic), held) >= min_alignment and share_in(new, held) >= min_grounding:
             return None
     return Fault("misaligned", "The answer stands in another sentence than what is asked about.")
+
+
+def _coloured(asked: set[str], answer: set[str], caption: str) -> bool:
+    """Whether every colour of the answer is said of a thing that the question names."""
+    said = {value for noun, (kind, value) in attributes(caption) if kind == "colour" and noun in asked}
+    return answer & COLOUR_STEMS <= {stem(colour) for colour in said}
 
 
 def attribute_fault(text: str, caption: str) -> Fault | None:
@@ -186,7 +234,7 @@ def kind_fault(question: str, answer: str) -> Fault | None:
     if first in ("yes", "no") and len(words(answer)) < 4:
         return Fault("bad_answer", "Yes or no alone says too little.")
     held = set(content(answer)) | set(words(answer))
-    if re.search(r"\bcolou?rs?\b", asks) and not held & COLOUR_STEMS:
+    if _COLOUR.search(asks) and not held & COLOUR_STEMS:
         return Fault("wrong_kind", f"{answer!r} is not a colour.")
     if re.search(r"\bhow many\b", asks) and not (held & NUMBERS or re.search(r"\d", answer)):
         return Fault("wrong_kind", f"{answer!r} is not a number.")

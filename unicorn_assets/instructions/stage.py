@@ -6,6 +6,7 @@ Here: requests made from captions, pairs made from answers, options shuffled. No
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -13,11 +14,13 @@ from typing import Any, cast
 import polars as pl
 
 from unicorn_assets.captions.stage import Ask, origin, quarantine_row, table
+from unicorn_assets.curation.words import content, words
 from unicorn_assets.ids import content_id, digest, rng_of, seed_of
 from unicorn_assets.instructions.answer import ChoicePair, Pair, Problem, read, schema
 from unicorn_assets.instructions.gates import fault_of
+from unicorn_assets.instructions.two_steps import QuestionsRow, ask_in_two_steps, options_prompt
 from unicorn_assets.llm.request import ChatRequest
-from unicorn_assets.llm.row import Quarantined, Rejected
+from unicorn_assets.llm.row import Accepted, Quarantined, Rejected
 from unicorn_assets.prompt import Prompt, load_prompt
 from unicorn_assets.recipe import Recipe, Task, TaskName
 
@@ -43,7 +46,9 @@ def version(recipe: Recipe, task: str) -> str:
     The task's weight is left out: it decides which captions are asked about, not what is asked.
     """
     settings = recipe.instructions.task(task).model_dump(mode="json", exclude={"weight"})
-    return digest([LOGIC, prompt_of(recipe, task).version, settings, recipe.llm.model, recipe.llm.revision], 6)
+    second = options_prompt(recipe) if task == "multiple_choice" else None
+    prompts = [prompt_of(recipe, task).version, second.version if second else None]
+    return digest([LOGIC, prompts, settings, recipe.llm.model, recipe.llm.revision], 6)
 
 
 @dataclass(frozen=True)
@@ -66,13 +71,13 @@ class PairsRow:
             prompt_version=self.prompt.version,
         )
 
-    def accept(self, text: str) -> list[Finished]:
-        """The pairs that pass the gates, finished; raises Rejected when fewer than `min_pairs` do."""
+    def accept(self, text: str) -> list[Pair]:
+        """The pairs that pass the gates; raises Rejected when fewer than `min_pairs` do."""
         gates = self.settings.gates
         kept: list[Pair] = []
         faults: list[tuple[str, str]] = []
         for pair in read(self.task, text)[: gates.max_pairs]:
-            fault = fault_of(pair, self.caption, gates, self.prompt.grams)
+            fault = fault_of(pair, self.caption, gates)
             if fault is None and any(_same(pair.question, other.question) for other in kept):
                 faults.append(("duplicate_question", f"{pair.question!r} is asked twice."))
             elif fault is not None:
@@ -82,11 +87,12 @@ class PairsRow:
         if len(kept) < gates.min_pairs:
             said = "; ".join(f"{reason}: {detail}" for reason, detail in faults[:3])
             raise Rejected("too_few_pairs", f"{len(kept)} good pairs, {gates.min_pairs} needed. {said}".strip())
-        return [finish(pair, self.row_id) for pair in kept]
+        return kept
 
 
 def _same(one: str, other: str) -> bool:
-    return "".join(filter(str.isalnum, one.lower())) == "".join(filter(str.isalnum, other.lower()))
+    """Whether two questions ask with the same words, in whatever form and order ('does he wear', 'is he wearing')."""
+    return sorted(content(one)) == sorted(content(other)) and words(one)[0] == words(other)[0]
 
 
 def finish(pair: Pair, caption_id: str) -> Finished:
@@ -105,34 +111,46 @@ def finish(pair: Pair, caption_id: str) -> Finished:
     return {"question": pair.question, "options": None, "answer": pair.answer}
 
 
-def write_pairs(
-    task: str, captions: pl.DataFrame, recipe: Recipe, ask: Ask[list[Finished]]
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+def write_pairs(task: str, captions: pl.DataFrame, recipe: Recipe, ask: Ask[Any]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Rows of the table `task` and `quarantine` rows, in the order of the captions.
 
     Only captions whose `task` is this one are asked about; each ends in exactly one of the two tables.
     """
     prompt, settings = prompt_of(recipe, task), recipe.instructions.task(task)
     chosen = captions.filter(pl.col("task") == task)
+    second = options_prompt(recipe) if task == "multiple_choice" else None
+    if second is not None:
+        choice = recipe.instructions.multiple_choice
+        asked = [QuestionsRow(c["caption_id"], c["text"], prompt, choice) for c in chosen.iter_rows(named=True)]
+        return _tables(task, prompt, asked, ask_in_two_steps(asked, second, ask))
     rows = [
         PairsRow(row["caption_id"], row["text"], cast(TaskName, task), prompt, settings)
         for row in chosen.iter_rows(named=True)
     ]
-    outcomes = {outcome.row_id: outcome for outcome in ask(rows)}
+    return _tables(task, prompt, rows, {outcome.row_id: outcome for outcome in ask(rows)})
+
+
+def _tables(
+    task: str,
+    prompt: Prompt,
+    rows: Sequence[PairsRow | QuestionsRow],
+    outcomes: Mapping[str, Accepted[list[Pair]] | Quarantined],
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     made: list[dict[str, Any]] = []
     refused: list[dict[str, Any]] = []
     for row in rows:
         outcome = outcomes[row.row_id]
         if isinstance(outcome, Quarantined):
             refused.append(quarantine_row(task, row.row_id, row.row_id, outcome))
-        else:
-            parts = [text for pair in outcome.value for text in (pair["question"], pair["answer"])]
-            made.append(
-                {
-                    "instruction_id": content_id("i", row.row_id, task, *parts),
-                    "caption_id": row.row_id,
-                    "pairs": outcome.value,
-                    **origin(outcome, prompt),
-                }
-            )
+            continue
+        pairs = [finish(pair, row.row_id) for pair in outcome.value]
+        parts = [text for pair in pairs for text in (pair["question"], pair["answer"])]
+        made.append(
+            {
+                "instruction_id": content_id("i", row.row_id, task, *parts),
+                "caption_id": row.row_id,
+                "pairs": pairs,
+                **origin(outcome, prompt),
+            }
+        )
     return table(task, made), table("quarantine", refused)

@@ -2,11 +2,10 @@
 
 import difflib
 
-import duckdb
 import polars as pl
 
 from unicorn_assets.errors import UserError
-from unicorn_assets.lake.query import connect
+from unicorn_assets.lake.query import connect, fetch
 from unicorn_assets.lake.schemas import TABLES
 from unicorn_assets.lake.store import Lake
 
@@ -18,11 +17,13 @@ def browse(lake: Lake, table: str, rows: int, where: str | None = None) -> pl.Da
         near = difflib.get_close_matches(table, list(TABLES), 1)
         hint = f"did you mean {near[0]}?" if near else f"the tables are {', '.join(TABLES)}"
         raise UserError(f"there is no table {table!r}", hint)
+    import duckdb
+
     inner = f"({table})" if is_query else table
     condition = f" WHERE {where}" if where else ""
     connection = connect(lake)
     try:
-        frame: pl.DataFrame = connection.sql(f"SELECT * FROM {inner}{condition} LIMIT {int(rows)}").pl()
+        frame = fetch(connection, f"SELECT * FROM {inner}{condition} LIMIT {int(rows)}")
     except duckdb.Error as error:
         raise UserError(
             f"DuckDB cannot run this: {str(error).splitlines()[0]}", "check column names and quotes"

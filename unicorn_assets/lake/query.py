@@ -3,14 +3,20 @@
 Here: connections with one view per table. Not here: the queries themselves (checks/sql, lineage).
 """
 
+import io
 import re
+import uuid
 from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-import duckdb
 import polars as pl
+from fsspec.implementations.memory import MemoryFileSystem
 
 from unicorn_assets.lake.schemas import TABLES, polars_schema
 from unicorn_assets.lake.store import Lake
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection as Connection
 
 QUARANTINE_STAGES = (
     "seed_catalog", "caption_drafts", "captions", "multiple_choice", "question_answering", "complex_reasoning",
@@ -18,8 +24,10 @@ QUARANTINE_STAGES = (
 )  # fmt: skip
 
 
-def open_sql(lake: Lake) -> duckdb.DuckDBPyConnection:
+def open_sql(lake: Lake) -> "Connection":
     """An in-memory DuckDB that can read the lake's files; it asks our fsspec file system for those on S3."""
+    import duckdb  # a third of a second that only queries should pay for
+
     connection = duckdb.connect()
     if not lake.files.is_local:
         connection.register_filesystem(lake.files.fs)
@@ -34,7 +42,7 @@ def parquet_files(lake: Lake, paths: Sequence[str]) -> str:
 
 def connect(
     lake: Lake, shards: Mapping[str, Sequence[str]] | None = None, tables: Collection[str] = tuple(TABLES)
-) -> duckdb.DuckDBPyConnection:
+) -> "Connection":
     """An in-memory DuckDB with a view for every table of the lake; each view has the extra column `shard`.
 
     `shards` narrows tables to the named shards; the others show all their shards. `tables` are those that the queries
@@ -55,10 +63,9 @@ def connect(
     return connection
 
 
-def _view(connection: duckdb.DuckDBPyConnection, lake: Lake, view: str, schema: str, paths: Sequence[str]) -> None:
+def _view(connection: "Connection", lake: Lake, view: str, schema: str, paths: Sequence[str]) -> None:
     if not paths:
-        empty = pl.DataFrame(schema={**polars_schema(schema), "shard": pl.String})
-        connection.register(view, empty.to_arrow(compat_level=pl.CompatLevel.oldest()))
+        add_table(connection, view, pl.DataFrame(schema={**polars_schema(schema), "shard": pl.String}))
         return
     own_shard = "shard" in polars_schema(schema)
     shard = "" if own_shard else r", regexp_extract(filename, '([^/]+)\.parquet$', 1) AS shard"
@@ -66,3 +73,29 @@ def _view(connection: duckdb.DuckDBPyConnection, lake: Lake, view: str, schema: 
         f"CREATE VIEW {view} AS SELECT * EXCLUDE (filename){shard} "
         f"FROM read_parquet({parquet_files(lake, paths)}, filename = true)"
     ).fetchall()
+
+
+def add_table(connection: "Connection", name: str, frame: pl.DataFrame) -> None:
+    """Make `frame` a table of the connection.
+
+    It travels as Parquet in memory: handing it over as Arrow would need pyarrow, which the base install does without.
+    """
+    memory = MemoryFileSystem()
+    if not connection.filesystem_is_registered("memory"):
+        connection.register_filesystem(memory)
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer)
+    path = f"memory://unicorn-{uuid.uuid4().hex}.parquet"
+    memory.pipe_file(path, buffer.getvalue())
+    try:
+        connection.execute(f"CREATE TABLE {name} AS SELECT * FROM read_parquet('{path}')").fetchall()
+    finally:
+        memory.rm_file(path)
+
+
+def fetch(connection: "Connection", sql: str, parameters: Mapping[str, Any] | None = None) -> pl.DataFrame:
+    """The rows of a query; for results that fit a screen or a few thousand lines, not for whole tables."""
+    found = connection.execute(sql, dict(parameters) if parameters else None)
+    names = [column[0] for column in found.description or ()]
+    rows = found.fetchall()
+    return pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None)

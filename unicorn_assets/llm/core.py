@@ -6,7 +6,6 @@ journaled first; it is judged when it is durable (local disk) or queued for its 
 """
 
 import asyncio
-import contextlib
 import heapq
 import itertools
 import random
@@ -27,6 +26,9 @@ from unicorn_assets.llm.settings import LlmSettings
 from unicorn_assets.llm.transport import Failure, Transport
 
 T = TypeVar("T")
+
+QUICK_COMMIT_S = 0.02
+"""A commit that takes longer is moved to a thread."""
 
 REPLAYS_PER_TURN = 256
 """Answers taken from the journal before the loop serves its sockets again."""
@@ -77,22 +79,16 @@ class Core(Generic[T]):
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._keeps_up = True
         self._pumping = False
+        self._committing = False
+        self._commit_s = 0.0
 
     async def run(self) -> None:
         """Until every row has an outcome; raises what stops the run."""
-        loop = asyncio.get_running_loop()
-
-        def on_durable(number: int) -> None:  # called in the journal's thread
-            with contextlib.suppress(RuntimeError):  # the run ended in this moment
-                loop.call_soon_threadsafe(self._settle, number)
-
-        unsubscribe = self._journal.subscribe(on_durable)
-        watch = loop.create_task(self._watch())
+        watch = asyncio.create_task(self._watch())
         try:
             self._pump()
             await self._done
         finally:
-            unsubscribe()
             for task in (watch, *self._tasks):
                 task.cancel()
             await asyncio.gather(watch, *self._tasks, return_exceptions=True)
@@ -211,7 +207,9 @@ class Core(Generic[T]):
                 self._breaker.on_good(now)
                 number = self._journal.put(outcome)
                 self._settling.append((number, job, outcome))
-                if not self._hold:
+                if self._hold:
+                    self._commit_soon()
+                else:
                     self._settle(number)
             else:
                 self._on_failure(job, lane.base_url, outcome, now - started, now)
@@ -255,6 +253,40 @@ class Core(Generic[T]):
             )
 
     # Judging
+
+    def _commit_soon(self) -> None:
+        """Commit once per turn of the loop: all answers of a turn make one group.
+
+        A quick disk is waited for here, which costs less than handing over to a thread; a slow one gets a thread, and
+        what arrives meanwhile makes the next group.
+        """
+        if self._committing:
+            return
+        self._committing = True
+        loop = asyncio.get_running_loop()
+        if self._commit_s < QUICK_COMMIT_S:
+            loop.call_soon(lambda: self._committed(self._timed_flush()))
+        else:
+            flushed = loop.run_in_executor(None, self._timed_flush)
+            flushed.add_done_callback(lambda future: self._committed(future.result()))
+
+    def _timed_flush(self) -> BaseException | None:
+        started = time.monotonic()
+        try:
+            self._journal.flush()
+        except Exception as error:
+            return error
+        self._commit_s = time.monotonic() - started
+        return None
+
+    def _committed(self, error: BaseException | None) -> None:
+        self._committing = False
+        if error is not None:
+            self.fail(error)
+            return
+        self._settle(self._journal.durable)
+        if self._settling:
+            self._commit_soon()
 
     def _settle(self, durable: int) -> None:
         """Judge the answers that are durable now."""

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from unicorn_assets.lake.files import Files
 from unicorn_assets.lake.released import MANIFEST
@@ -98,6 +97,8 @@ def _wrong_turns(turns: list[dict[str, str]]) -> str | None:
 
 
 def _parquet_ids(files: Files, name: str) -> list[str]:
+    import pyarrow.parquet as pq
+
     with files.fs.open(files.path(name), "rb") as file:
         return [str(value) for value in pq.read_table(file, columns=["id"])["id"].to_pylist()]
 

@@ -8,8 +8,6 @@ from typing import IO, Any
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from unicorn_assets.errors import UserError
@@ -40,11 +38,13 @@ class ParquetRows:
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self._writer: pq.ParquetWriter | None = None
+        self._writer: Any = None
 
     def add(self, batch: Batch) -> None:
         """Append the rows of a shard."""
-        table: pa.Table = batch.frame.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+        import pyarrow.parquet as pq
+
+        table = batch.frame.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
         if self._writer is None:
             self._writer = pq.ParquetWriter(self._file, table.schema, compression="zstd")
         self._writer.write_table(table)

@@ -13,7 +13,6 @@ from pydantic import PrivateAttr
 
 from unicorn_assets.lake.store import Lake
 from unicorn_assets.llm.endpoints import Endpoint, open_endpoint
-from unicorn_assets.llm.engine import generate
 from unicorn_assets.llm.events import Event
 from unicorn_assets.llm.journal import Journal
 from unicorn_assets.llm.ledger import Ledger
@@ -68,6 +67,8 @@ class LlmResource(dg.ConfigurableResource):
                 else:
                     self._lifetime.enter_context(endpoint)
                     self._started = True
+            from unicorn_assets.llm.engine import generate  # brings aiohttp, which a code server does without
+
             yield from generate(todo, endpoint, journal, settings, on_event)
 
         return ask, ledger

@@ -3,9 +3,6 @@
 from collections.abc import Iterator
 from typing import IO, Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from unicorn_assets.errors import UserError
 from unicorn_assets.recipe import Source
 from unicorn_assets.seeds.columns import missing_column, wanted_columns
@@ -16,6 +13,7 @@ BATCH_ROWS = 8192
 
 def read_parquet(source: Source, stream: IO[bytes], shown: str) -> Iterator[Row | Fault]:
     """Rows of a Parquet file; a missing column or one that holds no text is a UserError."""
+    pa, pq = _pyarrow()
     if stream.read(1) == b"":
         raise UserError(f"{shown}: the file is empty", "every source needs at least one row")
     stream.seek(0)
@@ -24,6 +22,15 @@ def read_parquet(source: Source, stream: IO[bytes], shown: str) -> Iterator[Row 
     except pa.ArrowException as error:
         first_line = str(error).strip().split("\n")[0]
         raise UserError(f"{shown}: cannot be read as Parquet: {first_line}", "is the file complete?") from None
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError:
+        raise UserError("reading Parquet sources needs pyarrow", "make install EXTRAS=local,encode") from None
+    return pa, pq
 
 
 def _rows(source: Source, file: Any, shown: str) -> Iterator[Row | Fault]:
@@ -50,12 +57,14 @@ def _rows(source: Source, file: Any, shown: str) -> Iterator[Row | Fault]:
 
 
 def _holds_text(kind: Any) -> bool:
+    pa, _ = _pyarrow()
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     tests = ("is_string", "is_large_string", "is_string_view", "is_binary", "is_large_binary", "is_binary_view")
     return any(getattr(pa.types, test)(kind) for test in (*tests, "is_null"))
 
 
 def _values(column: Any) -> list[str | None]:
+    pa, _ = _pyarrow()
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if not _holds_text(column.type):

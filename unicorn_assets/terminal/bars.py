@@ -1,13 +1,34 @@
-"""Progress bars with counts, speed and ETA; a stage whose data is current shows no bar."""
+"""Progress bars with counts, speed and ETA. A stage that has nothing to do shows none."""
 
-import time
 from collections import Counter
-from types import TracebackType
-from typing import Self
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
 from rich.text import Text
+
+from unicorn_assets.progress import LogProgress, Progress, Stage
+
+
+@contextmanager
+def shown_on(console: Console) -> Iterator[Progress]:
+    """Bars in a terminal; elsewhere a line every 15 seconds and one at the end of each stage."""
+    if not console.is_terminal:
+        yield Bars(None, LogProgress(lambda line: console.print(line, highlight=False, soft_wrap=True), every_s=15))
+        return
+    columns = (TextColumn("{task.description:<19}"), BarColumn(bar_width=16), MofNCompleteColumn(), Left(), Counts())
+    with RichProgress(*columns, console=console) as progress:
+        yield Bars(progress, None)
+
+
+class Left(TimeRemainingColumn):
+    """Time left while a stage runs, its time when it has ended."""
+
+    def render(self, task: Task) -> Text:
+        """The estimate, or the seconds that it took."""
+        return Text(f"{task.elapsed or 0:,.0f} s") if task.finished else super().render(task)
 
 
 class Counts(ProgressColumn):
@@ -22,62 +43,41 @@ class Counts(ProgressColumn):
         return Text(" ".join(shown), style="dim", no_wrap=True)
 
 
-class BarStage:
-    """One bar."""
+class Bars:
+    """A bar, or log lines, for every stage that has rows to do."""
 
-    def __init__(self, bars: "Bars", name: str, total: int, unit: str) -> None:
-        self.name = name
-        self.counters: Counter[str] = Counter()
-        self._bars = bars
-        self._start = time.monotonic()
-        # A stage that cannot say its total yet pulses.
-        self._task = bars.progress.add_task(name, total=total or None, counters=self.counters, unit=unit)
+    def __init__(self, progress: RichProgress | None, lines: LogProgress | None) -> None:
+        self._progress, self._lines = progress, lines
+
+    def stage(self, name: str, total: int, unit: str = "rows") -> Stage:
+        """A stage; one of no rows stays silent, one of unknown length (in another unit) pulses."""
+        if total == 0 and unit == "rows" and name != "seed_catalog":
+            return _Silent()
+        if self._progress is None:
+            assert self._lines is not None, "there is either a terminal or a log"
+            return self._lines.stage(name, total, unit)
+        return _Bar(self._progress, name, total)
+
+
+class _Bar:
+    def __init__(self, progress: RichProgress, name: str, total: int) -> None:
+        self._counters: Counter[str] = Counter()
+        self._progress = progress
+        self._task = progress.add_task(name, total=total or None, counters=self._counters)
 
     def advance(self, rows: int = 1, **counters: int) -> None:
-        """`rows` more are done."""
-        self.counters.update(counters)
-        self._bars.progress.advance(self._task, rows)
+        self._counters.update(counters)
+        self._progress.advance(self._task, rows)
 
     def close(self) -> None:
-        """Show the bar as ended and remember how long it took."""
-        task = self._bars.progress.tasks[self._task]
-        self._bars.progress.update(self._task, total=task.completed or 1, completed=task.completed or 1)
-        self._bars.progress.stop_task(self._task)
-        self._bars.seconds[self.name] = self._bars.seconds.get(self.name, 0.0) + time.monotonic() - self._start
-        self._bars.counters[self.name].update(self.counters)
+        done = self._progress.tasks[self._task].completed
+        self._progress.update(self._task, total=done, completed=done)
+        self._progress.stop_task(self._task)
 
 
-class _Quiet:
-    """A stage with nothing to do."""
-
+class _Silent:
     def advance(self, rows: int = 1, **counters: int) -> None:
         """Nothing to show."""
 
     def close(self) -> None:
         """Nothing to end."""
-
-
-class Bars:
-    """All bars of a command; a context manager. Keeps seconds and counters by stage for the table at the end."""
-
-    def __init__(self, console: Console) -> None:
-        self.progress = Progress(
-            TextColumn("{task.description:<20}"), BarColumn(bar_width=16), MofNCompleteColumn(), TimeRemainingColumn(),
-            Counts(), console=console, transient=False,
-        )  # fmt: skip
-        self.seconds: dict[str, float] = {}
-        self.counters: dict[str, Counter[str]] = {}
-
-    def stage(self, name: str, total: int, unit: str = "rows") -> BarStage | _Quiet:
-        """A bar; none for a partitioned stage without stale rows."""
-        if total == 0 and unit == "rows" and name != "seed_catalog":
-            return _Quiet()
-        self.counters.setdefault(name, Counter())
-        return BarStage(self, name, total, unit)
-
-    def __enter__(self) -> Self:
-        self.progress.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.progress.stop()

@@ -74,6 +74,9 @@ def test_a_long_caption_is_refused_not_cut():
         "The photo captures a small table with a glass.",
         "The lid has a small white knob and a ring.",
         "A tall plant in a clay pot stands next to",
+        "The dog is wearing a blue hat with a ribbon.",
+        "The lamp is made of white and has a three legs.",
+        "It is not a cat but a small horse.",
     ],
 )
 def test_a_faulty_later_sentence_is_cut_out_and_the_rest_stays(faulty: str):
@@ -108,3 +111,12 @@ def test_words_of_the_medium_in_a_seed_need_not_return():
 def test_other_things_may_differ_in_colour():
     more = " The other sofa is blue with thin metal legs."
     assert caption_of(GOOD + more, SEED, GATES, PROMPT) == GOOD + more
+
+
+def test_people_may_wear_things_but_not_what_was_something_else_before():
+    seed = "A woman in a red coat walks a small dog"
+    gates = GATES.model_copy(update={"min_words": 8})
+    good = "A woman in a red coat walks a small dog through snow. She is wearing grey gloves and a knitted hat."
+    odd = "A woman in a red coat walks a small dog through snow. She is wearing a brown dog and a scarf."
+    assert caption_of(good, seed, gates, PROMPT) == good
+    assert reason_of(odd, gates, seed) == "implausible"

@@ -1,6 +1,5 @@
 import pytest
 
-from unicorn_assets.curation.prose import grams_of
 from unicorn_assets.instructions.answer import ChoicePair, FreePair, Problem
 from unicorn_assets.instructions.gates import fault_of
 from unicorn_assets.recipe import InstructionGates
@@ -10,11 +9,10 @@ CAPTION = (
     "A heap of sand lies on the grass, and a shovel leans against the wall."
 )
 GATES = InstructionGates(min_grounding=0.6)
-PROMPT = grams_of("What is the name of the tall grey animal?")
 
 
 def reason_of(pair: ChoicePair | FreePair | Problem) -> str | None:
-    fault = fault_of(pair, CAPTION, GATES, PROMPT)
+    fault = fault_of(pair, CAPTION, GATES)
     assert fault is None or fault.detail
     return fault.reason if fault else None
 
@@ -40,10 +38,10 @@ def test_good_choices_pass(pair: ChoicePair):
 @pytest.mark.parametrize(
     ("pair", "reason"),
     [
-        (choice("What color is the helmet of the man?", "Blue", "Yellow", "Red", "Green"), "ungrounded_answer"),
+        (choice("What color is the helmet of the man?", "Blue", "Yellow", "Red", "Green"), "misaligned"),
         (choice("What color is the helmet of the man?", "White", "Blue", "Red", "Green"), "misaligned"),
         (choice("What color is the helmet of the man?", "A house", "Blue", "Red", "Green"), "wrong_kind"),
-        (choice("What color is the helmet of the man?", "Yellow", "Blue", "A dog", "Green"), "bad_option"),
+        (choice("What color is the helmet of the man?", "Yellow", "Blue", "A dog", "Green"), "wrong_kind"),
         (choice("What leans against the wall?", "A shovel", "Sand", "A bicycle", "A broom"), "wrong_option_true"),
         (choice("What leans against the wall?", "A shovel", "A shovel", "A bicycle", "A broom"), "duplicate_options"),
         (choice("What leans against the wall?", "A shovel", "The bicycle", "A bicycle", "Broom"), "duplicate_options"),
@@ -58,6 +56,9 @@ def test_good_choices_pass(pair: ChoicePair):
         (choice("What leans against the wall?", "A shovel", "A saw?", "A bicycle", "A cow"), "bad_option"),
         (choice("What leans against the wall?", "The wall", "A saw", "A bicycle", "A cow"), "repeats_question"),
         (choice("What leans against the wall?", "The text", "A saw", "A bicycle", "A cow"), "meta_mention"),
+        (choice("What leans against the wall?", "An elephant", "A saw", "A cat", "A cow"), "ungrounded_answer"),
+        (choice("What leans against the wall?", "A shovel", "The old shovel", "A cat", "A cow"), "wrong_option_true"),
+        (choice("What does the shovel look like?", "A wall", "A saw", "A cat", "A cow"), "vague_question"),
         (choice("How many cups stand on the table?", "White", "Two", "Five", "Six"), "wrong_kind"),
         (choice("Where does the man dig a hole?", "A helmet", "A beach", "A bridge", "A barn"), "wrong_kind"),
         (choice("A shovel leans against the wall.", "A shovel", "A saw", "A bicycle", "A cow"), "not_a_question"),
@@ -71,7 +72,7 @@ def test_good_choices_pass(pair: ChoicePair):
             choice("Which king rules over Spain today?", "A shovel", "A saw", "A bicycle", "A cow"),
             "ungrounded_question",
         ),
-        (choice("What is the name of the tall wall?", "A shovel", "A saw", "A bicycle", "A cow"), "prompt_echo"),
+        (choice("What is the brick house?", "A shovel", "A saw", "A bicycle", "A cow"), "vague_question"),
     ],
 )
 def test_bad_choices_are_refused_with_their_reason(pair: ChoicePair, reason: str):
@@ -93,6 +94,8 @@ def test_bad_choices_are_refused_with_their_reason(pair: ChoicePair, reason: str
         ("What does the man do?", "I'm sorry, he digs a hole.", "refusal"),
         ("What does the man do?", "The man digs a hole a hole a hole a hole.", "repetitive"),
         ("What does the man do?", "He digs a hole " + "next to a brick house " * 20, "answer_length"),
+        ("What does the man wear?", "The man is wearing a man.", "repetitive"),
+        ("What is the wooden table?", "Three white cups stand on it.", "vague_question"),
         ("What does the man do?", "...", "garbled"),
         ("What does the man wear?", "The man wears a white helmet.", "wrong_attribute"),
         ("How many cups stand on the table?", "Five cups stand on the table.", "wrong_attribute"),
@@ -120,8 +123,10 @@ PROBLEM = {
         ({"steps": ["The passage says that the man digs a hole.", "Sand lies on the grass."]}, "meta_mention"),
         ({"question": "The sand comes from the hole."}, "not_a_question"),
         ({"question": "What lies on the grass?"}, "no_reasoning"),
+        ({"answer": "The sand comes from the brick house with the cups."}, "unsupported"),
+        ({"question": "Why does the man eat sand and cups?"}, "misaligned"),
         ({"answer": "There is a heap of sand, for it lies there."}, "repeats_question"),
-        ({"answer": "The sand comes from the hole by two white cups in the red house."}, "wrong_attribute"),
+        ({"answer": "The man digs a hole by two white cups."}, "wrong_attribute"),
     ],
 )
 def test_problems(change: dict[str, object], reason: str | None):
@@ -131,6 +136,14 @@ def test_problems(change: dict[str, object], reason: str | None):
 def test_strict_alignment_wants_the_whole_question_in_one_sentence():
     pair = FreePair(question="What does the man wear on the table?", answer="Three white cups.")
     strict = GATES.model_copy(update={"min_alignment": 1.0})
-    fault = fault_of(pair, CAPTION, strict, PROMPT)
+    fault = fault_of(pair, CAPTION, strict)
     assert fault is not None
     assert fault.reason == "misaligned"
+
+
+def test_an_option_that_fills_the_schemas_room_may_be_cut_off():
+    tight = GATES.model_copy(update={"max_answer_chars": 12})
+    pair = choice("What leans against the wall?", "A shovel", "A bicycle wi", "A cat", "A cow")
+    fault = fault_of(pair, CAPTION, tight)
+    assert fault is not None
+    assert fault.reason == "cut_off"

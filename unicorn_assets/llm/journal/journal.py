@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,7 +21,7 @@ from unicorn_assets.llm.journal.blocks import (
     encode_line,
     lines_of,
 )
-from unicorn_assets.llm.journal.keytable import KeyTable, Place, merge, table_of_block
+from unicorn_assets.llm.journal.keytable import KeyTable, Place, merge, unsorted_table
 from unicorn_assets.llm.journal.store import LocalStore, ObjectStore, Store
 from unicorn_assets.llm.request import Answer
 
@@ -41,16 +41,15 @@ _Group = list[tuple[bytes, bytes]]
 class Journal:
     """Answers by key. `open` it, use it as a context manager; get and put may be called from any thread."""
 
-    def __init__(self, store: Store, group_seconds: float | None = None) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._delay = group_seconds if group_seconds is not None else (0.0 if store.commit_at_once else GROUP_SECONDS)
         self._lock = threading.Condition()
+        self._commits = threading.Lock()
         self._queue: _Group = []
         self._pending: dict[str, Answer] = {}
-        self._put_count = self._durable = self._flush_to = 0
+        self._put_count = self._durable = 0
         self._failure: Exception | None = None
         self._closing = False
-        self._listeners: list[Callable[[int], None]] = []
         self._part: str | None = None
         self._part_size = 0
         self._written = 0
@@ -87,8 +86,8 @@ class Journal:
 
     @property
     def commits_at_once(self) -> bool:
-        """Whether an answer is durable milliseconds after put(), so that it is cheap to wait for it."""
-        return self._delay == 0
+        """Whether flush() takes milliseconds at most, so that every answer can wait for it."""
+        return self._store.commit_at_once
 
     # Reading
 
@@ -163,7 +162,7 @@ class Journal:
     # Writing
 
     def put(self, answer: Answer) -> int:
-        """Queue an answer; returns its number, which `subscribe` and `wait` count in. Raises JournalBroken."""
+        """Queue an answer; returns its number, which `durable` counts in. Raises JournalBroken."""
         line = encode_line(answer)
         with self._lock:
             self._check()
@@ -173,26 +172,19 @@ class Journal:
             self._queue.append((bytes.fromhex(answer.key), line))
             self._pending[answer.key] = answer
             self._put_count += 1
-            if len(self._queue) == 1 or len(self._queue) >= GROUP:
+            if len(self._queue) >= GROUP:
                 self._lock.notify_all()
             return self._put_count
 
-    def subscribe(self, listener: Callable[[int], None]) -> Callable[[], None]:
-        """Call `listener(n)` from the writer thread when the first n answers are durable, or after a failure.
-
-        Returns the function that ends the subscription.
-        """
-        with self._lock:
-            self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+    @property
+    def durable(self) -> int:
+        """How many of the answers that were put are durable."""
+        return self._durable
 
     def flush(self) -> None:
-        """Return when everything that was put is durable; raises JournalBroken."""
-        with self._lock:
-            self._flush_to = self._put_count
-            self._lock.notify_all()
-            self._lock.wait_for(lambda: self._durable >= self._flush_to or self._failure is not None)
-            self._check()
+        """Return when everything that was put is durable, committed by the calling thread; raises JournalBroken."""
+        self._commit_queue()
+        self.check()
 
     def close(self) -> None:
         """Flush, end the writer, merge small parts and renew the index when much was written."""
@@ -228,27 +220,26 @@ class Journal:
             raise ValueError("the journal is closed")
 
     def _commit_loop(self) -> None:
+        """Commit full groups, and what has waited for a second."""
         while True:
             with self._lock:
-                self._lock.wait_for(lambda: self._queue or self._closing)
-                if self._delay:
-                    self._lock.wait_for(
-                        lambda: len(self._queue) >= GROUP or self._flush_to > self._durable or self._closing,
-                        self._delay,
-                    )
-                group, self._queue = self._queue, []
-                if not group:
+                self._lock.wait_for(lambda: len(self._queue) >= GROUP or self._closing, GROUP_SECONDS)
+                if self._closing or self._failure is not None:
                     return
+            self._commit_queue()
+
+    def _commit_queue(self) -> None:
+        with self._commits:  # one group at a time, whoever commits
+            with self._lock:
+                group, self._queue = self._queue, []
+            if not group or self._failure is not None:
+                return
             try:
                 for chunk in _chunks(group):
                     self._commit(chunk)
-            except Exception as error:  # reported to whoever puts, flushes or waits next
+            except self._store.errors as error:  # told to whoever puts or flushes next
                 with self._lock:
                     self._failure = error
-                    self._lock.notify_all()
-            self._tell()
-            if self._failure is not None:
-                return
 
     def _commit(self, group: _Group) -> None:
         keys = [key for key, _ in group]
@@ -276,11 +267,6 @@ class Journal:
             if len(self._places) >= RECENT_KEYS:
                 self._recent = merge([self._recent, _table_of(self._places)], {})
                 self._places = {}
-            self._lock.notify_all()
-
-    def _tell(self) -> None:
-        for listener in list(self._listeners):
-            listener(self._durable)
 
 
 def _chunks(group: _Group) -> list[_Group]:
@@ -297,7 +283,7 @@ def _chunks(group: _Group) -> list[_Group]:
 
 
 def _table_of(places: dict[bytes, Place]) -> KeyTable:
-    table = table_of_block(b"".join(places), 0, 0)
+    table = unsorted_table(b"".join(places), 0, [0], [len(places)])
     table.part = np.fromiter((place.part for place in places.values()), "<u4", len(places))
     table.offset = np.fromiter((place.offset for place in places.values()), "<u4", len(places))
     table.slot = np.fromiter((place.slot for place in places.values()), "<u2", len(places))

@@ -76,16 +76,20 @@ def empty_table() -> KeyTable:
     return _table([np.empty(0, dtype) for _, dtype in COLUMNS], {})
 
 
-def table_of_block(keys: bytes, part: int, offset: int) -> KeyTable:
-    """An unsorted table of one block's keys; only merge() makes it searchable."""
+def unsorted_table(keys: bytes, part: int, offsets: Sequence[int], counts: Sequence[int]) -> KeyTable:
+    """A table of the blocks of one part, in their order: all keys, each block's offset and number of answers.
+
+    Only merge() makes it searchable.
+    """
     halves = np.frombuffer(keys, dtype=">u8").reshape(-1, 2)
-    n = len(halves)
+    per_block = np.asarray(counts, dtype="<u4")
+    first = np.cumsum(per_block) - per_block
     return KeyTable(
         halves[:, 0].astype("<u8"),
         halves[:, 1].astype("<u8"),
-        np.full(n, part, "<u4"),
-        np.full(n, offset, "<u4"),
-        np.arange(n, dtype="<u2"),
+        np.full(len(halves), part, "<u4"),
+        np.repeat(np.asarray(offsets, dtype="<u4"), per_block),
+        (np.arange(len(halves)) - np.repeat(first, per_block)).astype("<u2"),
     )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from unicorn_assets.llm.journal.blocks import (
+    KEY_BYTES,
     PART_HEADER,
     Block,
     encode_block,
@@ -20,7 +21,7 @@ from unicorn_assets.llm.journal.blocks import (
     prefix_blocks,
     readable_blocks,
 )
-from unicorn_assets.llm.journal.keytable import KeyTable, empty_table, index_bytes, merge, read_index, table_of_block
+from unicorn_assets.llm.journal.keytable import KeyTable, empty_table, index_bytes, merge, read_index, unsorted_table
 from unicorn_assets.llm.journal.store import DAMAGED_SUFFIX, INDEX_SUFFIX, PART_SUFFIX, Store, new_name
 
 log = logging.getLogger(__name__)
@@ -77,7 +78,10 @@ def _inventory_once(store: Store, damage: list[Damage]) -> Inventory | None:
         name, size, blocks = _sound_blocks(store, part_name, data, damage)
         names.append(name)
         sizes[name] = size
-        fresh.extend(table_of_block(block.keys, len(names) - 1, block.offset) for block in blocks)
+        if blocks:
+            keys = b"".join(block.keys for block in blocks)
+            counts = [len(block.keys) // KEY_BYTES for block in blocks]
+            fresh.append(unsorted_table(keys, len(names) - 1, [block.offset for block in blocks], counts))
     if seen < len(wanted):
         return None
     if fresh or gone:
@@ -146,7 +150,9 @@ def _set_aside(store: Store, name: str, data: bytes, damage: list[Damage]) -> tu
             offset += block.size
     with contextlib.suppress(FileNotFoundError):
         store.rename(name, name + DAMAGED_SUFFIX)
-    report = Damage(name, sum(len(block.keys) // 16 for block in saved), max(0, len(data) - len(PART_HEADER) - kept))
+    report = Damage(
+        name, sum(len(block.keys) // KEY_BYTES for block in saved), max(0, len(data) - len(PART_HEADER) - kept)
+    )
     damage.append(report)
     log.warning(
         "journal: part %s was damaged or half written; %d answers saved, %d bytes lost, original kept as %s%s",

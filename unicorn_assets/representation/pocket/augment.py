@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 MEAN, STD = 0.5, 0.25  # of model.py's preprocessing
 
 
-def augment(pixels: "torch.Tensor", generator: "torch.Generator") -> "torch.Tensor":
-    """(n, 64, 64, 4) uint8 RGBA to (n, 3, 64, 64) float32, normalised as the encoder's own preprocessing does."""
+def augment(pixels: "torch.Tensor", generator: "torch.Generator", size: int) -> "torch.Tensor":
+    """(n, 64, 64, 4) uint8 RGBA to (n, 3, size, size) float32, normalised as the encoder's own preprocessing does."""
     import torch
 
     n = len(pixels)
@@ -22,7 +22,7 @@ def augment(pixels: "torch.Tensor", generator: "torch.Generator") -> "torch.Tens
 
     picture = pixels.permute(0, 3, 1, 2).float() / 255
     alpha = picture[:, 3:]
-    picture = _moved(torch.cat([picture[:, :3] * alpha, alpha], 1), uniform)
+    picture = _moved(torch.cat([picture[:, :3] * alpha, alpha], 1), size, uniform)
     colour, alpha = picture[:, :3], picture[:, 3:]
     plain = (uniform(0, 1, 1, 1, 1) < 0.4).float()
     background = plain + (1 - plain) * uniform(0, 1, 3, 1, 1)
@@ -34,7 +34,7 @@ def augment(pixels: "torch.Tensor", generator: "torch.Generator") -> "torch.Tens
     return (_erased(rgb, uniform) - MEAN) / STD
 
 
-def _moved(picture: "torch.Tensor", uniform: "Uniform") -> "torch.Tensor":
+def _moved(picture: "torch.Tensor", size: int, uniform: "Uniform") -> "torch.Tensor":
     """Turned by up to 15 degrees, scaled, stretched and shifted; what comes in from outside is transparent."""
     import torch
     from torch.nn import functional
@@ -43,7 +43,7 @@ def _moved(picture: "torch.Tensor", uniform: "Uniform") -> "torch.Tensor":
     shift = uniform(-0.12, 0.12, 2)
     cos, sin = angle.cos() * scale, angle.sin() * scale
     rows = [torch.stack([cos * stretch, -sin, shift[:, 0]], 1), torch.stack([sin, cos / stretch, shift[:, 1]], 1)]
-    grid = functional.affine_grid(torch.stack(rows, 1), list(picture.shape), align_corners=False)
+    grid = functional.affine_grid(torch.stack(rows, 1), [*picture.shape[:2], size, size], align_corners=False)
     return functional.grid_sample(picture, grid, align_corners=False)
 
 

@@ -41,7 +41,7 @@ def write_measured(out: Path, concepts: list[Concept], pictures: Pictures, setti
     about = {"encoder": encoder.name, "revision": encoder.revision}
     counts = write_reference(out, encoder, concepts, pictures, about)
     text, sentence, image, held_out = write_pairs(out, encoder, concepts, pictures, about)
-    scale = float(encoder.pocket.model.logit_scale.exp())
+    scale = float(encoder.pocket.model.logit_scale.detach().exp())
     metrics = about | settings | counts | {"logit_scale": round(scale, 2)}
     metrics |= {"held_out_vendor": HELD_OUT_VENDOR, "held_out_pairs": int(held_out.sum()), "pairs": len(held_out)}
     metrics["retrieval"] = {"caption": recalls(text, image, held_out), "sentence": recalls(sentence, image, held_out)}

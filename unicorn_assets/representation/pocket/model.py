@@ -74,7 +74,7 @@ def register_image_tower() -> None:
         return
 
     def pocket_resnet(pretrained: bool = False, **kwargs: Any) -> Any:
-        # The stem halves 64 pixels to 32; the stages then work on 16, 8, 4 and 2: training must be affordable on 2 cores.
+        # The stem halves 64 pixels to 32; the stages work on 16, 8, 4 and 2: training must be affordable on 2 cores.
         stages = tuple(ByoBlockCfg(type="basic", d=1, c=channels, s=2) for channels in (32, 64, 128, 256))
         layers = ByoModelCfg(blocks=stages, stem_chs=32, stem_type="3x3", stem_pool="", downsample="conv1x1")
         shape = {"input_size": (3, IMAGE_SIZE, IMAGE_SIZE), "first_conv": "stem.conv", "classifier": "head.fc"}

@@ -1,6 +1,7 @@
 """Augmentation, and the training command from art to card on a handful of coloured squares."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,15 @@ import pytest
 
 from unicorn_assets.representation.pocket import PocketEncoder, read_evaluation_pairs, read_metrics, read_reference
 from unicorn_assets.representation.pocket.augment import augment
-from unicorn_assets.representation.pocket.files import WEIGHTS
-from unicorn_assets.representation.pocket.train import concept_batches, main, rate
+from unicorn_assets.representation.pocket.files import CONFIG, WEIGHTS
+from unicorn_assets.representation.pocket.model import OPEN_CLIP_CONFIG, build
+from unicorn_assets.representation.pocket.train import Settings, TrainingData, concept_batches, fit, main, rate
 
-ANIMALS = (
-    "cat dog horse cow pig sheep goat camel mouse rabbit bear tiger lion fox wolf deer zebra otter sloth skunk badger "
-    "hippopotamus elephant mammoth rhinoceros giraffe kangaroo llama monkey gorilla orangutan boar hedgehog bat"
-).split()
+ANIMALS = [
+    *("cat", "dog", "horse", "cow", "pig", "sheep", "goat", "camel", "mouse", "rabbit", "bear", "tiger", "lion", "fox"),
+    *("wolf", "deer", "zebra", "otter", "sloth", "skunk", "badger", "hippopotamus", "elephant", "mammoth", "giraffe"),
+    *("kangaroo", "llama", "monkey", "gorilla", "orangutan", "boar", "hedgehog", "bat", "rhinoceros", "chipmunk"),
+]
 
 
 def pixels(n: int) -> np.ndarray:
@@ -48,19 +51,28 @@ def run(art: Path, out: Path, *more: str) -> None:
     main(["--art", str(art), "--out", str(out), "--captions", "3", *more])
 
 
-def test_training_writes_an_encoder_that_learned_its_pictures(art: Path, tmp_path: Path) -> None:
+def test_training_writes_every_file_of_an_encoder(art: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    run(art, out, "--steps", "60")
+    run(art, out, "--steps", "4")
     metrics = read_metrics(out)
-    assert metrics["steps"] == 60
+    assert metrics["steps"] == 4
     assert metrics["trained_concepts"] == metrics["pairs"] - metrics["held_out_pairs"] < len(ANIMALS)
     assert set(metrics["trained_pictures"]) == {"google", "fluent-flat"}
-    chance = 500 / metrics["trained_concepts"]
-    assert metrics["retrieval"]["caption"]["seen_concepts"]["recall_5"] > 2 * chance
     assert read_reference(out).count == 2 * metrics["trained_concepts"]
     encoder, pairs = PocketEncoder(folder=out), read_evaluation_pairs(out)
     assert pairs.revision == encoder.revision == metrics["revision"]
     assert "pocket-narrow" in (out / "README.md").read_text()
+
+
+def test_training_learns_which_text_belongs_to_which_picture(tmp_path: Path) -> None:
+    (tmp_path / CONFIG).write_text(json.dumps(OPEN_CLIP_CONFIG))
+    features = np.random.default_rng(0).normal(size=(8, 1, 384)).astype(np.float16)
+    data = TrainingData(features, pixels(8), [np.array([i]) for i in range(8)])
+    said: list[str] = []
+    fit(build(tmp_path), data, Settings(steps=150, captions=1), said.append)
+    first, last = (float(re.findall(r"loss ([\d.]+)", said[i])[0]) for i in (0, -1))
+    assert first > np.log(8) * 0.8
+    assert last < first / 2
 
 
 def test_the_wide_encoder_keeps_its_scale(art: Path, tmp_path: Path) -> None:
@@ -86,18 +98,20 @@ def test_augmented_pictures_are_normalised_opaque_and_drawn_from_the_generator()
     import torch
 
     pictures = torch.from_numpy(pixels(6))
-    first, again, other = (augment(pictures, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    first, again, other = (augment(pictures, torch.Generator().manual_seed(seed), 64) for seed in (1, 1, 2))
     assert first.shape == (6, 3, 64, 64)
     assert first.abs().max() <= 2.0 + 1e-6
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+    assert augment(pictures, torch.Generator(), 32).shape == (6, 3, 32, 32)
 
 
-def test_a_batch_never_repeats_a_concept() -> None:
+def test_a_batch_never_repeats_a_concept_and_brings_its_neighbours() -> None:
     batches = concept_batches(500, np.random.default_rng(0))
     for _ in range(7):
         batch = next(batches)
         assert len(set(batch.tolist())) == len(batch) == 192
+        assert sum(i + 1 in batch for i in batch) > 192 / 2  # by chance: 192 * 191 / 499 is 74
 
 
 def test_learning_rate_rises_then_falls_to_one_per_cent() -> None:

@@ -1,0 +1,150 @@
+"""Multiple choice in two requests, for small models: first questions with short answers, then wrong options for each.
+
+A model of some hundred million parameters loses the question over the options; each step alone it manages more often.
+Not here: the single request that larger models answer (stage.py).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+from pydantic import Field
+
+from unicorn_assets.captions.stage import Ask
+from unicorn_assets.ids import seed_of
+from unicorn_assets.instructions.answer import ChoicePair, FreePair, Model, Text, read, schema
+from unicorn_assets.instructions.gates import fault_of, short_answer_fault
+from unicorn_assets.llm.request import Answer, ChatRequest
+from unicorn_assets.llm.row import Accepted, Quarantined, Rejected
+from unicorn_assets.llm.structured import parse, schema_of
+from unicorn_assets.prompt import Prompt, load_prompt
+from unicorn_assets.recipe import MultipleChoice, Recipe
+
+PROMPTS = Path(__file__).parent / "prompts"
+
+
+class Wrong(Model):
+    """Answer of the second request."""
+
+    wrong_options: Annotated[list[Text], Field(min_length=3, max_length=3)]
+
+
+def options_prompt(recipe: Recipe) -> Prompt | None:
+    """The prompt of the second request, or None when the recipe asks for everything at once."""
+    name = recipe.instructions.multiple_choice.options_prompt
+    return load_prompt(PROMPTS, name, recipe, {"question", "answer"}, {"caption"}) if name else None
+
+
+@dataclass(frozen=True)
+class QuestionsRow:
+    """One caption in the first request."""
+
+    row_id: str
+    caption: str
+    prompt: Prompt
+    settings: MultipleChoice
+
+    def request(self, draft: int, problem: str | None) -> ChatRequest:
+        """Questions with short answers about the caption."""
+        return ChatRequest(
+            messages=self.prompt.render({"caption": self.caption}, problem),
+            sampling=self.settings.sampling,
+            seed=seed_of("multiple_choice", self.caption, draft),
+            schema=schema("question_answering", self.settings.gates, self.caption),
+            prompt_version=self.prompt.version,
+        )
+
+    def accept(self, text: str) -> list[FreePair]:
+        """The questions whose answers pass the gates; raises Rejected when there are fewer than `min_pairs`."""
+        gates = self.settings.gates
+        good: dict[str, FreePair] = {}
+        said = ""
+        for pair in cast("list[FreePair]", read("question_answering", text)):
+            fault = short_answer_fault(pair, gates) or fault_of(pair, self.caption, gates)
+            if fault is None:
+                good.setdefault(pair.answer.lower(), pair)
+            else:
+                said += f" {fault.reason}: {fault.detail}"
+        if len(good) < gates.min_pairs:
+            raise Rejected("too_few_pairs", f"{len(good)} good questions, {gates.min_pairs} needed.{said}")
+        return list(good.values())
+
+
+@dataclass(frozen=True)
+class OptionsRow:
+    """One question in the second request."""
+
+    row_id: str
+    caption: str
+    pair: FreePair
+    prompt: Prompt
+    settings: MultipleChoice
+
+    def request(self, draft: int, problem: str | None) -> ChatRequest:
+        """Three wrong options for the question."""
+        shape = schema_of(Wrong)
+        shape["properties"]["wrong_options"]["items"]["maxLength"] = self.settings.gates.max_answer_chars
+        values = {"question": self.pair.question, "answer": self.pair.answer, "caption": self.caption}
+        return ChatRequest(
+            messages=self.prompt.render(values, problem),
+            sampling=self.settings.options_sampling,
+            seed=seed_of("wrong_options", self.caption, self.pair.question, draft),
+            schema=shape,
+            prompt_version=self.prompt.version,
+        )
+
+    def accept(self, text: str) -> ChoicePair:
+        """The whole pair; raises Rejected."""
+        wrong = parse(text, Wrong).value.wrong_options
+        pair = ChoicePair(question=self.pair.question, answer=self.pair.answer, wrong_options=wrong)
+        fault = fault_of(pair, self.caption, self.settings.gates)
+        if fault is not None:
+            raise Rejected(*fault)
+        return pair
+
+
+def ask_in_two_steps(rows: list[QuestionsRow], second: Prompt, ask: Ask[Any]) -> dict[str, Accepted[Any] | Quarantined]:
+    """Outcomes by caption id, as one request would give them: the pairs that passed both steps, or a refusal.
+
+    An accepted outcome carries the first request's answer and the drafts of both steps.
+    """
+    outcomes: dict[str, Accepted[Any] | Quarantined] = {outcome.row_id: outcome for outcome in ask(rows)}
+    asked = [
+        OptionsRow(f"{row.row_id}#{number}", row.caption, pair, second, row.settings)
+        for row in rows
+        if isinstance(found := outcomes[row.row_id], Accepted)
+        for number, pair in enumerate(found.value)
+    ]
+    by_caption: dict[str, list[Accepted[Any] | Quarantined]] = defaultdict(list)
+    finished = {outcome.row_id: outcome for outcome in ask(asked)}
+    for option_row in asked:
+        by_caption[option_row.row_id.partition("#")[0]].append(finished[option_row.row_id])
+    for row in rows:
+        if row.row_id in by_caption:
+            outcomes[row.row_id] = _joined(row, cast("Accepted[Any]", outcomes[row.row_id]), by_caption[row.row_id])
+    return outcomes
+
+
+def _joined(
+    row: QuestionsRow, first: Accepted[Any], seconds: list[Accepted[Any] | Quarantined]
+) -> Accepted[Any] | Quarantined:
+    pairs = [outcome.value for outcome in seconds if isinstance(outcome, Accepted)]
+    drafts = first.drafts + sum(outcome.drafts for outcome in seconds)
+    if len(pairs) >= row.settings.gates.min_pairs:
+        return Accepted(row.row_id, pairs, first.answer, drafts)
+    refused = [outcome for outcome in seconds if isinstance(outcome, Quarantined)]
+    answer: Answer = first.answer
+    return Quarantined(
+        row_id=row.row_id,
+        reason="no_options",
+        detail="; ".join(f"{outcome.reason}: {outcome.detail}" for outcome in refused),
+        raw_answer="\n".join([answer.text, *(outcome.raw_answer for outcome in refused)]),
+        drafts=drafts,
+        attempts=answer.attempts,
+        model=answer.model,
+        request_hash=answer.key,
+        seconds=answer.seconds,
+    )
