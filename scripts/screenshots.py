@@ -1,8 +1,12 @@
 """Remake docs/images: headless Chromium looks at the UI that `make ui` serves, over the demo's lake.
 
-Needs Debian's chromium. Starts the UI on a free port and ends it.
+Needs Debian's chromium. Starts the UI on a free port and ends it. Chromium is driven through its DevTools protocol,
+because some pictures show only after a click.
 """
 
+import asyncio
+import base64
+import json
 import os
 import shutil
 import signal
@@ -12,18 +16,35 @@ import sys
 import tempfile
 import time
 import urllib.request
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import aiohttp
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
+READY_S = 180
+DRAW_S = 60  # at most, until a page shows its text
+
+
+@dataclass(frozen=True)
+class Page:
+    """Where to look, the text that tells that the page is drawn, and what to click first, if anything."""
+
+    path: str
+    until: str
+    click: str = ""
+
+
 PAGES = {
-    "graph": "/asset-groups",
-    "captions": "/assets/captions?view=overview",
-    "checks": "/assets/captions?view=checks",
-    "gap": "/assets/modality_gap?view=overview",
-    "releases": "/assets/unicorn_1_2m?view=overview",
+    "graph": Page(
+        "/assets/unicorn_471k_instruction?view=lineage&lineageScope=upstream&lineageDepth=20", "seed_catalog"
+    ),
+    "captions": Page("/assets/captions?view=overview", "Owners"),
+    "checks": Page("/assets/captions?view=checks", "no_near_duplicate"),
+    "gap": Page("/assets/modality_gap?view=overview", "common PCA", click="Show Markdown"),
+    "releases": Page("/assets/unicorn_1_2m?view=overview", "version"),
 }
-READY_S = 120
-DRAW_MS = 25_000  # virtual time the page gets to load and draw
 
 
 def free_port() -> int:
@@ -34,29 +55,68 @@ def free_port() -> int:
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    """Until the UI answers; raises when it ends or takes too long."""
+    """Until `url` answers; raises when its process ends or takes too long."""
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            with urllib.request.urlopen(f"{url}/server_info", timeout=5):
+            with urllib.request.urlopen(url, timeout=5):
                 return
         except OSError:
             time.sleep(0.5)
-    raise SystemExit("the UI did not come up")
+    raise SystemExit(f"{url} did not come up")
 
 
-def shoot(url: str, file: Path) -> None:
-    """One page as a PNG of 1500 x 950."""
-    with tempfile.TemporaryDirectory() as profile:
-        subprocess.run(
-            [
-                "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-                "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
-                f"--user-data-dir={profile}", "--window-size=1500,950", f"--virtual-time-budget={DRAW_MS}",
-                f"--screenshot={file}", url,
-            ],
-            check=True, capture_output=True, timeout=180,
-        )  # fmt: skip
+class Browser:
+    """One tab of a headless Chromium."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket, self._number = socket, 0
+
+    async def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """One DevTools command and its result."""
+        self._number += 1
+        await self._socket.send_json({"id": self._number, "method": method, "params": parameters})
+        async for message in self._socket:
+            answer = json.loads(message.data)
+            if answer.get("id") == self._number:
+                return dict(answer.get("result", {}))
+        raise SystemExit("chromium ended")
+
+    async def evaluate(self, script: str) -> Any:
+        """The value of a JavaScript expression."""
+        return (await self.call("Runtime.evaluate", expression=script))["result"].get("value")
+
+    async def shoot(self, url: str, page: Page, file: Path) -> None:
+        """Load a page, wait for its text, click, save a PNG."""
+        await self.call("Page.navigate", url=url + page.path)
+        await self._seen(page.until)
+        if page.click:
+            await self.evaluate(
+                f"[...document.querySelectorAll('*')].find(e => !e.children.length && "
+                f"e.textContent.includes({json.dumps(page.click)})).click()"
+            )
+        await asyncio.sleep(3)  # fonts, icons and the layout of the graph settle
+        shot = await self.call("Page.captureScreenshot", format="png")
+        file.write_bytes(base64.b64decode(shot["data"]))
+
+    async def _seen(self, text: str) -> None:
+        for _ in range(DRAW_S * 2):
+            if await self.evaluate(f"document.body.innerText.includes({json.dumps(text)})"):
+                return
+            await asyncio.sleep(0.5)
+        raise SystemExit(f"the page never showed {text!r}")
+
+
+async def shoot_all(url: str, names: list[str], chromium_port: int) -> None:
+    """All pages in one browser."""
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"http://127.0.0.1:{chromium_port}/json") as answer:
+            tab = next(entry for entry in await answer.json() if entry["type"] == "page")
+        async with session.ws_connect(tab["webSocketDebuggerUrl"], max_msg_size=1 << 26) as connection:
+            browser = Browser(connection)
+            for name in names:
+                await browser.shoot(url, PAGES[name], IMAGES / f"{name}.png")
+                print(f"docs/images/{name}.png")
 
 
 def main() -> None:
@@ -64,19 +124,27 @@ def main() -> None:
     if shutil.which("chromium") is None:
         raise SystemExit("chromium is missing: apt-get install chromium")
     IMAGES.mkdir(parents=True, exist_ok=True)
-    port = free_port()
+    port, chromium_port = free_port(), free_port()
     url = f"http://127.0.0.1:{port}"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "unicorn_assets", "ui", "--port", str(port)], start_new_session=True
-    )
-    try:
-        wait_for(url, process)
-        for name in sys.argv[1:] or PAGES:
-            shoot(url + PAGES[name], IMAGES / f"{name}.png")
-            print(IMAGES / f"{name}.png")
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(30)
+    ui = subprocess.Popen([sys.executable, "-m", "unicorn_assets", "ui", "--port", str(port)], start_new_session=True)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        browser = subprocess.Popen(
+            [
+                "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+                "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
+                f"--user-data-dir={profile}", "--window-size=1500,950", f"--remote-debugging-port={chromium_port}",
+                "about:blank",
+            ],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        try:
+            wait_for(f"{url}/server_info", ui)
+            wait_for(f"http://127.0.0.1:{chromium_port}/json/version", browser)
+            asyncio.run(shoot_all(url, sys.argv[1:] or list(PAGES), chromium_port))
+        finally:
+            for process in (browser, ui):
+                os.killpg(process.pid, signal.SIGTERM)
+                process.wait(30)
 
 
 if __name__ == "__main__":

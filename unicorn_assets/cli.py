@@ -133,12 +133,14 @@ def show(
 ) -> None:
     """Rows of a table of the lake, by DuckDB."""
     from unicorn_assets.lake.browse import browse
-    from unicorn_assets.terminal.tables import rows_table
+    from unicorn_assets.terminal.tables import row_blocks
 
     frame = browse(_lake(find_home(home, lake)), table, rows, where)
     if as_json:
         return _print_json(frame.to_dicts())
-    out.print(rows_table(frame, table))
+    for block in row_blocks(frame):
+        out.print(block)
+    out.print(f"{frame.height} rows of {table}", highlight=False)
     return None
 
 

@@ -98,7 +98,9 @@ class InstructionGates(Section):
     max_pairs: Annotated[int, Field(ge=1)] = 8  # pairs that the model may write
     min_asked: Annotated[int, Field(ge=1)] | None = None  # pairs the model must write at least; None: min_pairs
     min_grounding: Share = 0.5  # share of the answer's content words that the caption must hold
-    min_alignment: Share = 0.5  # share of the question's content words that one sentence must hold with the answer
+    # Share of the question's content words that one sentence must hold beside the answer; 1.0 is strict, for small
+    # models: one clause, and no questions such as 'What is the table?'.
+    min_alignment: Share = 0.5
     max_question_chars: Annotated[int, Field(ge=20, le=600)] = 300  # a schema limit: the model cannot write more
     max_answer_chars: Annotated[int, Field(ge=10, le=600)] = 500  # likewise, for an answer, an option or a step
     extractive: bool = False  # for small models: the steps of a solution are sentences of the caption

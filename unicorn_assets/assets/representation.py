@@ -178,7 +178,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
                 stage.close()
             metadata = _metadata(info, reused)
         pictures = plots(store, shards, reference, fitted)
-        return dg.MaterializeResult(metadata=metadata | pictures)
+        return dg.MaterializeResult(metadata={**pictures, **metadata})
 
     return [text_embeddings, image_reference, transfer, image_embeddings, modality_gap]
 

@@ -36,6 +36,7 @@ _META = re.compile(
     r"(?:the|this|given) description|(?:as |is )?(?:mentioned|described|stated|according to))\b|"
     r"\b(?:the|this) (?:image|picture|photo|photograph|scene|illustration)s? "
     r"(?:is of|shows?|showing|depicts?|captures?|features?|contains?|portrays?|presents?|describes?|illustrates?)\b|"
+    r"\b(?:photo|picture|image|photograph) (?:is|was) taken\b|\bphotographers? captur|"
     r"\b(?:in|of) (?:the|this) (?:image|picture|photo|photograph)\b",
     re.IGNORECASE,
 )

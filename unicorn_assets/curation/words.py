@@ -24,7 +24,7 @@ FUNCTION_WORDS = word_set(
     above below across through along around against among up down out off inside outside and or but so while when where
     which who whom whose what why how if than then because is are was were be been being am has have had having do does
     did
-    done can could may might will would shall should must also very too more most such other another same own"""
+    done can could may might will would shall should must also very too more most such other another own"""
 )
 """Words that carry grammar, not content."""
 
@@ -87,3 +87,8 @@ def ngrams(items: Sequence[str], size: int) -> list[tuple[str, ...]]:
 def share_in(items: Sequence[str], where: set[str]) -> float:
     """Share of `items` that are in `where`; 1.0 when there are none."""
     return sum(item in where for item in items) / len(items) if items else 1.0
+
+
+def runs_in(items: Sequence[str], where: Sequence[str]) -> bool:
+    """Whether `items` stand in `where` one after the other, with nothing between them."""
+    return tuple(items) in ngrams(where, len(items))

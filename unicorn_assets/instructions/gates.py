@@ -12,7 +12,7 @@ import re
 from unicorn_assets.captions.gates import attributes
 from unicorn_assets.curation import prose
 from unicorn_assets.curation.prose import COLOUR_STEMS, NUMBERS, Fault
-from unicorn_assets.curation.words import FUNCTION_WORDS, content, sentences, share_in, stem, word_set, words
+from unicorn_assets.curation.words import FUNCTION_WORDS, content, sentences, runs_in, share_in, stem, word_set, words
 from unicorn_assets.instructions.answer import ChoicePair, FreePair, Pair, Problem
 from unicorn_assets.recipe import InstructionGates
 
@@ -34,6 +34,14 @@ _PLACE = re.compile(
 )
 _VAGUE = re.compile(r"\blooks? like\b|\bwho (?:made|makes|owns)\b|\bnames?\b|\bin common\b|\bpurpose\b", re.IGNORECASE)
 _VAGUE_WHAT = re.compile(r"^wh(?:at|o) (?:is|are) (?:the |an? )?[\w-]+(?: (?!\w+ing\b)[\w-]+)?\?$", re.IGNORECASE)
+_IS = re.compile(r"\b(?:is|are|was|were|has|have)\b", re.IGNORECASE)
+_WHAT_IS = re.compile(
+    r"^what (?:is|are) (?!(?:on|in|under|behind|beside|next|above|near|between|at)\b)"
+    r"(?!.*\b(?:\w+ing|\w+ed|made|colou?rs?|hung|worn|held|built|kept|seen)\b)|\blike\?$|"
+    r"^what (?:is|are) .*\b(?!doing\b)\w+ing (?:in|on|at|near|under|with|by) the \w+\?$",
+    re.IGNORECASE,
+)
+_CLAUSE = re.compile(r"[,;:]\s+|\s(?=which\b|while\b)")
 _COLOUR = re.compile(r"\bcolou?rs?\b", re.IGNORECASE)
 _EMPTY_OPTION = re.compile(r"\b(?:all|none|both|neither) of\b|\b(?:unknown|n/?a|not sure|other)\b", re.IGNORECASE)
 _LETTERED = re.compile(r"^\(?[A-D1-4][.):]\s")
@@ -93,6 +101,8 @@ def _choice_fault(pair: ChoicePair, caption: str, gates: InstructionGates) -> Fa
             return Fault("bad_option", f"{option!r} is not an option that stands for itself.")
         if option.endswith("?"):
             return Fault("bad_option", f"{option!r} is a question.")
+        if _IS.search(option) and not _IS.search(pair.answer):
+            return Fault("bad_option", f"{option!r} is a sentence, but the right answer is none.")
         if len(option) >= gates.max_answer_chars:
             return Fault("cut_off", f"{option!r} fills the room for an option and may be cut off.")
     if _VAGUE.search(pair.question):
@@ -112,6 +122,8 @@ def _choice_fault(pair: ChoicePair, caption: str, gates: InstructionGates) -> Fa
     for option in pair.wrong_options:
         if set(content(pair.answer)) <= set(content(option)):
             return Fault("wrong_option_true", f"{option!r} holds the right answer.")
+        if (not set(content(option)) - COLOUR_STEMS) != (not set(content(pair.answer)) - COLOUR_STEMS):
+            return Fault("bad_option", f"{option!r} is not of the same kind as {pair.answer!r}.")
         if stands_in(option, pair.question, caption):
             return Fault("wrong_option_true", f"{option!r} stands in the caption, so it may be right as well.")
         if kind_fault(pair.question, option):
@@ -119,7 +131,7 @@ def _choice_fault(pair: ChoicePair, caption: str, gates: InstructionGates) -> Fa
     return None
 
 
-def short_answer_fault(pair: FreePair, gates: InstructionGates) -> Fault | None:
+def short_answer_fault(pair: FreePair, caption: str, gates: InstructionGates) -> Fault | None:
     """What keeps an answer from being an option: too long, cut off, a vague question, more than a colour if asked."""
     if len(pair.answer) >= gates.max_answer_chars or len(pair.answer.split()) > 8:
         return Fault("answer_length", f"{pair.answer!r} is too long for an option.")
@@ -127,8 +139,10 @@ def short_answer_fault(pair: FreePair, gates: InstructionGates) -> Fault | None:
         return Fault("vague_question", "More than one option may fit.")
     if _COLOUR.search(pair.question) and set(content(pair.answer)) - COLOUR_STEMS:
         return Fault("wrong_kind", f"{pair.answer!r} is not a colour and nothing else.")
-    if re.search(r"\b(?:is|are|was|were|has|have)\b", pair.answer):
+    if _IS.search(pair.answer):
         return Fault("answer_length", f"{pair.answer!r} is a sentence, not an option.")
+    if gates.min_alignment >= 1 and not runs_in(content(pair.answer), content(caption)):
+        return Fault("ungrounded_answer", f"{pair.answer!r} is put together from several places.")
     return None
 
 
@@ -165,6 +179,8 @@ def _problem_fault(pair: Problem, caption: str, gates: InstructionGates) -> Faul
             return Fault("bad_step", f"{part!r} is not a step that tells something.")
         if share_in(content(part), known | set(content(pair.question))) < gates.min_grounding:
             return Fault("ungrounded_answer", f"{part!r} cannot be known from the caption.")
+    if not pair.answer.endswith((".", "!")):
+        return Fault("cut_off", "The answer does not end.")
     if len({frozenset(content(part)) for part in parts}) < len(parts):
         return Fault("repetitive", "Two steps say the same.")
     if not set(content(pair.answer)) - set(content(pair.question)):
@@ -177,18 +193,31 @@ def _problem_fault(pair: Problem, caption: str, gates: InstructionGates) -> Faul
 def _claim_fault(pair: Problem, caption: str, gates: InstructionGates) -> Fault | None:
     """What the question takes for granted must be said in one sentence, and the answer must rest on the steps."""
     claim = [word for word in content(pair.question) if word not in _GENERIC_STEMS]
+    if prose.stutter(pair.question) or prose.circular(pair.question.partition(" that ")[2]):
+        return Fault("repetitive", "The problem says of a thing that it is itself.")
     if max(share_in(claim, set(content(sentence))) for sentence in sentences(caption)) < gates.min_alignment:
         return Fault("misaligned", f"{pair.question!r} takes for granted what no sentence says.")
     reasons = [word for word in content(pair.answer) if word not in claim and word not in _GENERIC_STEMS]
     if share_in(reasons, set(content(" ".join(pair.steps)))) < gates.min_grounding:
         return Fault("unsupported", "The answer does not rest on the steps.")
+    if gates.extractive:
+        said = content(pair.question.partition(" that ")[2])
+        if not any(runs_in(said, content(sentence)) for sentence in sentences(caption)):
+            return Fault("misaligned", f"{pair.question!r} takes for granted what no sentence says in these words.")
+        because = pair.answer.partition("because ")[2] or pair.answer
+        for clause in re.split(r"[,;]\s+|\sand\s(?=the |a |an |they |it |he |she |their |its )|\.\s+", because):
+            if max(share_in(content(clause), set(content(step))) for step in pair.steps) < 1:
+                return Fault("unsupported", f"No step alone says {clause!r}.")
     return None
 
 
 def alignment_fault(
     question: str, answer: str, caption: str, min_grounding: float, min_alignment: float
 ) -> Fault | None:
-    """Signs that `answer` answers `question`: grounded, new, of the asked kind, and said near what is asked about."""
+    """Signs that `answer` answers `question`: grounded, new, of the asked kind, and said near what is asked about.
+
+    Near is the same sentence; with `min_alignment` 1 the same clause, and bare 'what is' questions are refused too.
+    """
     fault = kind_fault(question, answer) or attribute_fault(answer, caption)
     if fault:
         return fault
@@ -205,7 +234,10 @@ def alignment_fault(
     if not new:
         return Fault("repeats_question", f"{answer!r} only repeats the question.")
     topic = {word for word in asked if word not in _GENERIC_STEMS}
-    for sentence in sentences(caption):
+    strict = min_alignment >= 1
+    if strict and _WHAT_IS.search(question):
+        return Fault("vague_question", f"{question!r} names no action, state, place or colour.")
+    for sentence in (part for whole in sentences(caption) for part in (_CLAUSE.split(whole) if strict else [whole])):
         held = set(content(sentence)) | set(words(sentence))
         if share_in(sorted(topic), held) >= min_alignment and share_in(new, held) >= min_grounding:
             return None

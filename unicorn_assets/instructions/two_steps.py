@@ -63,7 +63,7 @@ class QuestionsRow:
         good: dict[str, FreePair] = {}
         said = ""
         for pair in cast("list[FreePair]", read("question_answering", text)):
-            fault = short_answer_fault(pair, gates) or fault_of(pair, self.caption, gates)
+            fault = short_answer_fault(pair, self.caption, gates) or fault_of(pair, self.caption, gates)
             if fault is None:
                 good.setdefault(pair.answer.lower(), pair)
             else:

@@ -1,9 +1,12 @@
 """Tables and trees for people. Gathering is in report.py and lake/lineage.py."""
 
+import json
 from collections.abc import Mapping
 
 import polars as pl
+from rich import box
 from rich.table import Table
+from rich.text import Text
 from rich.tree import Tree
 
 from unicorn_assets.lake.lineage import Lineage, Step
@@ -43,14 +46,17 @@ def gap_table(report: Report) -> Table | None:
     return table
 
 
-def rows_table(frame: pl.DataFrame, title: str) -> Table:
-    """A few rows of a table, every column."""
-    table = Table(title=title, title_justify="left", header_style="bold", show_lines=True)
-    for column in frame.columns:
-        table.add_column(column, overflow="fold")
-    for row in frame.iter_rows():
-        table.add_row(*(str(value) for value in row))
-    return table
+def row_blocks(frame: pl.DataFrame) -> list[Table]:
+    """Each row as a block of its own, one column a line: the tables are too wide for a terminal."""
+    blocks = []
+    for row in frame.iter_rows(named=True):
+        block = Table(box=box.HORIZONTALS, show_header=False, pad_edge=False)
+        block.add_column(style="dim")
+        block.add_column(overflow="fold")
+        for column, value in row.items():
+            block.add_row(column, Text(value if isinstance(value, str) else json.dumps(value, default=str, indent=1)))
+        blocks.append(block)
+    return blocks
 
 
 def lineage_tree(lineage: Lineage) -> Tree:

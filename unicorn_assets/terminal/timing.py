@@ -7,7 +7,7 @@ from unicorn_assets.progress import Progress, Stage
 
 
 class Timed:
-    """Passes everything on to `listener` and keeps the sums; a stage may run several times, once per range of shards."""
+    """Passes everything on to `listener` and keeps the sums; a stage may run once per range of shards."""
 
     def __init__(self, listener: Progress) -> None:
         self._listener = listener

@@ -58,6 +58,8 @@ def test_good_choices_pass(pair: ChoicePair):
         (choice("What leans against the wall?", "The text", "A saw", "A bicycle", "A cow"), "meta_mention"),
         (choice("What leans against the wall?", "An elephant", "A saw", "A cat", "A cow"), "ungrounded_answer"),
         (choice("What leans against the wall?", "A shovel", "The old shovel", "A cat", "A cow"), "wrong_option_true"),
+        (choice("What leans against the wall?", "A shovel", "A saw", "It is a cat", "A cow"), "bad_option"),
+        (choice("What leans against the wall?", "A shovel", "A saw", "Red", "A cow"), "bad_option"),
         (choice("What does the shovel look like?", "A wall", "A saw", "A cat", "A cow"), "vague_question"),
         (choice("How many cups stand on the table?", "White", "Two", "Five", "Six"), "wrong_kind"),
         (choice("Where does the man dig a hole?", "A helmet", "A beach", "A bridge", "A barn"), "wrong_kind"),
@@ -122,6 +124,8 @@ PROBLEM = {
         ({"steps": ["The man digs a hole.", "Sand."]}, "bad_step"),
         ({"steps": ["The passage says that the man digs a hole.", "Sand lies on the grass."]}, "meta_mention"),
         ({"question": "The sand comes from the hole."}, "not_a_question"),
+        ({"answer": "The sand comes from the hole that the man"}, "cut_off"),
+        ({"question": "How can one tell that the man is a man?"}, "repetitive"),
         ({"question": "What lies on the grass?"}, "no_reasoning"),
         ({"answer": "The sand comes from the brick house with the cups."}, "unsupported"),
         ({"question": "Why does the man eat sand and cups?"}, "misaligned"),
@@ -137,6 +141,49 @@ def test_strict_alignment_wants_the_whole_question_in_one_sentence():
     pair = FreePair(question="What does the man wear on the table?", answer="Three white cups.")
     strict = GATES.model_copy(update={"min_alignment": 1.0})
     fault = fault_of(pair, CAPTION, strict)
+    assert fault is not None
+    assert fault.reason == "misaligned"
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "reason"),
+    [
+        ("Where does the man dig a hole?", "Next to a brick house.", None),
+        ("What is on the wooden table?", "Three white cups stand there.", None),
+        ("What is leaning against the wall?", "A shovel.", None),
+        ("What is leaning against the wall?", "A heap of sand.", "misaligned"),
+        ("What is the heap on the grass?", "Sand lies there.", "vague_question"),
+    ],
+)
+def test_strict_alignment_looks_at_clauses(question: str, answer: str, reason: str | None):
+    fault = fault_of(
+        FreePair(question=question, answer=answer), CAPTION, GATES.model_copy(update={"min_alignment": 1.0})
+    )
+    assert (fault.reason if fault else None) == reason
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ("One can tell because the man digs a hole next to the house.", None),
+        ("One can tell because the man digs a hole and the sand lies on the grass.", None),
+        ("One can tell because the man lies on the grass.", "unsupported"),
+    ],
+)
+def test_extractive_reasons_are_each_said_by_one_step(answer: str, reason: str | None):
+    strict = GATES.model_copy(update={"extractive": True})
+    fault = fault_of(
+        Problem.model_validate(PROBLEM | {"answer": answer, "question": "How can one tell that the man digs a hole?"}),
+        CAPTION,
+        strict,
+    )
+    assert (fault.reason if fault else None) == reason
+
+
+def test_extractive_claims_stand_in_the_caption_in_one_run():
+    strict = GATES.model_copy(update={"extractive": True})
+    change = {"question": "How can one tell that the sand lies on a hole?"}
+    fault = fault_of(Problem.model_validate(PROBLEM | change), CAPTION, strict)
     assert fault is not None
     assert fault.reason == "misaligned"
 

@@ -37,10 +37,19 @@ def render(metrics: dict[str, Any]) -> str:
         metrics,
         retrieval="\n".join(retrieval),
         gap="\n".join(gap),
-        minutes=f"{metrics['training_seconds'] / 60:.0f}",
+        rounds="\n".join(_round(number, row) for number, row in enumerate(metrics["rounds"], 1)),
+        steps=f"{sum(row['steps'] for row in metrics['rounds']):,}",
+        minutes=f"{sum(row['seconds'] for row in metrics['rounds']) / 60:.0f}",
         scale="learned" if metrics["width"] == "narrow" else "fixed",
         trained_total=f"{sum(drawn.values()):,}",
         vendors=", ".join(f"{vendor} {count:,}" for vendor, count in drawn.items()),
+    )
+
+
+def _round(number: int, row: dict[str, Any]) -> str:
+    return (
+        f"| {number} | {row['steps']:,} | {100 * row['small_share']:.0f} % | {row['captions']} | {row['seed']} "
+        f"| {row['seconds']:,} |"
     )
 
 

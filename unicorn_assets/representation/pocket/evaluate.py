@@ -35,14 +35,19 @@ GAP = (
 Doubles = npt.NDArray[np.float64]
 
 
-def write_measured(out: Path, concepts: list[Concept], pictures: Pictures, settings: dict[str, Any]) -> dict[str, Any]:
-    """Write reference, evaluation pairs, metrics.json and the card beside the weights in `out`; returns the metrics."""
-    encoder = PocketEncoder(settings["width"], folder=out)
+def write_measured(
+    out: Path, concepts: list[Concept], pictures: Pictures, width: str, rounds: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Write reference, evaluation pairs, metrics.json and the card beside the weights in `out`; returns the metrics.
+
+    `rounds` are the settings and seconds of each round of training, first to last.
+    """
+    encoder = PocketEncoder(width, folder=out)
     about = {"encoder": encoder.name, "revision": encoder.revision}
     counts = write_reference(out, encoder, concepts, pictures, about)
     text, sentence, image, held_out = write_pairs(out, encoder, concepts, pictures, about)
     scale = float(encoder.pocket.model.logit_scale.detach().exp())
-    metrics = about | settings | counts | {"logit_scale": round(scale, 2)}
+    metrics = about | {"width": width, "rounds": rounds} | counts | {"logit_scale": round(scale, 2)}
     metrics |= {"held_out_vendor": HELD_OUT_VENDOR, "held_out_pairs": int(held_out.sum()), "pairs": len(held_out)}
     metrics["retrieval"] = {"caption": recalls(text, image, held_out), "sentence": recalls(sentence, image, held_out)}
     metrics["gap"] = {"caption": gap(text, image), "sentence": gap(sentence, image)}

@@ -21,8 +21,8 @@ from unicorn_assets.representation.pocket.augment import augment
 from unicorn_assets.representation.pocket.captions import training_captions
 from unicorn_assets.representation.pocket.concepts import Concept, read_concepts
 from unicorn_assets.representation.pocket.evaluate import write_measured
-from unicorn_assets.representation.pocket.files import CONFIG, WEIGHTS
-from unicorn_assets.representation.pocket.model import FROZEN, IMAGE_SIZE, OPEN_CLIP_CONFIG, Pocket, build
+from unicorn_assets.representation.pocket.files import CONFIG, WEIGHTS, read_metrics, revision
+from unicorn_assets.representation.pocket.model import FROZEN, IMAGE_SIZE, OPEN_CLIP_CONFIG, Pocket, build, load
 from unicorn_assets.representation.pocket.pictures import HELD_OUT_VENDOR, Pictures, read_pictures
 from unicorn_assets.representation.pocket.text_features import Features, text_features
 
@@ -41,12 +41,14 @@ DROPOUT = 0.1  # of MiniLM's features
 
 @dataclass(frozen=True)
 class Settings:
-    """What a training run is made of; written into metrics.json."""
+    """What one round of training is made of; written into metrics.json."""
 
     width: str = "narrow"
     seed: int = 0
     steps: int = 1500
-    captions: int = 6  # per concept
+    captions: int = 9  # per concept
+    small_share: float = SMALL_SHARE
+    start: str = ""  # revision of the weights that training went on from; empty: from random ones
 
 
 @dataclass(frozen=True)
@@ -68,15 +70,22 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--width", choices=["narrow", "wide"], default=Settings.width)
     for name in ("seed", "steps", "captions"):
         parser.add_argument(f"--{name}", type=int, default=getattr(Settings, name))
+    parser.add_argument("--small-share", type=float, default=SMALL_SHARE, help="share of steps on halved pictures")
+    parser.add_argument("--start", type=Path, help="folder of a trained encoder to go on from")
     given = parser.parse_args(arguments)
     try:
-        train(given.art, given.out, Settings(given.width, given.seed, given.steps, given.captions))
+        start = revision(given.start) if given.start else ""
+        settings = Settings(given.width, given.seed, given.steps, given.captions, given.small_share, start)
+        train(given.art, given.out, settings, given.start)
     except UserError as error:
         parser.exit(2, f"{error}\n")
 
 
-def train(art: Path, out: Path, settings: Settings) -> None:
-    """Train on the art's pictures and write weights, config, reference, pairs, metrics and card into `out`."""
+def train(art: Path, out: Path, settings: Settings, start: Path | None = None) -> None:
+    """Train on the art's pictures and write weights, config, reference, pairs, metrics and card into `out`.
+
+    `start` is the folder of an encoder to go on from, with a learning rate that rises and falls once more.
+    """
     import torch
 
     started = time.monotonic()
@@ -91,12 +100,13 @@ def train(art: Path, out: Path, settings: Settings) -> None:
     out.mkdir(parents=True, exist_ok=True)
     config = deepcopy(OPEN_CLIP_CONFIG)
     (out / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    pocket = build(out)
+    pocket = load(settings.width, folder=start) if start else build(out)
     data = training_data(pocket, concepts, pictures, settings, art, say)
     averaged = fit(pocket, data, settings, say)
     save(averaged, out)
-    seconds = round(time.monotonic() - started)
-    write_measured(out, concepts, pictures, vars(settings) | {"training_seconds": seconds})
+    this_round = vars(settings) | {"seconds": round(time.monotonic() - started)}
+    rounds = [*(read_metrics(start)["rounds"] if start else []), this_round]
+    write_measured(out, concepts, pictures, settings.width, rounds)
     say(f"written to {out}")
 
 
@@ -141,7 +151,7 @@ def fit(pocket: Pocket, data: TrainingData, settings: Settings, say: Any) -> dic
         chosen = next(batches)
         rows = [int(rng.choice(data.rows_of[i])) for i in chosen]
         captions = data.features[chosen, rng.integers(settings.captions, size=len(chosen))]
-        size = IMAGE_SIZE // 2 if step < SMALL_SHARE * settings.steps else IMAGE_SIZE
+        size = IMAGE_SIZE // 2 if step < settings.small_share * settings.steps else IMAGE_SIZE
         images = augment(torch.from_numpy(data.pixels[rows]), generator, size)
         images = images.contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):  # faster where the processor has bf16 instructions

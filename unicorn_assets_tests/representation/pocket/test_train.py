@@ -55,13 +55,22 @@ def test_training_writes_every_file_of_an_encoder(art: Path, tmp_path: Path) -> 
     out = tmp_path / "out"
     run(art, out, "--steps", "4")
     metrics = read_metrics(out)
-    assert metrics["steps"] == 4
+    assert [row["steps"] for row in metrics["rounds"]] == [4]
     assert metrics["trained_concepts"] == metrics["pairs"] - metrics["held_out_pairs"] < len(ANIMALS)
     assert set(metrics["trained_pictures"]) == {"google", "fluent-flat"}
     assert read_reference(out).count == 2 * metrics["trained_concepts"]
     encoder, pairs = PocketEncoder(folder=out), read_evaluation_pairs(out)
     assert pairs.revision == encoder.revision == metrics["revision"]
     assert "pocket-narrow" in (out / "README.md").read_text()
+
+
+def test_a_further_round_starts_from_the_given_weights(art: Path, tmp_path: Path) -> None:
+    run(art, tmp_path / "first", "--steps", "2")
+    run(art, tmp_path / "second", "--steps", "0", "--start", str(tmp_path / "first"))
+    assert (tmp_path / "second" / WEIGHTS).read_bytes() == (tmp_path / "first" / WEIGHTS).read_bytes()
+    rounds = read_metrics(tmp_path / "second")["rounds"]
+    assert [row["steps"] for row in rounds] == [2, 0]
+    assert rounds[1]["start"] == read_metrics(tmp_path / "first")["revision"]
 
 
 def test_training_learns_which_text_belongs_to_which_picture(tmp_path: Path) -> None:
