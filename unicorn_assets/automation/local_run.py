@@ -115,14 +115,14 @@ def _words(event: dg.DagsterEvent) -> str:
 
 
 def _bury_dead_runs(instance: dg.DagsterInstance) -> None:
-    """Mark runs as failed whose process was killed; nobody else can."""
+    """Mark runs as failed whose process was killed, and give back the pool slots they held; nobody else would."""
     started = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])
     for run in instance.get_runs(started):
         process = run.tags.get(PROCESS_TAG)
         if process and not _is_alive(process):
-            instance.report_run_failed(
-                run, f"process {process.split(':')[0]} ended without a word; finished shards are kept"
-            )
+            pid = process.split(":")[0]
+            instance.report_run_failed(run, f"process {pid} ended without a word; finished shards are kept")
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 
 def _is_alive(process: str) -> bool:

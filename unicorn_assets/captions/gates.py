@@ -163,6 +163,10 @@ def attributes(sentence: str) -> list[tuple[str, tuple[str, str]]]:
             continue
         if kind == "colour" and index > 1 and plain[index - 1] in ("is", "are"):
             found.append((stem(plain[index - 2]), (kind, word)))
+        elif (
+            kind == "colour" and plain[index + 1 : index + 2] == ["and"] and set(plain[index + 2 : index + 3]) & COLOURS
+        ):
+            found += [(stem(noun), (kind, word)) for noun in plain[index + 3 : index + 4]]  # 'black and white cow'
         elif index + 1 < len(plain) and plain[index + 1] not in FUNCTION_WORDS:  # not 'one can', 'two of'
             found.append((stem(plain[index + 1]), (kind, word)))
     return found

@@ -12,7 +12,7 @@ import re
 from unicorn_assets.captions.gates import attributes
 from unicorn_assets.curation import prose
 from unicorn_assets.curation.prose import COLOUR_STEMS, NUMBERS, Fault
-from unicorn_assets.curation.words import FUNCTION_WORDS, content, sentences, runs_in, share_in, stem, word_set, words
+from unicorn_assets.curation.words import FUNCTION_WORDS, content, runs_in, sentences, share_in, stem, word_set, words
 from unicorn_assets.instructions.answer import ChoicePair, FreePair, Pair, Problem
 from unicorn_assets.recipe import InstructionGates
 
@@ -201,9 +201,15 @@ def _claim_fault(pair: Problem, caption: str, gates: InstructionGates) -> Fault 
     if share_in(reasons, set(content(" ".join(pair.steps)))) < gates.min_grounding:
         return Fault("unsupported", "The answer does not rest on the steps.")
     if gates.extractive:
-        said = content(pair.question.partition(" that ")[2])
+        claimed = pair.question.partition(" that ")[2].rstrip("?")
+        fault = attribute_fault(claimed, caption)
+        if fault:
+            return fault
+        said = content(claimed)
         if not any(runs_in(said, content(sentence)) for sentence in sentences(caption)):
             return Fault("misaligned", f"{pair.question!r} takes for granted what no sentence says in these words.")
+        if share_in(claim, set(content(pair.answer))) < 0.5:
+            return Fault("unsupported", "The answer gives a fact that has little to do with what is asked.")
         because = pair.answer.partition("because ")[2] or pair.answer
         for clause in re.split(r"[,;]\s+|\sand\s(?=the |a |an |they |it |he |she |their |its )|\.\s+", because):
             if max(share_in(content(clause), set(content(step))) for step in pair.steps) < 1:
@@ -245,9 +251,9 @@ def alignment_fault(
 
 
 def _coloured(asked: set[str], answer: set[str], caption: str) -> bool:
-    """Whether every colour of the answer is said of a thing that the question names."""
+    """Whether the answer's colours are those, and all those, that are said of a thing that the question names."""
     said = {value for noun, (kind, value) in attributes(caption) if kind == "colour" and noun in asked}
-    return answer & COLOUR_STEMS <= {stem(colour) for colour in said}
+    return answer & COLOUR_STEMS == {stem(colour) for colour in said}
 
 
 def attribute_fault(text: str, caption: str) -> Fault | None:

@@ -165,15 +165,17 @@ def test_strict_alignment_looks_at_clauses(question: str, answer: str, reason: s
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        ("One can tell because the man digs a hole next to the house.", None),
-        ("One can tell because the man digs a hole and the sand lies on the grass.", None),
+        ("One can tell because the man digs a hole next to the house.", "unsupported"),
+        ("One can tell because the man digs a hole and the heap lies on the grass.", None),
         ("One can tell because the man lies on the grass.", "unsupported"),
     ],
 )
 def test_extractive_reasons_are_each_said_by_one_step(answer: str, reason: str | None):
     strict = GATES.model_copy(update={"extractive": True})
     fault = fault_of(
-        Problem.model_validate(PROBLEM | {"answer": answer, "question": "How can one tell that the man digs a hole?"}),
+        Problem.model_validate(
+            PROBLEM | {"answer": answer, "question": "How can one tell that a heap of sand lies on the grass?"}
+        ),
         CAPTION,
         strict,
     )
@@ -194,3 +196,17 @@ def test_an_option_that_fills_the_schemas_room_may_be_cut_off():
     fault = fault_of(pair, CAPTION, tight)
     assert fault is not None
     assert fault.reason == "cut_off"
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ("The cow is black and white.", None),
+        ("The cow is white.", "misaligned"),
+        ("The cow is red.", "wrong_attribute"),
+    ],
+)
+def test_a_colour_must_be_the_whole_colour_of_the_thing(answer: str, reason: str | None):
+    pair = FreePair(question="What color is the cow?", answer=answer)
+    fault = fault_of(pair, "A black and white cow looks over a red gate.", GATES)
+    assert (fault.reason if fault else None) == reason
