@@ -38,7 +38,8 @@ _IS = re.compile(r"\b(?:is|are|was|were|has|have)\b", re.IGNORECASE)
 _WHAT_IS = re.compile(
     r"^what (?:is|are) (?!(?:on|in|under|behind|beside|next|above|near|between|at)\b)"
     r"(?!.*\b(?:\w+ing|\w+ed|made|colou?rs?|hung|worn|held|built|kept|seen)\b)|\blike\?$|"
-    r"^what (?:is|are) .*\b(?!doing\b)\w+ing (?:in|on|at|near|under|with|by) the \w+\?$",
+    r"^what (?:is|are) .*\b(?!doing\b)\w+ing (?:in|on|at|near|under|with|by) the \w+\?$|"
+    r"^what (?:is|are) .*\w+ing (?!(?:in|on|at|near|under|with|by|from|to|of|for|over|behind|up|down|into)\b)\w+\?$",
     re.IGNORECASE,
 )
 _CLAUSE = re.compile(r"[,;:]\s+|\s(?=which\b|while\b)")

@@ -153,6 +153,9 @@ def test_strict_alignment_wants_the_whole_question_in_one_sentence():
         ("What is leaning against the wall?", "A shovel.", None),
         ("What is leaning against the wall?", "A heap of sand.", "misaligned"),
         ("What is the heap on the grass?", "Sand lies there.", "vague_question"),
+        ("What is the man digging next to?", "A brick house.", None),
+        ("What is the man digging yellow?", "A hole.", "vague_question"),
+        ("What is the man digging in the house?", "A hole.", "vague_question"),
     ],
 )
 def test_strict_alignment_looks_at_clauses(question: str, answer: str, reason: str | None):
