@@ -33,7 +33,7 @@ lint: .venv/.for-tests  ## style, types, import rules, definitions
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports | tail -n 5
 	@UNICORN_HOME=$$(mktemp -d) $(BIN)/dagster definitions validate -m unicorn_assets.definitions 2>&1 | tail -n 1
 
 install: .venv/bin/python  ## the package with EXTRAS=local,encode (also: vllm, deploy, dev)

@@ -55,7 +55,8 @@ class LlmResource(dg.ConfigurableResource):
             ledger.observe(event)
             if event.kind == "answer" and event.answer is not None and not event.answer.from_journal:
                 stage.advance(0, tokens=event.answer.completion_tokens)
-            elif event.kind in ("accepted", "quarantined"):
+            elif event.kind in ("accepted", "quarantined") and "#" not in event.row_id:
+                # A row_id with a number behind # is a further question about a row that was counted already.
                 stage.advance(1, **{event.kind: 1})
 
         def ask(rows: Iterable[Draftable[Any]]) -> Iterator[Accepted[Any] | Quarantined]:
