@@ -96,8 +96,10 @@ def run(
     for name, path in report.releases.items():
         out.print(f"release {name}: {path}", soft_wrap=True, highlight=False)
     first = store.read_many("captions", report.wanted_shards[:1], ["caption_id"])["caption_id"]
-    example = f" or: unicorn lineage {first[0]}" if len(first) else ""
-    out.print(f"next: make ui{example}", highlight=False)
+    is_usual = place.root == find_home().root
+    elsewhere = "" if is_usual else f" --home {home}"
+    example = f" or: .venv/bin/unicorn lineage {first[0]}{elsewhere}" if len(first) else ""
+    out.print(f"next: {'make ui' if is_usual else 'unicorn ui' + elsewhere}{example}", highlight=False, soft_wrap=True)
 
 
 @app.command()
