@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 from unicorn_assets.assets.metadata import shard_metadata
 from unicorn_assets.errors import UserError
 from unicorn_assets.lake.artifacts import failed_checks
+from unicorn_assets.lake.schemas import VECTORS
 from unicorn_assets.lake.store import ALL, Lake, Made, ShardInfo
 from unicorn_assets.progress import Progress, Stage
 from unicorn_assets.recipe import Recipe
-
-VECTORS = ("text_embeddings", "image_embeddings")
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from unicorn_assets.assets.shard_work import VECTORS, shard_info
+from unicorn_assets.assets.shard_work import shard_info
 from unicorn_assets.lake.artifacts import artifact_info, read_artifact
 from unicorn_assets.lake.query import add_table, connect
-from unicorn_assets.lake.schemas import TABLES
+from unicorn_assets.lake.released import ASSETS, latest_release, release_folder, release_manifest
+from unicorn_assets.lake.schemas import TABLES, VECTORS
 from unicorn_assets.lake.store import ALL, Lake, ShardInfo
 from unicorn_assets.recipe import TASKS, Recipe
 from unicorn_assets.release import verify_release
@@ -26,7 +27,6 @@ from unicorn_assets.release import verify_release
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection as Connection
 
-RELEASES = ("unicorn_1_2m", "unicorn_471k_instruction")
 ARTIFACTS = {
     "image_reference": "image_reference.safetensors",
     "transfer": "transfer.safetensors",
@@ -52,7 +52,7 @@ def open_views(lake: Lake, asset: str, shards: Sequence[str]) -> "Connection":
         add_table(connection, name, _vector_facts(lake, name, [s for s in used if lake.vector_info(name, s)]))
     add_table(connection, "figures", _figures(lake, asset, shards))
     add_table(connection, "gap", _gap(lake) if asset == "modality_gap" else _gap_frame({}))
-    path, manifest = _latest(lake, asset) if asset in RELEASES else ("", {})
+    path, manifest = _latest(lake, asset) if asset in ASSETS else ("", {})
     problems = [(asset, problem) for problem in verify_release(path)] if path else []
     released = [(asset, shard) for shard in sorted({name.split("/")[1] for name in manifest.get("parents", {})})]
     for view, column, rows in (("release_problems", "problem", problems), ("release_shards", "shard", released)):
@@ -62,11 +62,10 @@ def open_views(lake: Lake, asset: str, shards: Sequence[str]) -> "Connection":
 
 def _latest(lake: Lake, asset: str) -> tuple[str, dict[str, Any]]:
     """Location and manifest of the newest release; empty when there is none yet."""
-    if not lake.files.exists(f"releases/{asset}/LATEST"):
+    version = latest_release(lake, asset)
+    if version is None:
         return "", {}
-    version = lake.files.read(f"releases/{asset}/LATEST").decode().strip()
-    folder = f"releases/{asset}/{version}"
-    return lake.files.url(folder), json.loads(lake.files.read(f"{folder}/manifest.json"))
+    return lake.files.url(release_folder(asset, version)), release_manifest(lake, asset, version)
 
 
 def _vector_facts(lake: Lake, name: str, shards: Sequence[str]) -> pl.DataFrame:
@@ -101,7 +100,7 @@ def _figures(lake: Lake, asset: str, shards: Sequence[str]) -> pl.DataFrame:
         if info is not None:
             numbers = {name: value for name, value in info.extra.items() if isinstance(value, int | float)}
             rows += [(asset, shard, name, float(value)) for name, value in (numbers | {"rows": info.rows}).items()]
-    if asset in RELEASES:
+    if asset in ASSETS:
         _, manifest = _latest(lake, asset)
         rows.append(
             (

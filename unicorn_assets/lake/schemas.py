@@ -9,6 +9,8 @@ import polars as pl
 
 Dtype = pl.DataType | type[pl.DataType]
 
+VECTORS = ("text_embeddings", "image_embeddings")  # stored as safetensors, one vector per caption
+
 PAIR = pl.Struct({"question": pl.String, "options": pl.List(pl.String), "answer": pl.String})
 TURN = pl.Struct({"from": pl.String, "value": pl.String})
 

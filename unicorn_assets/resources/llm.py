@@ -3,14 +3,15 @@
 A shard whose answers are all in the journal starts no server.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import dagster as dg
 from pydantic import PrivateAttr
 
+from unicorn_assets.captions.stage import Ask
 from unicorn_assets.lake.store import Lake
 from unicorn_assets.llm.endpoints import Endpoint, open_endpoint
 from unicorn_assets.llm.events import Event
@@ -20,9 +21,6 @@ from unicorn_assets.llm.replay import JournalOnly, all_answered
 from unicorn_assets.llm.row import Accepted, Draftable, Quarantined
 from unicorn_assets.progress import Stage
 from unicorn_assets.resources.loaded import loaded
-
-T = TypeVar("T")
-Ask = Callable[[Iterable[Draftable[Any]]], Iterator[Accepted[Any] | Quarantined]]
 
 
 class LlmResource(dg.ConfigurableResource):
@@ -43,7 +41,7 @@ class LlmResource(dg.ConfigurableResource):
             self._lifetime, self._journal, self._endpoint, self._started = lifetime, None, None, False
             yield self
 
-    def asking(self, stage: Stage) -> tuple[Ask, Ledger]:
+    def asking(self, stage: Stage) -> tuple[Ask[Any], Ledger]:
         """A function that takes rows and gives their outcomes, and the ledger that counts what that costs.
 
         `stage` is told of each row that is done and of each fresh answer's tokens.

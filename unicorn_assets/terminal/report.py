@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from unicorn_assets.lake.artifacts import artifact_info, read_artifact
+from unicorn_assets.lake.released import ASSETS, latest_release, release_folder
+from unicorn_assets.lake.schemas import VECTORS
 from unicorn_assets.lake.store import ALL, Lake, ShardInfo
 
 TABLES = (
@@ -17,8 +19,6 @@ TABLES = (
     "complex_reasoning", "instructions", "text_embeddings", "image_embeddings",
 )  # fmt: skip
 WHOLE = ("seed_catalog", "near_duplicates")
-VECTORS = ("text_embeddings", "image_embeddings")
-RELEASES = ("unicorn_1_2m", "unicorn_471k_instruction")
 
 
 @dataclass
@@ -54,15 +54,13 @@ def gather(lake: Lake) -> Report:
     shards = catalog["shard"].unique(maintain_order=True).to_list() if catalog is not None else []
     tables = {name: _table(lake, name, [ALL] if name in WHOLE else shards) for name in TABLES}
     gap = json.loads(read_artifact(lake, "modality_gap.json")) if artifact_info(lake, "modality_gap.json") else None
-    return Report(lake.url, shards, tables, gap, {name: path for name in RELEASES if (path := newest(lake, name))})
+    return Report(lake.url, shards, tables, gap, _newest(lake))
 
 
-def newest(lake: Lake, release: str) -> str | None:
-    """Where the newest version of a release is."""
-    pointer = f"releases/{release}/LATEST"
-    if not lake.files.exists(pointer):
-        return None
-    return lake.files.url(f"releases/{release}/{lake.files.read(pointer).decode().strip()}")
+def _newest(lake: Lake) -> dict[str, str]:
+    """Where the newest version of each release is."""
+    versions = {asset: latest_release(lake, asset) for asset in ASSETS}
+    return {asset: lake.files.url(release_folder(asset, version)) for asset, version in versions.items() if version}
 
 
 def _table(lake: Lake, name: str, shards: list[str]) -> TableReport:
