@@ -1,0 +1,12 @@
+"""`unicorn`: the command line for people. Every command is thin over the rooms it calls.
+
+One module per group of commands; importing a module adds its commands to the app. Work is done elsewhere.
+"""
+
+from unicorn_assets.cli import run, look, machine  # noqa: F401, I001 - in the order in which --help lists them
+from unicorn_assets.cli.common import app
+
+
+def main() -> None:
+    """Entry point of the `unicorn` script."""
+    app()

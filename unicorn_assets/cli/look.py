@@ -1,0 +1,71 @@
+"""`unicorn status`, `show` and `lineage`: what a lake holds."""
+
+from typing import Annotated
+
+import typer
+
+from unicorn_assets.cli.common import HomeOption, JsonOption, LakeOption, app, for_people, lake_of, out, print_json
+from unicorn_assets.home import find_home
+
+
+@app.command()
+@for_people
+def status(as_json: JsonOption = False, lake: LakeOption = None, home: HomeOption = None) -> None:
+    """What the lake holds: shards, rows, quarantine by reason, gap, releases."""
+    from unicorn_assets.terminal.report import gather
+    from unicorn_assets.terminal.tables import gap_table, report_table
+
+    report = gather(lake_of(find_home(home, lake)))
+    if as_json:
+        return print_json(report.to_dict())
+    out.print(report_table(report))
+    gaps = gap_table(report)
+    if gaps is not None:
+        out.print(gaps)
+    for name, path in report.releases.items():
+        out.print(f"release {name}: {path}", soft_wrap=True, highlight=False)
+    return None
+
+
+@app.command()
+@for_people
+def show(
+    table: Annotated[
+        str, typer.Argument(help="captions, instructions, quarantine, ... or a SQL query that starts with select")
+    ],
+    rows: Annotated[int, typer.Option("--rows", help="How many rows", min=1)] = 10,
+    where: Annotated[str | None, typer.Option("--where", help='SQL condition, such as "words > 80"')] = None,
+    as_json: JsonOption = False,
+    lake: LakeOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Rows of a table of the lake, by DuckDB."""
+    from unicorn_assets.lake.browse import browse
+    from unicorn_assets.terminal.tables import row_blocks
+
+    frame = browse(lake_of(find_home(home, lake)), table, rows, where)
+    if as_json:
+        return print_json(frame.to_dicts())
+    for block in row_blocks(frame):
+        out.print(block)
+    out.print(f"{frame.height} rows of {table}", highlight=False)
+    return None
+
+
+@app.command()
+@for_people
+def lineage(
+    row_id: Annotated[str, typer.Argument(metavar="ID", help="seed_id, caption_id or instruction_id")],
+    as_json: JsonOption = False,
+    lake: LakeOption = None,
+    home: HomeOption = None,
+) -> None:
+    """The whole chain of a row: from its source line to the releases that hold it."""
+    from unicorn_assets.lake.lineage import trace
+    from unicorn_assets.terminal.tables import lineage_tree
+
+    found = trace(lake_of(find_home(home, lake)), row_id)
+    if as_json:
+        return print_json(found.to_dict())
+    out.print(lineage_tree(found))
+    return None

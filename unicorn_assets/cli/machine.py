@@ -1,0 +1,57 @@
+"""`unicorn doctor` and `ui`: this machine, and the Dagster UI on it."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from unicorn_assets.cli.common import HomeOption, JsonOption, LakeOption, RecipeOption, app, for_people, out, print_json
+from unicorn_assets.home import find_home
+
+
+@app.command()
+@for_people
+def doctor(
+    as_json: JsonOption = False, lake: LakeOption = None, recipe: RecipeOption = None, home: HomeOption = None
+) -> None:
+    """What works on this machine, and what to install for the rest."""
+    from dataclasses import asdict
+
+    from unicorn_assets.terminal.doctor import examine
+
+    findings = examine(find_home(home, lake, recipe))
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        colours = {"ok": "green", "missing": "red", "note": "yellow"}
+        for finding in findings:
+            colour = colours[finding.state]
+            out.print(f"[{colour}]{finding.state:>7}[/]  {finding.what:<15} {escape(finding.detail)}", highlight=False)
+    if any(finding.state == "missing" for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+@for_people
+def ui(
+    port: Annotated[int, typer.Option("--port", help="Port on 127.0.0.1")] = 3000,
+    recipe: RecipeOption = None,
+    lake: LakeOption = None,
+    home: HomeOption = None,
+) -> None:
+    """The Dagster UI on 127.0.0.1 over this home's lake and instance. Ctrl-C ends it."""
+    from unicorn_assets.automation.local_run import local_instance
+    from unicorn_assets.recipe_file import load_recipe
+
+    place = find_home(home, lake, recipe)
+    load_recipe(place.recipe)
+    with local_instance(place):
+        pass
+    os.environ |= {
+        "UNICORN_HOME": str(place.root), "UNICORN_LAKE": place.lake_url, "UNICORN_RECIPE": str(place.recipe),
+    }  # fmt: skip
+    arguments = ["-m", "dagster", "dev", "-m", "unicorn_assets.definitions", "-h", "127.0.0.1", "-p", str(port)]
+    out.print(f"Dagster UI: http://127.0.0.1:{port} (Ctrl-C ends it)", highlight=False)
+    os.execv(sys.executable, [sys.executable, *arguments])

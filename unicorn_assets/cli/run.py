@@ -1,0 +1,60 @@
+"""`unicorn run`: bring a data set up to date."""
+
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from unicorn_assets.cli.common import HomeOption, LakeOption, RecipeOption, app, err, for_people, lake_of, out
+from unicorn_assets.home import find_home, remember
+
+
+@app.command()
+@for_people
+def run(
+    recipe: RecipeOption = None,
+    lake: LakeOption = None,
+    shards: Annotated[str | None, typer.Option("--shards", help="Only these shards, separated by commas")] = None,
+    home: HomeOption = None,
+) -> None:
+    """Bring a data set up to date: seeds, captions, instructions, embeddings, transfer, releases."""
+    from unicorn_assets.lake.owner import claim
+    from unicorn_assets.recipe_file import load_recipe
+
+    place = find_home(home, lake, recipe)
+    loaded = load_recipe(place.recipe)
+    chosen = [key.strip() for key in shards.split(",") if key.strip()] if shards else None
+    store = lake_of(place)
+    claim(store, loaded.name)
+    remember(place)
+
+    from unicorn_assets.automation.local_run import run_graph
+    from unicorn_assets.terminal.bars import shown_on
+    from unicorn_assets.terminal.report import gather
+    from unicorn_assets.terminal.tables import gap_table, report_table
+    from unicorn_assets.terminal.timing import Timed
+
+    with shown_on(out) as listener:
+        timed = Timed(listener)
+        outcome = run_graph(place, timed, chosen)
+    report = gather(store)
+    out.print(report_table(report, timed.seconds))
+    gaps = gap_table(report)
+    if gaps is not None:
+        out.print(gaps)
+    for warning in outcome.warnings:
+        out.print(f"[yellow]warning[/] {escape(warning)}", soft_wrap=True)
+    if outcome.problems:
+        for problem in outcome.problems:
+            err.print(f"[bold red]failed[/] {escape(problem)}", highlight=False, soft_wrap=True)
+        err.print("everything finished is kept; mend the cause and run the same command again")
+        raise typer.Exit(1)
+    asked = sum(counters["tokens"] for counters in timed.counters.values())
+    out.print(f"asked the LLM for {asked:,} tokens in this run", highlight=False)
+    for name, path in report.releases.items():
+        out.print(f"release {name}: {path}", soft_wrap=True, highlight=False)
+    first = store.read_many("captions", report.wanted_shards[:1], ["caption_id"])["caption_id"]
+    is_usual = place.root == find_home().root
+    elsewhere = "" if is_usual else f" --home {home}"
+    example = f" or: .venv/bin/unicorn lineage {first[0]}{elsewhere}" if len(first) else ""
+    out.print(f"next: {'make ui' if is_usual else 'unicorn ui' + elsewhere}{example}", highlight=False, soft_wrap=True)
