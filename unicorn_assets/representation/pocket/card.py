@@ -47,11 +47,8 @@ def render(metrics: dict[str, Any]) -> str:
 
 
 def _round(number: int, row: dict[str, Any]) -> str:
-    return (
-        f"| {number} | {row['steps']:,} | {100 * row['small_share']:.0f} % | {row['captions']} | {row['seed']} "
-        f"| {row['seconds']:,} |"
-    )
+    return f"| {number} | {row['steps']:,} | {row['captions']} | {row['seed']} | {row['seconds']:,} |"
 
 
 def _shares(row: dict[str, float]) -> str:
-    return " / ".join(f"{row[f'recall_{k}']:.1f}" for k in (1, 5))
+    return " / ".join(f"{row[f'recall_{k}']:.1f}" for k in (1, 5, 10))

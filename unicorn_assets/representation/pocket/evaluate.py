@@ -22,6 +22,7 @@ from unicorn_assets.representation.pocket.concepts import Concept
 from unicorn_assets.representation.pocket.encoder import PocketEncoder
 from unicorn_assets.representation.pocket.files import METRICS, PAIRS, PAIRS_TEXT, REFERENCE
 from unicorn_assets.representation.pocket.pictures import HELD_OUT_VENDOR, Pictures
+from unicorn_assets.representation.pocket.text_features import text_features, through_head
 
 SAMPLE = 2000  # image vectors shipped
 GAP = (
@@ -36,16 +37,16 @@ Doubles = npt.NDArray[np.float64]
 
 
 def write_measured(
-    out: Path, concepts: list[Concept], pictures: Pictures, width: str, rounds: list[dict[str, Any]]
+    out: Path, concepts: list[Concept], pictures: Pictures, width: str, rounds: list[dict[str, Any]], cache: Path
 ) -> dict[str, Any]:
     """Write reference, evaluation pairs, metrics.json and the card beside the weights in `out`; returns the metrics.
 
-    `rounds` are the settings and seconds of each round of training, first to last.
+    `rounds` are the settings and seconds of each round of training, first to last; `cache` keeps MiniLM's features.
     """
     encoder = PocketEncoder(width, folder=out)
     about = {"encoder": encoder.name, "revision": encoder.revision}
     counts = write_reference(out, encoder, concepts, pictures, about)
-    text, sentence, image, held_out = write_pairs(out, encoder, concepts, pictures, about)
+    text, sentence, image, held_out = write_pairs(out, encoder, concepts, pictures, about, cache)
     scale = float(encoder.pocket.model.logit_scale.detach().exp())
     metrics = about | {"width": width, "rounds": rounds} | counts | {"logit_scale": round(scale, 2)}
     metrics |= {"held_out_vendor": HELD_OUT_VENDOR, "held_out_pairs": int(held_out.sum()), "pairs": len(held_out)}
@@ -82,7 +83,7 @@ def write_reference(
 
 
 def write_pairs(
-    out: Path, encoder: PocketEncoder, concepts: list[Concept], pictures: Pictures, about: dict[str, str]
+    out: Path, encoder: PocketEncoder, concepts: list[Concept], pictures: Pictures, about: dict[str, str], cache: Path
 ) -> tuple[Doubles, Doubles, Doubles, npt.NDArray[np.bool_]]:
     """Vectors of the held-out vendor's captions, sentences and pictures, and which concepts were held out too."""
     rows = np.flatnonzero(pictures.vendor == HELD_OUT_VENDOR)
@@ -103,20 +104,20 @@ def write_pairs(
     (out / PAIRS_TEXT).write_text(text + "\n", encoding="utf-8")
     image = encoder.encode_images(_images(pictures, rows))
     save_file({"vectors": image.astype(np.float16)}, out / PAIRS, about)
-    captions = encoder.encode_texts([caption for caption, _ in written]).astype(np.float64)
-    sentences = encoder.encode_texts([sentence for _, sentence in written]).astype(np.float64)
-    return captions, sentences, image.astype(np.float64), np.array([concept.held_out for concept in shown])
+    features = text_features(encoder.pocket, [text for both in written for text in both], cache, print)
+    texts = through_head(encoder.pocket, features).astype(np.float64)
+    return texts[::2], texts[1::2], image.astype(np.float64), np.array([concept.held_out for concept in shown])
 
 
 def recalls(text: Doubles, image: Doubles, held_out: npt.NDArray[np.bool_]) -> dict[str, dict[str, float]]:
-    """Share of texts whose own picture is among the best 1 and 5, in per cent, by which texts ask which pictures."""
+    """Share of texts whose own picture is among the best 1, 5, 10, in per cent, by which texts ask which pictures."""
     ranks = {
         "seen_concepts": own_ranks(text[~held_out] @ image[~held_out].T),
         "held_out_concepts": own_ranks(text[held_out] @ image[held_out].T),
         "held_out_concepts_all_pictures": own_ranks(text @ image.T)[held_out],
     }
     return {
-        name: {f"recall_{k}": round(100 * float(np.mean(found <= k)), 1) for k in (1, 5)}
+        name: {f"recall_{k}": round(100 * float(np.mean(found <= k)), 1) for k in (1, 5, 10)}
         for name, found in ranks.items()
     }
 

@@ -91,9 +91,9 @@ def unit_rows(vectors: Floats) -> Floats:
     return units
 
 
-def read_reference(folder: Path | None = None) -> ImageReference:
-    """The image reference of `folder` (default: the shipped narrow encoder)."""
-    with safe_open((folder or model_folder()) / REFERENCE, framework="np") as file:
+def read_reference(folder: Path | None = None, *, width: str = "narrow") -> ImageReference:
+    """The image reference of `folder` (default: the shipped encoder of this width)."""
+    with safe_open((folder or model_folder(width)) / REFERENCE, framework="np") as file:
         about = file.metadata()
         return ImageReference(
             mean=file.get_tensor("mean"),
@@ -106,9 +106,9 @@ def read_reference(folder: Path | None = None) -> ImageReference:
         )
 
 
-def read_evaluation_pairs(folder: Path | None = None) -> EvaluationPairs:
-    """The evaluation pairs of `folder` (default: the shipped narrow encoder)."""
-    folder = folder or model_folder()
+def read_evaluation_pairs(folder: Path | None = None, *, width: str = "narrow") -> EvaluationPairs:
+    """The evaluation pairs of `folder` (default: the shipped encoder of this width)."""
+    folder = folder or model_folder(width)
     rows = json.loads((folder / PAIRS_TEXT).read_text(encoding="utf-8"))
     with safe_open(folder / PAIRS, framework="np") as file:
         about = file.metadata()
@@ -125,7 +125,7 @@ def read_evaluation_pairs(folder: Path | None = None) -> EvaluationPairs:
         )
 
 
-def read_metrics(folder: Path | None = None) -> dict[str, Any]:
-    """What training measured on this encoder, as written to metrics.json."""
-    metrics: dict[str, Any] = json.loads(((folder or model_folder()) / METRICS).read_text(encoding="utf-8"))
+def read_metrics(folder: Path | None = None, *, width: str = "narrow") -> dict[str, Any]:
+    """What training measured on the encoder in `folder` (default: the shipped one of this width): its metrics.json."""
+    metrics: dict[str, Any] = json.loads(((folder or model_folder(width)) / METRICS).read_text(encoding="utf-8"))
     return metrics

@@ -1,7 +1,7 @@
 """The pocket model: its image tower, its open_clip config, and loading both with open_clip's own functions.
 
-Text side: all-MiniLM-L6-v2, frozen, mean-pooled, then a trained two-layer head. Image side: a four-stage ResNet for
-64 x 64 pixels. Both end in 256 dimensions. Encoding lists of texts and pictures lives in encoder.py.
+Text side: all-MiniLM-L6-v2, frozen, mean-pooled, then a trained linear head. Image side: a four-stage ResNet for
+32 x 32 pixels. Both end in 256 dimensions. Encoding lists of texts and pictures lives in encoder.py.
 """
 
 import copy
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import torch
 
 IMAGE_TOWER = "pocket_resnet"
-IMAGE_SIZE = 64  # pixels
+IMAGE_SIZE = 32  # pixels
 DIMENSION = 256
 WINDOW = 256  # word pieces, [CLS] and [SEP] included
 FROZEN = "text.transformer."  # MiniLM's weights: never trained, never shipped
@@ -40,7 +40,7 @@ OPEN_CLIP_CONFIG: dict[str, Any] = {
             "context_length": WINDOW,
             "hf_model_name": MINILM,
             "hf_tokenizer_name": MINILM,
-            "hf_proj_type": "mlp",
+            "hf_proj_type": "linear",
             "hf_pooler_type": "mean_pooler",
         },
     },
@@ -56,7 +56,7 @@ OPEN_CLIP_CONFIG: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Pocket:
-    """An open_clip model, its tokenizer (texts -> (n, 256) word pieces), preprocessing (picture -> (3, 64, 64))."""
+    """An open_clip model, its tokenizer (texts -> (n, 256) word pieces), preprocessing (picture -> (3, 32, 32))."""
 
     model: Any
     tokenizer: Any
@@ -74,7 +74,7 @@ def register_image_tower() -> None:
         return
 
     def pocket_resnet(pretrained: bool = False, **kwargs: Any) -> Any:
-        # The stem halves 64 pixels to 32; the stages work on 16, 8, 4 and 2: training must be affordable on 2 cores.
+        # The stem halves 32 pixels to 16; the stages work on 8, 4, 2 and 1: training must be affordable on one core.
         stages = tuple(ByoBlockCfg(type="basic", d=1, c=channels, s=2) for channels in (32, 64, 128, 256))
         layers = ByoModelCfg(blocks=stages, stem_chs=32, stem_type="3x3", stem_pool="", downsample="conv1x1")
         shape = {"input_size": (3, IMAGE_SIZE, IMAGE_SIZE), "first_conv": "stem.conv", "classifier": "head.fc"}

@@ -23,8 +23,9 @@ from unicorn_assets.representation.pocket.concepts import Concept, read_concepts
 from unicorn_assets.representation.pocket.evaluate import write_measured
 from unicorn_assets.representation.pocket.files import CONFIG, WEIGHTS, read_metrics, revision
 from unicorn_assets.representation.pocket.model import FROZEN, IMAGE_SIZE, OPEN_CLIP_CONFIG, Pocket, build, load
+from unicorn_assets.representation.pocket.optimize import Optimizer
 from unicorn_assets.representation.pocket.pictures import HELD_OUT_VENDOR, Pictures, read_pictures
-from unicorn_assets.representation.pocket.text_features import Features, text_features
+from unicorn_assets.representation.pocket.text_features import Features, head_start, text_features
 
 if TYPE_CHECKING:
     import torch
@@ -32,10 +33,7 @@ if TYPE_CHECKING:
 WIDE_SCALE = 100.0  # the logit scale at which CLIP ends; keeps the two sides far apart
 BATCH = 192
 NEIGHBOURS = 4  # concepts
-SMALL_SHARE = 0.75  # of the steps, on halved pictures: several times as fast, and what is learnt there carries over
-PEAK_RATE = 2e-3
-WARM_UP = 80  # steps, at most a fifth of all
-AVERAGING = 0.995
+AVERAGING = 0.99
 DROPOUT = 0.1  # of MiniLM's features
 
 
@@ -47,7 +45,6 @@ class Settings:
     seed: int = 0
     steps: int = 1500
     captions: int = 9  # per concept
-    small_share: float = SMALL_SHARE
     start: str = ""  # revision of the weights that training went on from; empty: from random ones
 
 
@@ -70,12 +67,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--width", choices=["narrow", "wide"], default=Settings.width)
     for name in ("seed", "steps", "captions"):
         parser.add_argument(f"--{name}", type=int, default=getattr(Settings, name))
-    parser.add_argument("--small-share", type=float, default=SMALL_SHARE, help="share of steps on halved pictures")
     parser.add_argument("--start", type=Path, help="folder of a trained encoder to go on from")
     given = parser.parse_args(arguments)
     try:
         start = revision(given.start) if given.start else ""
-        settings = Settings(given.width, given.seed, given.steps, given.captions, given.small_share, start)
+        settings = Settings(given.width, given.seed, given.steps, given.captions, start)
         train(given.art, given.out, settings, given.start)
     except UserError as error:
         parser.exit(2, f"{error}\n")
@@ -102,11 +98,13 @@ def train(art: Path, out: Path, settings: Settings, start: Path | None = None) -
     (out / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     pocket = load(settings.width, folder=start) if start else build(out)
     data = training_data(pocket, concepts, pictures, settings, art, say)
+    if not start:
+        pocket.model.text.proj.load_state_dict({"weight": head_start(data.features)})
     averaged = fit(pocket, data, settings, say)
     save(averaged, out)
     this_round = vars(settings) | {"seconds": round(time.monotonic() - started)}
     rounds = [*(read_metrics(start)["rounds"] if start else []), this_round]
-    write_measured(out, concepts, pictures, settings.width, rounds)
+    write_measured(out, concepts, pictures, settings.width, rounds, art)
     say(f"written to {out}")
 
 
@@ -136,38 +134,23 @@ def fit(pocket: Pocket, data: TrainingData, settings: Settings, say: Any) -> dic
     model.text.transformer.requires_grad_(False)
     if settings.width == "wide":
         model.logit_scale.requires_grad_(False).fill_(math.log(WIDE_SCALE))
-    trained = [p for p in model.parameters() if p.requires_grad]
-    # Decay is for matrices: pulling biases, norms and the logit scale to zero would only slow them.
-    groups = [
-        {"params": [p for p in trained if p.ndim > 1], "weight_decay": 0.1},
-        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    optimizer = torch.optim.AdamW(groups, lr=PEAK_RATE, betas=(0.9, 0.98))
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, settings.steps))
-    model.visual.to(memory_format=torch.channels_last)
+    optimizer = Optimizer(model, settings.steps)
     averaged = {name: value.clone() for name, value in shipped_state(model).items()}
     batches = concept_batches(len(data.rows_of), rng)
     for step in range(settings.steps):
         chosen = next(batches)
         rows = [int(rng.choice(data.rows_of[i])) for i in chosen]
         captions = data.features[chosen, rng.integers(settings.captions, size=len(chosen))]
-        size = IMAGE_SIZE // 2 if step < settings.small_share * settings.steps else IMAGE_SIZE
-        images = augment(torch.from_numpy(data.pixels[rows]), generator, size)
-        images = images.contiguous(memory_format=torch.channels_last)
+        images = augment(torch.from_numpy(data.pixels[rows]), generator, IMAGE_SIZE)
         with torch.autocast("cpu", torch.bfloat16):  # faster where the processor has bf16 instructions
-            picture = model.visual(images)
+            picture = model.visual(images.contiguous(memory_format=torch.channels_last))
         picture = functional.normalize(picture.float(), dim=-1)
-        text = functional.normalize(
-            model.text.proj(functional.dropout(torch.from_numpy(captions).float(), DROPOUT)), dim=-1
-        )
+        read = functional.dropout(torch.from_numpy(captions).float(), DROPOUT)
+        text = functional.normalize(model.text.proj(read), dim=-1)
         logits = model.logit_scale.exp() * picture @ text.T
         own = torch.arange(len(chosen))
         loss = (functional.cross_entropy(logits, own) + functional.cross_entropy(logits.T, own)) / 2
-        optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        optimizer.step()
-        schedule.step()
+        optimizer.step(loss)
         with torch.no_grad():
             model.logit_scale.clamp_(0, math.log(100))
             for name, value in shipped_state(model).items():
@@ -176,15 +159,6 @@ def fit(pocket: Pocket, data: TrainingData, settings: Settings, say: Any) -> dic
         if step % 50 == 0 or step == settings.steps - 1:
             say(f"step {step}: loss {loss.item():.3f}, logit scale {model.logit_scale.exp().item():.1f}")
     return averaged
-
-
-def rate(step: int, steps: int) -> float:
-    """Share of the peak learning rate: linear warm-up, then a cosine down to 1 %."""
-    warm_up = min(WARM_UP, steps // 5)
-    if step < warm_up:
-        return (step + 1) / warm_up
-    done = (step - warm_up) / max(1, steps - warm_up)
-    return 0.01 + 0.99 * (1 + math.cos(math.pi * min(1.0, done))) / 2
 
 
 def concept_batches(count: int, rng: np.random.Generator) -> Any:

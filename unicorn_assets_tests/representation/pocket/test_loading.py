@@ -27,13 +27,15 @@ def test_no_network_and_the_log_stays_the_user_s(monkeypatch: pytest.MonkeyPatch
     assert (list(root.handlers), list(root.filters), root.level, hub.HF_HUB_OFFLINE) == before
 
 
-def test_the_shipped_config_is_the_code_s_and_names_no_folder() -> None:
-    config = json.loads((model_folder() / CONFIG).read_text(encoding="utf-8"))
+@pytest.mark.parametrize("width", ["narrow", "wide"])
+def test_the_shipped_config_is_the_code_s_and_names_no_folder(width: str) -> None:
+    config = json.loads((model_folder(width) / CONFIG).read_text(encoding="utf-8"))
     assert config == OPEN_CLIP_CONFIG
     names = [value for value in config["model_cfg"]["text_cfg"].values() if isinstance(value, str)]
     assert names
     assert not any(name.startswith(("/", "~", ".")) for name in names)
 
 
-def test_every_shipped_file_is_small() -> None:
-    assert all(file.stat().st_size < LARGEST for file in model_folder().iterdir())
+@pytest.mark.parametrize("width", ["narrow", "wide"])
+def test_every_shipped_file_is_small(width: str) -> None:
+    assert all(file.stat().st_size < LARGEST for file in model_folder(width).iterdir())

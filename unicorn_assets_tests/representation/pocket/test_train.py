@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,27 @@ import pytest
 from unicorn_assets.representation.pocket import PocketEncoder, read_evaluation_pairs, read_metrics, read_reference
 from unicorn_assets.representation.pocket.augment import augment
 from unicorn_assets.representation.pocket.files import CONFIG, WEIGHTS
-from unicorn_assets.representation.pocket.model import OPEN_CLIP_CONFIG, build
-from unicorn_assets.representation.pocket.train import Settings, TrainingData, concept_batches, fit, main, rate
+from unicorn_assets.representation.pocket.model import FROZEN, OPEN_CLIP_CONFIG, build
+from unicorn_assets.representation.pocket.optimize import Optimizer, rate
+from unicorn_assets.representation.pocket.text_features import head_start
+from unicorn_assets.representation.pocket.train import Settings, TrainingData, concept_batches, fit, main
 
 ANIMALS = [
     *("cat", "dog", "horse", "cow", "pig", "sheep", "goat", "camel", "mouse", "rabbit", "bear", "tiger", "lion", "fox"),
     *("wolf", "deer", "zebra", "otter", "sloth", "skunk", "badger", "hippopotamus", "elephant", "mammoth", "giraffe"),
     *("kangaroo", "llama", "monkey", "gorilla", "orangutan", "boar", "hedgehog", "bat", "rhinoceros", "chipmunk"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Such small layers lose far more time on a second thread than they gain."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def pixels(n: int) -> np.ndarray:
@@ -130,3 +144,36 @@ def test_learning_rate_rises_then_falls_to_one_per_cent() -> None:
     assert rates[: top + 1] == sorted(rates[: top + 1])
     assert rates[top:] == sorted(rates[top:], reverse=True)
     assert rates[-1] == pytest.approx(0.01, abs=1e-3)
+
+
+def test_the_head_starts_as_a_projection_without_what_all_captions_share() -> None:
+    rng = np.random.default_rng(0)
+    common = rng.normal(size=384) * 3
+    features = (common + rng.normal(size=(300, 2, 384)) * np.linspace(2, 0.1, 384)).astype(np.float16)
+    weights = head_start(features).double().numpy()
+    assert weights.shape == (256, 384)
+    np.testing.assert_allclose(weights @ weights.T, np.eye(256), atol=1e-5)
+    shared = features.astype(np.float64).mean(axis=(0, 1))
+    assert np.linalg.norm(weights @ shared) < 1e-4 * np.linalg.norm(shared)
+    centred = features.astype(np.float64).mean(axis=1) - shared
+    kept = np.square(centred @ weights.T).sum() / np.square(centred).sum()
+    assert kept > 0.9  # a random projection to 256 of 384 dimensions keeps two thirds
+
+
+def test_one_step_moves_every_trained_matrix_a_little_and_nothing_frozen(tmp_path: Path) -> None:
+    import torch
+
+    (tmp_path / CONFIG).write_text(json.dumps(OPEN_CLIP_CONFIG))
+    model = build(tmp_path).model.train()
+    model.text.transformer.requires_grad_(False)
+    before = {name: value.clone() for name, value in model.named_parameters()}
+    optimizer = Optimizer(model, 10)
+    picture = model.visual(torch.randn(4, 3, 32, 32))
+    text = model.text.proj(torch.randn(4, 384))
+    optimizer.step(-(model.logit_scale * (picture * text).sum()))
+    for name, value in model.named_parameters():
+        if name.startswith(FROZEN):
+            assert torch.equal(value, before[name]), name
+        elif value.ndim > 1:  # a block's norms start with no gradient
+            assert not torch.equal(value, before[name]), name
+        assert (value - before[name]).abs().mean() < 0.1, name
