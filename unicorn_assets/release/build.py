@@ -14,6 +14,7 @@ from typing import IO, Any
 from unicorn_assets.errors import UserError
 from unicorn_assets.ids import digest
 from unicorn_assets.lake import Lake
+from unicorn_assets.lake.artifacts import read_artifact
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.release.card import card
 from unicorn_assets.release.counts import CAPTION_STAGES, TASK_STAGES, stage_counts
@@ -25,6 +26,9 @@ from unicorn_assets.release.writers import Embeddings, JsonArray, ParquetRows
 
 FORMAT = 1
 """Enters every version; raised when the layout of the files changes."""
+
+TRANSFER = "transfer.safetensors"
+"""The fitted move, under the name it has among the lake's artifacts."""
 
 OnProgress = Callable[[int], object]
 """Told how many more rows are written; the `advance` of a progress stage fits."""
@@ -136,6 +140,10 @@ def _fill(
         for writer in writers:
             writer.close()
         files = {name: _describe(handle, rows) for name, handle in zip(names, handles, strict=True)}
+    if kind is PRETRAIN and facts.transfer_version:
+        move = read_artifact(lake, TRANSFER)
+        lake.files.write(f"{folder}/{TRANSFER}", move)
+        files[TRANSFER] = ReleaseFile(len(move), hashlib.sha256(move).hexdigest(), None)
     text = card(kind.stem, recipe, facts, manifest, rows, statistics, origins).encode("utf-8")
     lake.files.write(f"{folder}/README.md", text)
     files["README.md"] = ReleaseFile(len(text), hashlib.sha256(text).hexdigest(), None)

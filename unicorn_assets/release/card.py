@@ -72,6 +72,7 @@ def card(
         _stages(counts),
         _captions(statistics),
         _embeddings(facts),
+        *_real_images(stem, facts),
         "## Known limits\n\n" + "\n".join(f"* {limit}" for limit in (*LIMITS, *facts.limits)),
         "## Licence\n\n" + recipe.release.license,
         *([f"## Notes\n\n{recipe.release.notes}"] if recipe.release.notes else []),
@@ -156,14 +157,42 @@ def _captions(statistics: CaptionStatistics) -> str:
 
 def _embeddings(facts: ReleaseFacts) -> str:
     metrics = [*facts.gap_before, *(name for name in facts.gap_after if name not in facts.gap_before)]
-    rows = [(name, _number(facts.gap_before.get(name)), _number(facts.gap_after.get(name))) for name in metrics]
+    rows = [
+        (name, _number(facts.gap_before.get(name)), _number(facts.gap_after.get(name)),
+         " to ".join(_number(end) for end in facts.gap_interval.get(name, ())))
+        for name in metrics
+    ]  # fmt: skip
     text = (
         f"## Embeddings\n\nEncoder {facts.encoder} (revision {facts.encoder_revision}), {facts.dimension} dimensions; "
         f"transfer from text to image space: {facts.transfer}."
     )
     if not rows:
         return text + " The gap to real images was not measured."
-    return text + " The gap to real images, measured:\n\n" + _table(("metric", "before", "after"), rows)
+    head = ("metric", "before", "after", "95 % interval of after")
+    return text + " The gap to real images, measured on a sample:\n\n" + _table(head, rows)
+
+
+def _real_images(stem: str, facts: ReleaseFacts) -> list[str]:
+    """What to do with real images at use, and which file does it."""
+    if not facts.transfer_version:
+        return []
+    text = "## Real images at use\n\n"
+    if facts.moves_images:
+        where = "`transfer.safetensors`" if stem == "Pretrain" else "`transfer.safetensors` of the pretraining release"
+        text += (
+            "These embeddings have lost the mean of the text side. Real images must lose theirs as well: encode them "
+            f"with the encoder above, then move them with {where}, for example by\n\n"
+            "```\nunicorn transfer apply --transfer transfer.safetensors --images images.npy --out moved.npy"
+            "\n```\n\nor subtract its `image_mean` from each unit vector and make the result unit length again."
+        )
+    else:
+        text += "Encode them with the encoder above and make them unit length; nothing else."
+    if facts.noise_cosine:
+        text += (
+            f"\n\nThe method adds noise in training, drawn anew each time a vector is read, so that the cosine to the "
+            f"stored vector is about {facts.noise_cosine:g}. The files hold no noise."
+        )
+    return [text]
 
 
 def _number(value: float | None) -> str:

@@ -16,8 +16,14 @@ class ReleaseFacts:
     encoder_revision: str
     dimension: int  # of one embedding
     transfer: str  # method and its parameters, such as "realign, 1 pass"
+    transfer_version: str = ""  # of the fitted move; with it the pretraining release ships transfer.safetensors
+    moves_images: bool = False  # real images must be moved too before they meet these embeddings
+    noise_cosine: float | None = None  # what c3's noise leaves; whoever trains adds it, the files hold none
     gap_before: Mapping[str, float] = field(default_factory=dict)  # metric -> value, text against real images
     gap_after: Mapping[str, float] = field(default_factory=dict)  # metric -> value, transferred against real images
+    gap_interval: Mapping[str, tuple[float, float]] = field(
+        default_factory=dict
+    )  # metric -> 95 % interval of gap_after
     packages: Mapping[str, str] = field(default_factory=dict)  # package -> version; see package_versions
     licenses: Mapping[str, str] = field(default_factory=dict)  # source -> licence of its texts
     limits: Sequence[str] = ()  # known limits beyond those that every release has
@@ -27,6 +33,10 @@ class ReleaseFacts:
         for name in ("gap_before", "gap_after"):
             measured = {metric: value for metric, value in getattr(self, name).items() if math.isfinite(value)}
             object.__setattr__(self, name, measured)
+        known = {
+            m: ends for m, ends in self.gap_interval.items() if m in self.gap_after and all(map(math.isfinite, ends))
+        }
+        object.__setattr__(self, "gap_interval", known)
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def verify_release(path: str) -> list[str]:
     for name in sorted(listed):
         if name.endswith(".parquet"):
             problems += _same(name, _parquet_ids(files, name), ids)
-        elif name.endswith(".safetensors"):
+        elif name == "embeddings.safetensors":
             problems += _check_vectors(files, name, ids)
     if len(ids) != rows:
         problems.append(f"{MANIFEST} says {rows:,} rows, the JSON array holds {len(ids):,}")

@@ -1,7 +1,9 @@
 """Means and second moments of unit vectors: streaming, mergeable, the same bytes in whatever order shards arrive.
 
-Floating point sums depend on their order, so sums are kept as whole numbers of a fixed small unit. A row's rounding
-happens once, before summing; from there on all arithmetic is exact. Not here: what the statistics are used for.
+Floating point sums depend on their order, so each block of a matrix is summed in float64 and the sum kept as whole
+numbers of a fixed small unit; from there on all arithmetic is exact. A matrix's blocks depend on that matrix alone:
+adding or merging the same matrices in any order and grouping gives identical bytes. Cutting the rows into other
+matrices moves the block borders and may change a sum by one unit per block. Not here: what the statistics are used for.
 """
 
 from collections.abc import Sequence
@@ -11,45 +13,91 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unicorn_assets.errors import UserError
+from unicorn_assets.representation.blocks import Block, blocks, in_threads, task_rows
 from unicorn_assets.representation.packing import pack, unpack
-from unicorn_assets.representation.vectors import Float64, Rows, Space, unit_chunks
+from unicorn_assets.representation.sketch import SAMPLE_ROWS, Sketch
+from unicorn_assets.representation.vectors import Float64, Rows, Space, check_shape
+from unicorn_assets.representation.walk import Steps, refuse_without_direction, weighted
 
 QUANTUM = 2.0**-36
-"""Unit of the stored sums: a component is off by at most 7.3e-12."""
+"""Unit of the stored sums: each block's sum is off by at most 7.3e-12 per component."""
 MAX_ROWS = 1 << 26
 """Above this many vectors a sum of whole numbers could leave 64 bits."""
 
-# Adding and subtracting this number rounds a float64 between -1 and 1 to a multiple of QUANTUM.
-_ROUNDER = 1.5 * 2.0**52 * QUANTUM
-
 
 class Statistics:
-    """Count, sum and, when asked for, second moment of vectors of one space. Every vector is made unit length first.
+    """Count, sum, a uniform sample and, when asked for, second moment of vectors of one space, unit length first.
 
-    `covariance=True` also keeps the (d, d) second moment, which costs d times the work.
+    `covariance=True` also keeps the (d, d) second moment, which costs d times the work. The sample holds at most
+    `sample` rows (sketch.py).
     """
 
-    def __init__(self, space: Space, covariance: bool = False) -> None:
+    def __init__(self, space: Space, covariance: bool = False, sample: int = SAMPLE_ROWS) -> None:
         d = space.dimension
         self.space = space
         self.n = 0
         self._sum: NDArray[np.int64] = np.zeros(d, np.int64)
         self._second: NDArray[np.int64] | None = np.zeros((d, d), np.int64) if covariance else None
+        self._sketch = Sketch(d, sample)
 
     @classmethod
     def from_moments(cls, space: Space, n: int, mean: Float64, covariance: Float64) -> Self:
         """Statistics of `n` unit vectors from their mean and 1/N covariance, when the vectors are not at hand."""
-        made = cls(space, covariance=True)
+        made = cls(space, covariance=True, sample=0)
         made.n = n
         made._sum = _whole(mean * n)
         made._second = _whole((covariance + np.outer(mean, mean)) * n)
         return made
 
-    def add(self, vectors: Rows, *, where: str = "vectors", ids: Sequence[str] | None = None) -> Self:
-        """Take in the rows of an (n, d) matrix; UserError names a row that is NaN, Inf, zero or of another length."""
-        for _, rows in unit_chunks(vectors, self.space.dimension, where=where, ids=ids):
-            self._take(rows)
+    def add(
+        self, vectors: Rows, *, where: str = "vectors", ids: Sequence[str] | None = None, first: int = 0,
+        steps: Steps = (),
+    ) -> Self:  # fmt: skip
+        """Take in the rows of an (n, d) matrix, each after `steps` v <- norm(scale * v + shift).
+
+        UserError names a row, counted from `first`, that is NaN, Inf, zero, of another length, or gone after a step.
+        """
+        check_shape(vectors, self.space.dimension, where)
+        step = task_rows(self.space.dimension)
+        parts = [slice(start, min(start + step, len(vectors))) for start in range(0, len(vectors), step)]
+
+        def work(part: slice) -> "Statistics":
+            one = self.empty()
+            names = None if ids is None else ids[part]
+            one.take(vectors[part], where=where, ids=names, first=first + part.start, steps=steps)
+            return one
+
+        for one in in_threads(work, parts, workers=None if len(parts) > 1 else 1):
+            self.merge(one)
         return self
+
+    def take(
+        self, vectors: Rows, *, where: str = "vectors", ids: Sequence[str] | None = None, first: int = 0,
+        steps: Steps = (),
+    ) -> None:  # fmt: skip
+        """Like add, on the caller's thread alone."""
+        if not steps:
+            self._sketch.add(vectors)
+        buffer = Block.here(self.space.dimension, double=True)
+        for part in blocks(len(vectors), self.space.dimension):
+            names = None if ids is None else ids[part]
+            rows, lengths = buffer.lengths(vectors[part], where, names, first + part.start)
+            added = np.zeros(rows.shape[1])
+            if steps:
+                weights, shifts, least = weighted(rows, lengths, steps)
+                refuse_without_direction(least, where, names, first + part.start)
+                added, lengths = shifts, 1 / weights
+            self._grow(len(rows))
+            self._sum += _whole(np.einsum("i,ij->j", 1 / lengths, rows) + added)
+            if self._second is not None:
+                rows /= lengths[:, None]
+                self._second += _whole(rows.T @ rows)
+
+    def empty(self) -> "Statistics":
+        """Statistics of no row that can be merged into these."""
+        made = Statistics(self.space, self._second is not None, self._sketch.size)
+        made._sketch.limit = self._sketch.limit  # rows above it could not stay
+        return made
 
     def merge(self, other: "Statistics") -> Self:
         """Take in what another part of the data counted; any order and grouping of parts gives the same bytes."""
@@ -60,6 +108,7 @@ class Statistics:
         self._sum += other._sum
         if self._second is not None and other._second is not None:
             self._second += other._second
+        self._sketch.merge(other._sketch)
         return self
 
     @property
@@ -92,28 +141,27 @@ class Statistics:
             return None
         return self._second.astype(np.float64) * QUANTUM / self.n - np.outer(self.mean, self.mean)
 
+    @property
+    def sample(self) -> NDArray[np.float16]:
+        """(m, d) uniform sample of the rows, as they came; all of them where they were few."""
+        return self._sketch.rows
+
     def to_bytes(self) -> bytes:
-        """A safetensors file: whole-number sums, and a manifest with encoder, revision, dimension and count."""
-        tensors = {"sum": self._sum} | ({} if self._second is None else {"second_moment": self._second})
+        """A safetensors file: whole-number sums, sample, and a manifest with encoder, revision, dimension and count."""
+        tensors = {"sum": self._sum, **self._sketch.tensors()}
+        if self._second is not None:
+            tensors["second_moment"] = self._second
         manifest = {"n": self.n, "quantum": QUANTUM, "standard_error": self.standard_error if self.n else None}
-        return pack("statistics", manifest | vars(self.space), tensors)
+        return pack("statistics", manifest | {"sample": self._sketch.size} | vars(self.space), tensors)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """The inverse of to_bytes; UserError when the bytes are something else."""
         about, tensors = unpack("statistics", data)
-        made = cls(Space(about["encoder"], about["revision"], about["dimension"]))
+        made = cls(Space(about["encoder"], about["revision"], about["dimension"]), sample=about.get("sample", 0))
         made.n, made._sum, made._second = about["n"], tensors["sum"], tensors.get("second_moment")
+        made._sketch.restore(tensors)
         return made
-
-    def _take(self, rows: Float64) -> None:
-        self._grow(len(rows))
-        # Rounded values are multiples of QUANTUM and a chunk's sums stay within 2**14, so float64 adds them exactly.
-        rounded = rows + _ROUNDER
-        rounded -= _ROUNDER
-        self._sum += _whole(np.ones(len(rows)) @ rounded)
-        if self._second is not None:
-            self._second += _whole(rows.T @ rows)
 
     def _grow(self, n: int) -> None:
         if self.n + n > MAX_ROWS:

@@ -46,7 +46,7 @@ def test_mean_shift_is_its_definition_exactly() -> None:
     text_mean = Statistics(SPACE).add(text).mean
     y, x = norm(text.astype(float)), norm(image.astype(float))
     np.testing.assert_allclose(text_mean, y.mean(axis=0), rtol=0, atol=1e-11)
-    np.testing.assert_array_equal(move.parameters["text_mean"], text_mean)
+    np.testing.assert_allclose(move.parameters["text_mean"], text_mean, rtol=0, atol=1e-11)
     np.testing.assert_allclose(move.apply(text), norm(y - y.mean(axis=0)), rtol=0, atol=1e-7)
     np.testing.assert_allclose(move.image_side(image), norm(x - x.mean(axis=0)), rtol=0, atol=1e-7)
 
@@ -77,13 +77,16 @@ def test_each_pass_of_realign_brings_the_centroid_nearer(seed: int) -> None:
     assert before > errors[0] > errors[1] > errors[2]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.sampled_from(METHODS), st.integers(0, 1000), st.integers(1, 200))
 def test_a_row_does_not_depend_on_the_others(method: str, seed: int, n: int) -> None:
     text, image = clouds(seed, 300)
     move = fitted(method, text, image, 2)
     chosen = np.random.default_rng(seed).permutation(300)[:n]
-    assert move.apply(text)[chosen].tobytes() == move.apply(text[chosen]).tobytes()
+    if method == "aniso_init":  # goes through a matrix product
+        np.testing.assert_allclose(move.apply(text)[chosen], move.apply(text[chosen]), atol=1e-6)
+    else:
+        assert move.apply(text)[chosen].tobytes() == move.apply(text[chosen]).tobytes()
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -114,6 +117,86 @@ def test_the_order_of_shards_changes_nothing_and_a_new_shard_reads_no_other() ->
 
     one_more = fit("mean_shift", 1, stats, nothing, text=first.merge(Statistics(SPACE).add(shards[-1])))
     assert one_more.to_bytes() == fit("mean_shift", 1, stats, lambda: shards).to_bytes()
+
+
+@pytest.mark.parametrize("method", ["c3", "i0t"])
+def test_for_unit_vectors_c3_without_noise_and_i0t_are_mean_shift(method: str) -> None:
+    text, image = clouds()
+    one, other = fitted(method, text, image), fitted("mean_shift", text, image)
+    assert one.apply(text).tobytes() == other.apply(text).tobytes()
+    assert one.image_side(image).tobytes() == other.image_side(image).tobytes()
+    assert one.version() != other.version()
+
+
+def test_noise_is_drawn_only_when_asked_for() -> None:
+    text, image = clouds()
+    shards, ids = [text], [str(i) for i in range(len(text))]
+    move = fit("c3", 1, Statistics(SPACE).add(image), lambda: shards, noise_cosine=0.8)
+    assert Transfer.from_bytes(move.to_bytes()).noise_cosine == 0.8
+    clean, first, again = move.apply(text), move.apply(text, ids=ids, noise=True), move.apply(text, ids=ids, noise=True)
+    assert first.tobytes() == again.tobytes()
+    assert first.tobytes() != move.apply(text, ids=ids, noise=True, draw=1).tobytes()
+    assert np.vecdot(clean, first).mean() == pytest.approx(0.8, abs=0.02)
+    assert move.apply(text).tobytes() == clean.tobytes()
+    with pytest.raises(ValueError, match="ids"):
+        move.apply(text, noise=True)
+
+
+def test_a_pass_of_realign_cuts_the_centroid_error_about_tenfold() -> None:
+    rng = np.random.default_rng(5)
+    d = 256
+    space = Space("test", "1", d)
+    cones = norm(rng.normal(size=(2, d))) * 0.5
+    text = norm(cones[0] + rng.normal(size=(6000, d)) * np.linspace(1.5, 0.5, d) / 16)
+    image = Statistics(space).add(cones[1] + rng.normal(size=(6000, d)) * np.linspace(0.5, 1.5, d) / 16)
+    errors = []
+    for passes in (1, 2, 3):
+        moved = fit("realign", passes, image, lambda: [text]).apply(text)
+        errors.append(float(np.linalg.norm(moved.astype(float).mean(axis=0) - image.mean)))
+    assert 5 < errors[0] / errors[1] < 100
+    assert 5 < errors[1] / errors[2] < 100
+
+
+@pytest.mark.parametrize("passes", [1, 3])
+def test_a_sample_does_for_realign_with_a_known_error(passes: int) -> None:
+    rng = np.random.default_rng(6)
+    text = (rng.normal(size=(30_000, D)) * np.linspace(0.3, 1, D) + 0.4).astype(np.float16)
+    _, image = clouds()
+    stats = Statistics(SPACE).add(image)
+    exact = fit("realign", passes, stats, lambda: [text])
+
+    def nothing() -> list[np.ndarray]:
+        raise AssertionError("no shard is to be read")
+
+    kept = Statistics(SPACE, sample=2000).add(text)
+    sampled = fit("realign", passes, stats, nothing, text=kept, over="sample")
+    off = np.linalg.norm(sampled.parameters["offset"] - exact.parameters["offset"])
+    assert 0 < off < 4 * sampled.standard_errors["moved"] < 0.02
+    everything = Statistics(SPACE, sample=40_000).add(text)
+    whole = fit("realign", passes, stats, nothing, text=everything, over="sample")
+    np.testing.assert_allclose(whole.parameters["offset"], exact.parameters["offset"], atol=1e-9)
+    assert whole.moved_error == 0
+
+
+def test_half_precision_agrees_with_float64_up_to_its_rounding() -> None:
+    text, image = clouds()
+    for method in METHODS:
+        move = fitted(method, text, image, 2)
+        found = np.empty(text.shape, np.float16)
+        move.apply_half(text, found)
+        exact = move.apply(text.astype(np.float64)).astype(np.float16)
+        steps = np.spacing(np.abs(exact))
+        assert (np.abs(found.astype(float) - exact) <= steps).all(), method
+        assert (found != exact).mean() < 2e-3
+        np.testing.assert_allclose(np.linalg.norm(found.astype(float), axis=1), 1, atol=1e-3)
+
+
+def test_rows_that_nearly_vanish_keep_their_digits() -> None:
+    text, image = clouds()
+    move = fitted("mean_shift", text, image)
+    near = (move.parameters["text_mean"] + 1e-4).astype(np.float16)[None]
+    unit = norm(near.astype(float))
+    np.testing.assert_allclose(move.apply(near), norm(unit - move.parameters["text_mean"]), atol=1e-6)
 
 
 def test_standard_errors_are_those_of_the_statistics() -> None:

@@ -1,0 +1,179 @@
+"""A fitted move: applying it to rows, and its one small file."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unicorn_assets.representation.blocks import Block, blocks, in_threads, task_rows
+from unicorn_assets.representation.half import narrow
+from unicorn_assets.representation.packing import content_hash, pack, unpack
+from unicorn_assets.representation.transfer.aniso import move_aniso
+from unicorn_assets.representation.transfer.noise import noisy
+from unicorn_assets.representation.transfer.steps import CENTRED, image_steps, text_steps
+from unicorn_assets.representation.vectors import Float64, Rows, Space, check_shape
+from unicorn_assets.representation.walk import Steps, coefficients, refuse_without_direction, walk
+
+# A float32 row shorter than this after a step has lost digits: such blocks are computed again in float64.
+_LOSSY = 1e-3
+# A float32 row shorter than this is not left to dot products, whose rounding it would feel.
+_SHORT = 0.05
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """A fitted move. `parameters` holds float64 arrays: text_mean, image_mean (d,), scale (), offset (d,)."""
+
+    method: str
+    space: Space
+    parameters: dict[str, Float64]
+    counts: dict[str, int] = field(default_factory=dict)  # vectors behind the means: text, image; moved: behind offset
+    passes: int = 0  # of realign
+    noise_cosine: float | None = None  # of c3: what whoever reads the vectors should draw
+    moved_error: float = 0.0  # standard error of the mean that realign's offset corrects, where it was estimated
+
+    def apply(
+        self,
+        y: Rows,
+        *,
+        where: str = "text vectors",
+        ids: Sequence[str] | None = None,
+        space: Space | None = None,
+        noise: bool = False,
+        seed: int = 0,
+        draw: int = 0,
+    ) -> NDArray[np.float32]:
+        """(n, d) float32 unit rows: text vectors moved. Each row's result depends on that row alone.
+
+        `noise` adds c3's, which needs `ids` (noise.noisy says more); without it nothing random happens. aniso_init's
+        rows agree to 1e-6 whatever else is in the batch, those of the others to the last bit. UserError names a row
+        that is NaN, Inf, zero, or equal to the mean, and refuses another dimension or `space`.
+        """
+        self.space.require(space, where)
+        moved = np.empty(y.shape, np.float32)
+        self._run(y, moved, True, where, ids)
+        if not noise or self.noise_cosine is None:
+            return moved
+        if ids is None:
+            raise ValueError("noise is drawn by the rows' ids")
+        return noisy(moved, ids, self.noise_cosine, seed, draw)
+
+    def image_side(
+        self, x: Rows, *, where: str = "image vectors", ids: Sequence[str] | None = None, space: Space | None = None
+    ) -> NDArray[np.float32]:
+        """(n, d) float32 unit rows: what real image vectors must become to meet the moved text vectors."""
+        self.space.require(space, where)
+        moved = np.empty(x.shape, np.float32)
+        self._run(x, moved, False, where, ids)
+        return moved
+
+    @property
+    def moves_images(self) -> bool:
+        """Whether real images must be moved too before they meet the moved text vectors."""
+        return self.method in CENTRED
+
+    def apply_half(
+        self, rows: Rows, moved: NDArray[np.float16], *, images: bool = False, where: str = "text vectors",
+        ids: Sequence[str] | None = None, first: int = 0,
+    ) -> None:  # fmt: skip
+        """Write the moved `rows` (n, d) into `moved` (n, d) as fp16, on the caller's thread alone.
+
+        Like apply (or image_side, for `images`), rounded once more. `first` is the number of the first row.
+        """
+        self._move(rows, moved, not images, where, ids, first)
+
+    @property
+    def standard_errors(self) -> dict[str, float]:
+        """Standard error of each fitted mean as a distance, by side: sqrt((1 - |mu|^2) / N)."""
+        means = {side: self.parameters.get(f"{side}_mean") for side in self.counts}
+        found = {
+            side: float(np.sqrt(max(0.0, 1 - float(mean @ mean)) / self.counts[side]))
+            for side, mean in means.items()
+            if mean is not None
+        }
+        return found | ({"moved": self.moved_error} if self.moved_error else {})
+
+    def version(self) -> str:
+        """16 hexadecimal digits that change with the method, the encoder or any fitted number."""
+        return content_hash(self.to_bytes())
+
+    def to_bytes(self, about: dict[str, Any] | None = None) -> bytes:
+        """A safetensors file with the parameters and a manifest; `about` is added to the manifest."""
+        manifest = {
+            "method": self.method,
+            "counts": self.counts,
+            "passes": self.passes,
+            "noise_cosine": self.noise_cosine,
+            "moved_error": self.moved_error,
+            "standard_errors": self.standard_errors,
+            **vars(self.space),
+            **(about or {}),
+        }
+        return pack("transfer", manifest, self.parameters)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """The inverse of to_bytes; UserError when the bytes are something else."""
+        about, parameters = unpack("transfer", data)
+        space = Space(about["encoder"], about["revision"], about["dimension"])
+        return cls(
+            about["method"],
+            space,
+            parameters,
+            about["counts"],
+            about.get("passes", 0),
+            about.get("noise_cosine"),
+            about.get("moved_error", 0.0),
+        )
+
+    def _run(self, rows: Rows, moved: NDArray[np.float32], text: bool, where: str, ids: Sequence[str] | None) -> None:
+        check_shape(rows, self.space.dimension, where)
+        step = task_rows(self.space.dimension)
+        parts = [slice(first, min(first + step, len(rows))) for first in range(0, len(rows), step)]
+
+        def work(part: slice) -> None:
+            names = None if ids is None else ids[part]
+            self._move(rows[part], moved[part], text, where, names, part.start)
+
+        for _ in in_threads(work, parts, workers=None if len(parts) > 1 else 1):
+            pass
+
+    def _move(self, rows: Rows, moved: Rows, text: bool, where: str, ids: Sequence[str] | None, first: int) -> None:
+        """Fill `moved`, float32 or float16, block by block."""
+        d = self.space.dimension
+        steps = text_steps(self.method, self.parameters) if text else image_steps(self.method, self.parameters)
+        aniso = text and self.method == "aniso_init"
+        single = rows.dtype == np.float16 and not aniso
+        buffer = Block.here(d, double=not single)
+        for part in blocks(len(rows), d):
+            names = None if ids is None else ids[part]
+            found, lengths = buffer.lengths(rows[part], where, names, first + part.start)
+            if single and steps and moved.dtype == np.float16:
+                alpha, beta, shifts, shortest = coefficients(found, lengths, steps)
+                if shortest.min() > _SHORT:
+                    narrow(found, alpha, moved[part], buffer.spare[: len(found)], (beta, shifts))
+                    continue
+            if aniso:
+                found = move_aniso(found.astype(np.float64) / lengths[:, None], self.parameters)
+                lengths = least = np.sqrt(np.vecdot(found, found))
+            else:
+                lengths, least = walk(found, lengths, steps)
+                if single and len(least) and least.min() < _LOSSY:
+                    found, lengths, least = self._exactly(rows[part], steps, where, names, first + part.start)
+            refuse_without_direction(least, where, names, first + part.start)
+            n = len(found)
+            if moved.dtype == np.float32:
+                np.divide(found, lengths[:, None], out=moved[part], casting="same_kind")
+                continue
+            if found.dtype != np.float32:
+                np.copyto(buffer.out[:n], found, casting="same_kind")
+                found = buffer.out[:n]
+            narrow(found, 1 / lengths, moved[part], buffer.spare[:n])
+
+    def _exactly(
+        self, rows: Rows, steps: Steps, where: str, ids: Sequence[str] | None, first: int
+    ) -> tuple[Rows, Rows, Rows]:
+        found, lengths = Block(self.space.dimension, double=True).lengths(rows, where, ids, first)
+        return found, *walk(found, lengths, steps)

@@ -1,0 +1,211 @@
+"""Fitting and applying a move on files of vectors, streaming: memory does not grow with the files.
+
+No lake, no recipe: any pair of vector files will do. Here: the order of work and what is refused. Not here: formats,
+formulas.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unicorn_assets.errors import UserError
+from unicorn_assets.representation.blocks import block_rows, in_threads
+from unicorn_assets.representation.shard_statistics import CORPUS_SAMPLE
+from unicorn_assets.representation.sketch import SAMPLE_ROWS
+from unicorn_assets.representation.statistics import Statistics
+from unicorn_assets.representation.transfer import Transfer
+from unicorn_assets.representation.transfer.fitting import NOISE_COSINE, Over, fit
+from unicorn_assets.representation.vector_files import DistinctIds, common_space, open_vectors, vector_paths
+from unicorn_assets.representation.vector_formats import Contents, Part, name_of_row
+from unicorn_assets.representation.vector_output import ENDINGS, vector_output
+from unicorn_assets.representation.vectors import Space
+from unicorn_assets.representation.walk import Steps
+
+UNKNOWN = "unknown"
+"""Encoder and revision of vectors whose files do not say."""
+
+OnRows = Callable[[int], object]
+
+
+def fit_files(
+    method: str,
+    passes: int,
+    text: str,
+    images: str,
+    *,
+    noise_cosine: float = NOISE_COSINE,
+    over: Over = "all",
+    on_rows: OnRows | None = None,
+) -> Transfer:
+    """Fit `method` on the vectors of two files or folders of files, unpaired.
+
+    `over` "sample" spares realign the passes over all texts: a sample of 16,384 rows does, with an error that is kept.
+    UserError names file and row of a vector that is NaN, Inf or zero, of ids that occur twice, of dimensions or
+    encoders that differ.
+    """
+    with ExitStack() as stack:
+        texts, pictures = _opened(stack, text), _opened(stack, images)
+        space = _one_space([*texts, *pictures])
+        covariance = method == "aniso_init"
+        sample = SAMPLE_ROWS if covariance else 0
+        image = _counted(space, pictures, covariance, on_rows, (), sample)
+        sample = max(sample, CORPUS_SAMPLE if over == "sample" else 0)
+        known = None if method == "none" else _counted(space, texts, covariance, on_rows, (), sample)
+
+        def after(steps: Steps) -> Statistics:
+            return _counted(space, texts, False, on_rows, steps, 0)
+
+        return fit(method, passes, image, list, text=known, over=over, after=after, noise_cosine=noise_cosine)
+
+
+def apply_files(transfer: Transfer, text: str, out: str, *, images: bool = False, on_rows: OnRows | None = None) -> int:
+    """Move the vectors of a file or folder, fp16, ids kept; the number of rows.
+
+    `out` is one .safetensors or .npy file, or, when it has neither ending, a folder that gets one .safetensors file per
+    file of `text`. `images` applies what real images need. A file appears whole or not at all.
+    """
+    with ExitStack() as stack:
+        found = _opened(stack, text)
+        for one in found:
+            if "moved" in one.about:
+                raise UserError(
+                    f"{one.path}: these vectors were moved before, by {one.about['moved']}", "give the originals"
+                )
+            transfer_space(transfer, one)
+        if Path(out).suffix.lower() in ENDINGS:
+            _apply(transfer, found, out, images, on_rows)
+        else:
+            folder = Path(out)
+            folder.mkdir(parents=True, exist_ok=True)
+            for one in found:
+                _apply(transfer, [one], str(folder / (Path(one.path).stem + ENDINGS[0])), images, on_rows)
+    return sum(one.rows for one in found)
+
+
+def transfer_space(transfer: Transfer, contents: Contents) -> None:
+    """UserError unless the move was fitted in the space of this file, as far as both are known."""
+    if contents.dimension != transfer.space.dimension:
+        raise UserError(
+            f"{contents.path}: the vectors have {contents.dimension} dimensions, "
+            f"the move has {transfer.space.dimension}",
+            "give vectors of the encoder that the move was fitted for",
+        )
+    if transfer.space.encoder != UNKNOWN:
+        transfer.space.require(contents.space, f"the vectors of {contents.path}")
+
+
+@contextmanager
+def open_side(path: str) -> Iterator[list[Contents]]:
+    """The contents of all files that `path` means, none of them empty; UserError for an id that occurs twice."""
+    with ExitStack() as stack:
+        yield _opened(stack, path)
+
+
+def _opened(stack: ExitStack, path: str) -> list[Contents]:
+    found = [stack.enter_context(open_vectors(one)) for one in vector_paths(path)]
+    found = [one for one in found if one.rows]
+    if not found:
+        raise UserError(f"{path} holds no vectors", "give another file")
+    distinct = DistinctIds()
+    for one in found:
+        distinct.add(one.path, one.ids)
+    distinct.check()
+    return found
+
+
+def _one_space(found: Sequence[Contents]) -> Space:
+    first = found[0]
+    for one in found:
+        if one.dimension != first.dimension:
+            raise UserError(
+                f"{one.path}: the vectors have {one.dimension} dimensions, "
+                f"those of {first.path} have {first.dimension}",
+                "encode texts and images with the same encoder",
+            )
+    return common_space(found) or Space(UNKNOWN, UNKNOWN, first.dimension)
+
+
+def _parts(found: Sequence[Contents]) -> Iterator[tuple[Contents, int, Part]]:
+    """All parts of all files, with the number of the file's first row."""
+    before = 0
+    for one in found:
+        for part in one.parts:
+            yield one, before, part
+        before += one.rows
+
+
+def _counted(
+    space: Space, found: Sequence[Contents], covariance: bool, on_rows: OnRows | None, steps: Steps, sample: int
+) -> Statistics:
+    total = Statistics(space, covariance, sample)
+
+    def work(item: tuple[Contents, int, Part]) -> Statistics:
+        contents, _, part = item
+        one = total.empty()
+        rows = part.load()
+        one.take(rows, where=contents.path, ids=_names(contents, part), first=part.first, steps=steps)
+        return one
+
+    for one in in_threads(work, _parts(found)):
+        total.merge(one)
+        if on_rows:
+            on_rows(one.n)
+    return total
+
+
+def _apply(transfer: Transfer, found: Sequence[Contents], out: str, images: bool, on_rows: OnRows | None) -> None:
+    rows, d = sum(one.rows for one in found), transfer.space.dimension
+    ids = [one.ids for one in found if one.ids is not None]
+    if ids and len(ids) < len(found):
+        bare = next(one.path for one in found if one.ids is None)
+        raise UserError(f"{bare} has no ids, other files of the folder have", "write them to a folder, not to one file")
+    about = {"moved": transfer.method, "transfer": transfer.version(), "side": "image" if images else "text"}
+    if transfer.space.encoder != UNKNOWN:
+        about |= {"encoder": transfer.space.encoder, "revision": transfer.space.revision}
+    with vector_output(out, rows, d, ids or None, about) as output:
+
+        def work(item: tuple[Contents, int, Part]) -> int:
+            contents, before, part = item
+            vectors, names = part.load(), _names(contents, part)
+            step = 4 * block_rows(d)  # written while still in the processor's cache
+            buffer = np.empty((min(step, len(vectors)), d), np.float16)
+            for start in range(0, len(vectors), step):
+                rows = vectors[start : start + step]
+                moved, first = buffer[: len(rows)], part.first + start
+                ids = None if names is None else names[start : start + step]
+                transfer.apply_half(rows, moved, images=images, where=contents.path, ids=ids, first=first)
+                output.put(before + first, moved)
+            return len(vectors)
+
+        for done in in_threads(work, _parts(found)):
+            if on_rows:
+                on_rows(done)
+
+
+class _Names(Sequence[str]):
+    """Ids of some rows, decoded only when an error names one."""
+
+    def __init__(self, ids: NDArray[np.uint8]) -> None:
+        self._ids = ids
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __getitem__(self, row: Any) -> Any:
+        return _Names(self._ids[row]) if isinstance(row, slice) else name_of_row(self._ids, row)
+
+
+def _names(contents: Contents, part: Part) -> _Names | None:
+    return None if contents.ids is None else _Names(contents.ids[part.first :])
+
+
+def made_with(text: str, images: str) -> dict[str, Any]:
+    """What a transfer file says beyond the fitted numbers: names of the files, versions of the packages."""
+    from importlib.metadata import version
+
+    packages = {name: version(name) for name in ("unicorn-assets", "numpy")}
+    return {"text_file": Path(text).name, "image_file": Path(images).name, "packages": packages}
