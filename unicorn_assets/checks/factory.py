@@ -13,8 +13,8 @@ import polars as pl
 from unicorn_assets.assets.metadata import sample
 from unicorn_assets.assets.shard_work import shard_info
 from unicorn_assets.checks.queries import Query, queries, violations
-from unicorn_assets.checks.views import open_views, thresholds
-from unicorn_assets.lake.artifacts import write_verdict
+from unicorn_assets.checks.views import ARTIFACTS, open_views, thresholds
+from unicorn_assets.lake.artifacts import artifact_info, write_verdict
 from unicorn_assets.lake.store import ALL, Lake
 from unicorn_assets.partitions import shards_of_run
 from unicorn_assets.recipe import Recipe
@@ -35,14 +35,15 @@ def _checks(recipe: Recipe, asset: str, found: Sequence[Query], by_shard: bool) 
     def checks(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Iterator[dg.AssetCheckResult]:
         store = lake.open()
         wanted = [q for q in found if dg.AssetCheckKey(dg.AssetKey(asset), q.name) in context.selected_asset_check_keys]
-        run_shards = shards_of_run(context.instance, context.run.tags)
+        # What speaks of all shards is checked against all of them, also in a run over a few.
+        run_shards = shards_of_run(context.instance, context.run.tags if by_shard else {})
         shards = [s for s in run_shards if shard_info(store, asset, s)] if by_shard else run_shards
         connection = open_views(store, asset, shards)
         broken = {query: violations(connection, query, limits) for query in wanted}
         connection.close()
         if by_shard:
             _note_shards(store, asset, shards, broken)
-        elif info := shard_info(store, asset):
+        elif info := artifact_info(store, ARTIFACTS[asset]) if asset in ARTIFACTS else shard_info(store, asset):
             write_verdict(store, asset, ALL, info.content, [q.name for q, rows in broken.items() if _blocks(q, rows)])
         for query, rows in broken.items():
             yield dg.AssetCheckResult(

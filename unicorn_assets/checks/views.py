@@ -2,8 +2,9 @@
 
 Besides the tables of lake/schemas.py there are:
     <vectors>(caption_id, norm, finite, dimension, shard) for text_embeddings and image_embeddings
-    figures(asset, shard, name, value)   numbers that makers left with their shards
-    gap(metric, before, after)           the measured modality gap
+    figures(asset, shard, name, value)   numbers that makers left with their shards; for transfer also the rows of
+                                         text_embeddings
+    gap(metric, state, value, low, high) the measured modality gap; state: before, after, cross_fitted
     release_problems(asset, problem)     what verifying the newest release found
     release_shards(asset, shard)         shards of the newest release
 """
@@ -34,8 +35,11 @@ ARTIFACTS = {
 }
 
 
-def thresholds(recipe: Recipe) -> dict[str, float]:
-    """What the queries may name as $parameters: the recipe's limits, gates and wanted shares."""
+def thresholds(recipe: Recipe) -> dict[str, float | None]:
+    """What the queries may name as $parameters: the recipe's limits, gates and wanted shares.
+
+    A limit that is off is None: no number is above or below it.
+    """
     instructions, gates = recipe.instructions, recipe.captions.gates
     total = sum(instructions.task(name).weight for name in TASKS) or 1.0
     shares = {f"share_{name}": instructions.share * instructions.task(name).weight / total for name in TASKS}
@@ -51,7 +55,7 @@ def open_views(lake: Lake, asset: str, shards: Sequence[str]) -> "Connection":
         used = shards if asset in VECTORS else ()
         add_table(connection, name, _vector_facts(lake, name, [s for s in used if lake.vector_info(name, s)]))
     add_table(connection, "figures", _figures(lake, asset, shards))
-    add_table(connection, "gap", _gap(lake) if asset == "modality_gap" else _gap_frame({}))
+    add_table(connection, "gap", _gap_frame(_gap(lake) if asset == "modality_gap" else {}))
     path, manifest = _latest(lake, asset) if asset in ASSETS else ("", {})
     problems = [(asset, problem) for problem in verify_release(path)] if path else []
     released = [(asset, shard) for shard in sorted({name.split("/")[1] for name in manifest.get("parents", {})})]
@@ -100,6 +104,9 @@ def _figures(lake: Lake, asset: str, shards: Sequence[str]) -> pl.DataFrame:
         if info is not None:
             numbers = {name: value for name, value in info.extra.items() if isinstance(value, int | float)}
             rows += [(asset, shard, name, float(value)) for name, value in (numbers | {"rows": info.rows}).items()]
+    if asset == "transfer":
+        made = {shard: lake.vector_info("text_embeddings", shard) for shard in shards}
+        rows += [("text_embeddings", shard, "rows", float(info.rows)) for shard, info in made.items() if info]
     if asset in ASSETS:
         _, manifest = _latest(lake, asset)
         rows.append(
@@ -114,11 +121,16 @@ def _figures(lake: Lake, asset: str, shards: Sequence[str]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def _gap(lake: Lake) -> pl.DataFrame:
-    return _gap_frame(json.loads(read_artifact(lake, "modality_gap.json")))
+def _gap(lake: Lake) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(read_artifact(lake, "modality_gap.json"))
+    return found
 
 
-def _gap_frame(report: Mapping[str, Mapping[str, float]]) -> pl.DataFrame:
-    before, after = report.get("before", {}), report.get("after", {})
-    rows = [(metric, before.get(metric), after.get(metric)) for metric in sorted({*before, *after})]
-    return pl.DataFrame(rows, schema={"metric": pl.String, "before": pl.Float64, "after": pl.Float64}, orient="row")
+def _gap_frame(report: Mapping[str, Any]) -> pl.DataFrame:
+    rows = [
+        (metric, state, *(estimate[key] for key in ("value", "low", "high")))
+        for state in ("before", "after", "cross_fitted")
+        for metric, estimate in report.get(state, {}).items()
+    ]
+    numbers = dict.fromkeys(("value", "low", "high"), pl.Float64)
+    return pl.DataFrame(rows, schema={"metric": pl.String, "state": pl.String, **numbers}, orient="row")

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from unicorn_assets.representation.gap.mixing import knn_mixing, linear_separability, mixing_metrics, uniformity
+from unicorn_assets.representation.gap.mixing import (
+    knn_mixing,
+    linear_separability,
+    mixing_estimates,
+    mixing_metrics,
+    uniformity,
+)
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -35,14 +41,25 @@ def test_the_probe_is_tested_on_rows_it_has_not_seen() -> None:
 
 def test_the_probe_is_the_ridge_regression_it_claims_to_be() -> None:
     y, x = cloud(2, 100, 5, towards=0.8), cloud(3, 100, 5)
-    train, labels = np.concatenate([y[:50], x[:50]]), np.repeat([-1.0, 1.0], 50)
-    centred = train - train.mean(0)
-    ridge = 1e-3 * np.mean(np.sum(centred**2, axis=0))
-    stacked = np.concatenate([centred, np.sqrt(ridge) * np.eye(5)])
-    weights = np.linalg.lstsq(stacked, np.concatenate([labels, np.zeros(5)]), rcond=None)[0]
-    hits = sum((row - train.mean(0)) @ weights <= 0 for row in y[50:])
-    hits += sum((row - train.mean(0)) @ weights > 0 for row in x[50:])
-    assert linear_separability(y, x) == hits / 100
+    hits = 0
+    for seen, unseen in ((slice(0, 50), slice(50, 100)), (slice(50, 100), slice(0, 50))):
+        train, labels = np.concatenate([y[seen], x[seen]]), np.repeat([-1.0, 1.0], 50)
+        centred = train - train.mean(0)
+        ridge = 1e-3 * np.mean(np.sum(centred**2, axis=0))
+        stacked = np.concatenate([centred, np.sqrt(ridge) * np.eye(5)])
+        weights = np.linalg.lstsq(stacked, np.concatenate([labels, np.zeros(5)]), rcond=None)[0]
+        hits += sum((row - train.mean(0)) @ weights <= 0 for row in y[unseen])
+        hits += sum((row - train.mean(0)) @ weights > 0 for row in x[unseen])
+    assert linear_separability(y, x) == hits / 200
+
+
+def test_intervals_are_around_the_same_values() -> None:
+    y, x = cloud(11, 300, towards=1), cloud(12, 200)
+    estimates, values = mixing_estimates(y, x, 3), mixing_metrics(y, x, 3)
+    assert {name: found.value for name, found in estimates.items()} == pytest.approx(values)
+    for found in estimates.values():
+        assert 0 < found.high - found.low < 0.3
+        assert found.low < found.value < found.high
 
 
 def test_neighbours_are_counted_as_in_a_loop() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from unicorn_assets.representation.gap.paired import own_ranks, paired_metrics, relative_modality_gap
+from unicorn_assets.representation.gap.paired import own_ranks, paired_estimates, paired_metrics, relative_modality_gap
 
 
 def pairs(seed: int = 0, n: int = 60, d: int = 8, noise: float = 0.7) -> tuple[np.ndarray, np.ndarray]:
@@ -44,3 +44,13 @@ def test_vectors_that_are_all_equal_are_no_success() -> None:
     point = np.tile([1.0, 0.0], (20, 1))
     assert own_ranks(point @ point.T).tolist() == [20] * 20
     assert paired_metrics(point, point)["image_to_text_recall_10"] == 0
+
+
+def test_intervals_are_around_the_same_values_and_shrink_with_more_pairs() -> None:
+    few, many = pairs(n=40), pairs(n=640)
+    found = paired_estimates(*few, seed=0)
+    assert {name: one.value for name, one in found.items()} == pytest.approx(paired_metrics(*few))
+    for name, larger in paired_estimates(*many, seed=0).items():
+        assert found[name].low <= found[name].value <= found[name].high
+        if "recall" not in name:  # a gallery sixteen times as large is another question
+            assert larger.high - larger.low < (found[name].high - found[name].low) / 2, name

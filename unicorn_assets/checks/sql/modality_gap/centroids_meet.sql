@@ -1,4 +1,4 @@
--- about: after the move the centroids are closer than the recipe's limit
+-- about: after the move the centroids are closer than the recipe's max_gap_after
 -- severity: error
 -- blocking: yes
-SELECT metric, before, after FROM gap WHERE metric = 'centroid_distance' AND after > $max_gap_after
+SELECT metric, value, low, high FROM gap WHERE metric = 'centroid_distance' AND state = 'after' AND value > $max_gap_after

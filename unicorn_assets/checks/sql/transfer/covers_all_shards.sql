@@ -1,6 +1,8 @@
--- about: the move was fitted on as many vectors as there are captions in finished shards
+-- about: the move was fitted on the text vectors of all finished shards
 -- severity: error
 -- blocking: no
-SELECT f."value" AS fitted_on, c.n AS captions
-FROM figures AS f CROSS JOIN (SELECT count(*) AS n FROM captions) AS c
-WHERE f.asset = 'transfer' AND f."name" = 'text vectors' AND f."value" > c.n
+SELECT f."value" AS fitted_on, v.n AS vectors
+FROM figures AS f CROSS JOIN (
+  SELECT coalesce(sum("value"), 0) AS n FROM figures WHERE asset = 'text_embeddings' AND "name" = 'rows'
+) AS v
+WHERE f.asset = 'transfer' AND f."name" = 'text vectors' AND f."value" <> v.n
