@@ -5,10 +5,11 @@ from functools import partial
 from typing import Any
 
 import dagster as dg
+import fsspec
 import numpy as np
 
-from unicorn_assets.assets.common import CPU_SHARDS, OWNERS, encoder_shards
-from unicorn_assets.assets.gap import measure, plots
+from unicorn_assets.assets import gap
+from unicorn_assets.assets.common import CPU_SHARDS, OWNERS, encoder_shards, encoder_step
 from unicorn_assets.assets.metadata import figures
 from unicorn_assets.assets.shard_work import Rows, Vectors, errors_for_people, fill_shards, guard, parents
 from unicorn_assets.errors import UserError
@@ -18,19 +19,23 @@ from unicorn_assets.lake.store import Lake, Made, ShardInfo
 from unicorn_assets.partitions import SHARDS_NAME
 from unicorn_assets.progress import Stage
 from unicorn_assets.recipe import Recipe
-from unicorn_assets.representation.encoders import encoder_version, space_of, truncated_rows
-from unicorn_assets.representation.image_reference import ImageReference, build_image_reference, reference_version
+from unicorn_assets.representation.encoders import about, encoder_version, fetch_weights, space_of, truncated_rows
+from unicorn_assets.representation.image_reference import ImageReference
+from unicorn_assets.representation.plots import draw_all
+from unicorn_assets.representation.reference_building import build_image_reference, reference_version
+from unicorn_assets.representation.shard_statistics import corpus_statistics, keep_statistics
 from unicorn_assets.representation.transfer import Transfer, fit
 from unicorn_assets.representation.vectors import Space
 from unicorn_assets.resources import EncoderResource, LakeResource, ProgressResource
 
 GROUP = "representation"
-REFERENCE, TRANSFER, GAP = "image_reference.safetensors", "transfer.safetensors", "modality_gap.json"
+REFERENCE, TRANSFER, GAP = "image_reference.safetensors", "transfer.safetensors", gap.GAP
 
 
 def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     """The assets of this stage for one recipe."""
-    transfer_version = digest(["transfer-1", recipe.section_hash("transfer")], 8)
+    transfer_version = digest(["transfer-2", recipe.section_hash("transfer")], 8)
+    gap_version = digest(["gap-2", transfer_version], 8)  # raised with the report's form and formulas
     whole = partial(dg.asset, group_name=GROUP, owners=OWNERS)
 
     @dg.asset(
@@ -45,6 +50,8 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult:
         """One unit vector per caption, as the recipe's encoder reads its text."""
         store = lake.open()
+        with errors_for_people():
+            fetch_weights(recipe)
 
         def work(shard: str, stage: Stage) -> Rows | Vectors:
             frame = store.read("captions", shard, ["caption_id", "text"])
@@ -52,7 +59,8 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
             vectors = model.encode_texts(texts, stage.advance)
             ids = frame["caption_id"].to_list()
             cut = [ids[row] for row in truncated_rows(model, texts)]
-            return Vectors(ids, vectors, figures={"truncated": len(cut), "truncated ids": cut, **vars(space_of(model))})
+            keep_statistics(store, "text_embeddings", shard, ids, vectors, space_of(model))
+            return Vectors(ids, vectors, figures={"truncated": len(cut), "truncated ids": cut, **about(model)})
 
         return fill_shards(
             context, store, recipe, progress.to_log(context.log),
@@ -62,12 +70,14 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
             rows_of=lambda shard: store.read("captions", shard, ["caption_id"]).height,
         )  # fmt: skip
 
-    @whole(kinds={"pytorch", "safetensors"}, code_version=reference_version(recipe))
+    @whole(kinds={"pytorch", "safetensors"}, code_version=reference_version(recipe), **encoder_step(recipe))
     def image_reference(
         context: dg.AssetExecutionContext, lake: LakeResource, encoder: EncoderResource, progress: ProgressResource
     ) -> dg.MaterializeResult:
         """What real images look like to the encoder: statistics and a small sample, unpaired with the captions."""
         store = lake.open()
+        with errors_for_people():
+            fetch_weights(recipe)
         made = Made(recipe.name, reference_version(recipe), {})
         info = artifact_info(store, REFERENCE)
         reused = info is not None and info.inputs == made.inputs
@@ -77,11 +87,15 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
                 reference = build_image_reference(recipe, encoder.open, stage.advance)
                 stage.close()
                 extra = {
+                    "name": reference.name,
+                    "version": reference.version(),
                     "images": reference.statistics.n,
                     "standard error of the mean": reference.statistics.standard_error,
-                    "images set aside": len(reference.corrupt),
+                    "images set aside": reference.set_aside,
+                    "set aside": [f"{name}: {reason}" for name, reason in reference.corrupt[:50]],
                     "source": reference.source,
                     **vars(reference.space),
+                    **reference.encoder,
                 }
                 info = write_artifact(store, REFERENCE, reference.to_bytes(), made, reference.statistics.n, extra)
         return _result(info, reused)
@@ -96,9 +110,11 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
             shards = finished(context.instance, store, "text_embeddings")
             reference_info = artifact_info(store, REFERENCE)
             reference = ImageReference.from_bytes(read_artifact(store, REFERENCE))
+            given = given_transfer(recipe)
             made = Made(recipe.name, transfer_version, {
                 **parents(store, *(("text_embeddings", shard) for shard in shards)),
                 "image_reference": reference_info.content if reference_info else "",
+                **({"file": given.version()} if given else {}),
             })  # fmt: skip
             info = artifact_info(store, TRANSFER)
             reused = info is not None and info.inputs == made.inputs
@@ -106,16 +122,13 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
                 stage = progress.to_log(context.log).stage("transfer", 0, "vectors")
                 space = one_space(store, shards)
 
-                def text_shards() -> Iterator[np.ndarray]:
-                    for shard in shards:
-                        _, vectors = store.read_vectors("text_embeddings", shard)
-                        stage.advance(len(vectors))
-                        yield vectors
-
-                method, passes = recipe.transfer.method, recipe.transfer.passes
-                fitted = fit(method, passes, reference.statistics, text_shards, space=space)
+                fitted = given or _fit(store, recipe, shards, reference, space, stage)
                 stage.close()
-                extra = {"method": method, **{f"{side} vectors": n for side, n in fitted.counts.items()}, **vars(space)}
+                fitted.space.require(space, "the text vectors")
+                extra = {"method": fitted.method, "version": fitted.version(), **vars(space)}
+                # A given move was fitted on other vectors than this lake's.
+                extra |= {f"{side} vectors" + (" of the file" if given else ""): n for side, n in fitted.counts.items()}
+                extra |= {f"standard error, {side} mean": error for side, error in fitted.standard_errors.items()}
                 info = write_artifact(store, TRANSFER, fitted.to_bytes(), made, 0, extra)
         return _result(info, reused)
 
@@ -137,9 +150,13 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         def work(shard: str, stage: Stage) -> Rows | Vectors:
             ids, vectors = store.read_vectors("text_embeddings", shard)
             space = one_space(store, [shard])
-            moved = fitted.apply(vectors, where=f"text_embeddings/{shard}", ids=ids, space=space)
+            fitted.space.require(space, f"text_embeddings/{shard}")
+            moved = np.empty(vectors.shape, np.float16)
+            fitted.apply_half(vectors, moved, where=f"text_embeddings/{shard}", ids=ids)
             stage.advance(len(ids))
-            return Vectors(ids, moved, figures={"method": fitted.method, **vars(space)})
+            # c3's noise is never stored: whoever reads the vectors draws it (transfer/noise.py).
+            noise = {"noise cosine": fitted.noise_cosine} if fitted.noise_cosine else {}
+            return Vectors(ids, moved, figures={"method": fitted.method, **noise, **vars(space)})
 
         return fill_shards(
             context, store, recipe, progress.to_log(context.log),
@@ -152,35 +169,71 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     @whole(
         kinds={"numpy", "json"},
         deps=[text_embeddings, image_embeddings, image_reference, transfer],
-        code_version=transfer_version,
+        code_version=gap_version,
     )
     def modality_gap(
         context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource
     ) -> dg.MaterializeResult:
-        """How far text and image vectors are apart, before and after the move, in many measures and two pictures."""
+        """How far text and image vectors are apart, before and after the move: figures, pictures and a report page."""
         store = lake.open()
         with errors_for_people():
             shards = finished(context.instance, store, "image_embeddings")
             reference_info = artifact_info(store, REFERENCE)
-            made = Made(recipe.name, transfer_version, {
+            made = Made(recipe.name, gap_version, {
                 **parents(store, *((name, s) for s in shards for name in ("text_embeddings", "image_embeddings"))),
                 "image_reference": reference_info.content if reference_info else "",
             })  # fmt: skip
-            info = artifact_info(store, GAP)
-            reused = info is not None and info.inputs == made.inputs
             reference = ImageReference.from_bytes(read_artifact(store, REFERENCE))
             fitted = Transfer.from_bytes(read_artifact(store, TRANSFER))
-            if info is None or not reused:
+            rows = gap.vectors(store, shards, reference)
+            unmeasured = gap.too_few(rows)
+            drawn = {} if unmeasured else draw_all(fitted, *rows)
+            info = gap.current(store, made)
+            reused = info is not None
+            if info is None and unmeasured:
+                context.log.warning(f"the modality gap is not measured: {unmeasured}")
+                info = gap.write_unmeasured(store, made, fitted, unmeasured)
+            if info is None:
                 stage = progress.to_log(context.log).stage("modality_gap", 1, "reports")
-                report, extra = measure(store, shards, reference, fitted)
-                info = write_artifact(store, GAP, report, made, 0, extra)
+                info = gap.write_report(store, made, rows, fitted, drawn, recipe, reference.source)
                 stage.advance()
                 stage.close()
-            metadata = _metadata(info, reused)
-        pictures = plots(store, shards, reference, fitted)
-        return dg.MaterializeResult(metadata={**pictures, **metadata})
+        return dg.MaterializeResult(metadata={**gap.metadata(store, drawn), **_metadata(info, reused)})
 
     return [text_embeddings, image_reference, transfer, image_embeddings, modality_gap]
+
+
+def given_transfer(recipe: Recipe) -> Transfer | None:
+    """The fitted move that the recipe names, if it names one."""
+    if recipe.transfer.file is None:
+        return None
+    try:
+        with fsspec.open(recipe.locate(recipe.transfer.file), "rb") as file:
+            return Transfer.from_bytes(file.read())
+    except FileNotFoundError:
+        raise UserError(
+            f"{recipe.transfer.file}: there is no such file",
+            "check transfer.file in the recipe; `unicorn transfer fit` makes one",
+        ) from None
+
+
+def _fit(
+    store: Lake, recipe: Recipe, shards: list[str], reference: ImageReference, space: Space, stage: Stage
+) -> Transfer:
+    """Fit on the statistics that the shards' writer kept; shards are read where there are none, or the recipe asks."""
+
+    def text_shards() -> Iterator[np.ndarray]:
+        for shard in shards:
+            _, vectors = store.read_vectors("text_embeddings", shard)
+            stage.advance(len(vectors))
+            yield vectors
+
+    wanted = recipe.transfer
+    text = corpus_statistics(store, "text_embeddings", shards, space, stage.advance)
+    return fit(
+        wanted.method, wanted.passes, reference.statistics, text_shards, space=space, text=text,
+        over=wanted.passes_over, image_sample=reference.sample, noise_cosine=wanted.noise_cosine,
+    )  # fmt: skip
 
 
 def finished(instance: dg.DagsterInstance, lake: Lake, name: str) -> list[str]:

@@ -1,35 +1,22 @@
 """What real images look like to the encoder: their statistics and a small sample, unpaired with any caption.
 
-Built from a folder of images, from a file of vectors, or from what comes with the pocket encoder. The images
-themselves are not kept. Not here: reading files (vector_files.py, image_files.py) or using it (transfer.py, gap/).
+One file per kind of images: who shares it shares no image. Here: what it holds, and its bytes. Not here: making one
+(reference_building.py) or using it (transfer.py, gap/).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unicorn_assets.errors import UserError
-from unicorn_assets.ids import digest
-from unicorn_assets.recipe import Recipe
-from unicorn_assets.representation.encoders import Encoder, encoder_version, identify, space_of
-from unicorn_assets.representation.encoders.identity import fingerprint
-from unicorn_assets.representation.image_files import read_images
 from unicorn_assets.representation.packing import content_hash, pack, unpack
-from unicorn_assets.representation.sample import Sample
 from unicorn_assets.representation.statistics import Statistics
-from unicorn_assets.representation.vector_files import read_vectors
-from unicorn_assets.representation.vectors import Rows, Space, unit_rows
+from unicorn_assets.representation.vectors import Space
 
-_CODE = 1  # raise when this module's own way of building changes a reference
 SAMPLE_ROWS = 2000
-IMAGES_AT_A_TIME = 64  # decoded images in memory
 
 Half = NDArray[np.float16]
-Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -47,13 +34,20 @@ class Pairs:
 
 @dataclass(frozen=True)
 class ImageReference:
-    """Statistics of all images, a sample of their vectors (at most 2,000 fp16 rows), the images set aside."""
+    """Statistics of all images of one kind, under a name, and a sample of their vectors (at most 2,000 fp16 rows).
+
+    The statistics hold the mean, the count and the second moment: standard error and spectrum follow from them.
+    `corrupt` lists images that were set aside, at most 1,000 of `set_aside`. `source` says where the images came from.
+    """
 
     statistics: Statistics
     sample: Half
     evaluation: Pairs | None = None
-    corrupt: list[tuple[str, str]] = field(default_factory=list)  # file, reason
+    corrupt: list[tuple[str, str]] = field(default_factory=list)  # name, reason
+    set_aside: int = 0
     source: str = ""
+    name: str = ""
+    encoder: dict[str, Any] = field(default_factory=dict)  # window and dtype, where the images were encoded here
 
     @property
     def space(self) -> Space:
@@ -70,7 +64,11 @@ class ImageReference:
             "sample": self.sample,
             "statistics": np.frombuffer(self.statistics.to_bytes(), np.uint8),
         }
-        manifest: dict[str, Any] = {"corrupt": self.corrupt, "source": self.source, "n": self.statistics.n}
+        statistics = self.statistics
+        manifest: dict[str, Any] = {
+            "name": self.name, "source": self.source, "corrupt": self.corrupt, "set_aside": self.set_aside,
+            "n": statistics.n, "standard_error": statistics.standard_error, "about_encoder": self.encoder,
+        }  # fmt: skip
         if pairs := self.evaluation:
             tensors |= {"pairs_text": pairs.text, "pairs_image": pairs.image, "pairs_unseen": pairs.unseen}
             manifest["pair_ids"] = pairs.ids
@@ -84,86 +82,15 @@ class ImageReference:
         if "pair_ids" in about:
             unseen = tensors["pairs_unseen"].astype(np.bool_)
             pairs = Pairs(tensors["pairs_text"], tensors["pairs_image"], about["pair_ids"], unseen)
-        corrupt = [(file, reason) for file, reason in about["corrupt"]]
+        corrupt = [(name, reason) for name, reason in about["corrupt"]]
         statistics = Statistics.from_bytes(tensors["statistics"].tobytes())
-        return cls(statistics, tensors["sample"], pairs, corrupt, about["source"])
-
-
-def reference_version(recipe: Recipe) -> str:
-    """16 hexadecimal digits that change with the recipe's reference, its files or the encoder; nothing is loaded.
-
-    A folder counts by the names and sizes of its files, a file by its content, a URL by its name alone.
-    """
-    settings = recipe.image_reference
-    source = recipe.locate(settings.path) if settings.path else ""
-    return digest([_CODE, encoder_version(recipe), settings.model_dump(mode="json"), fingerprint(source)], 8)
-
-
-def build_image_reference(
-    recipe: Recipe, encoder_factory: Callable[[], Encoder], on_progress: Progress | None = None
-) -> ImageReference:
-    """The image reference that the recipe asks for.
-
-    `encoder_factory` is called only where something must be encoded. `on_progress` gets the number of rows just done.
-    UserError for a folder without readable images, a file without usable vectors, or vectors of another encoder.
-    """
-    settings = recipe.image_reference
-    if settings.kind == "pocket":
-        return _from_pocket(encoder_factory, on_progress)
-    path = recipe.locate(settings.path or "")
-    if settings.kind == "images":
-        return _from_images(path, settings.path or "", encoder_factory(), on_progress)
-    return _from_vectors(path, settings.path or "", identify(recipe), on_progress)
-
-
-def _from_images(path: str, shown: str, encoder: Encoder, on_progress: Progress | None) -> ImageReference:
-    corrupt: list[tuple[str, str]] = []
-    statistics, sample = Statistics(space_of(encoder), covariance=True), Sample(SAMPLE_ROWS)
-    images = read_images(path, corrupt)
-    while group := list(islice(images, IMAGES_AT_A_TIME)):
-        names = [name for name, _ in group]
-        vectors = encoder.encode_images([image for _, image in group], on_progress)
-        statistics.add(vectors, where=shown, ids=names)
-        sample.add(vectors)
-    if not statistics.n:
-        file, reason = corrupt[0]
-        raise UserError(
-            f"{shown}: none of the {len(corrupt)} images can be read; {file}: {reason}", "give other images"
+        return cls(
+            statistics,
+            tensors["sample"],
+            pairs,
+            corrupt,
+            set_aside=about.get("set_aside", len(corrupt)),
+            source=about["source"],
+            name=about.get("name", ""),
+            encoder=about.get("about_encoder", {}),
         )
-    return ImageReference(statistics, sample.rows, corrupt=corrupt, source=f"images in {shown}")
-
-
-def _from_vectors(path: str, shown: str, identity: tuple[str, str], on_progress: Progress | None) -> ImageReference:
-    statistics: Statistics | None = None
-    sample = Sample(SAMPLE_ROWS)
-    for chunk in read_vectors(path, identity):
-        if statistics is None:
-            dimension = chunk.vectors.shape[1] if chunk.vectors.ndim == 2 else 0
-            statistics = Statistics(Space(*identity, dimension), covariance=True)
-        units = unit_rows(chunk.vectors, where=shown, ids=chunk.ids, first=chunk.first)
-        statistics.add(units, where=shown)
-        sample.add(units)
-        if on_progress:
-            on_progress(len(units))
-    if statistics is None or not statistics.n:
-        raise UserError(f"{shown} holds no vectors", "give a file with at least a few thousand image vectors")
-    return ImageReference(statistics, sample.rows, source=f"vectors in {shown}")
-
-
-def _from_pocket(encoder_factory: Callable[[], Encoder], on_progress: Progress | None) -> ImageReference:
-    from unicorn_assets.representation.pocket.files import read_evaluation_pairs, read_reference
-
-    shipped, pairs = read_reference(), read_evaluation_pairs()
-    encoder = encoder_factory()
-    space = Space(shipped.encoder, shipped.revision, len(shipped.mean))
-    space.require(space_of(encoder), "the captions of the evaluation pairs")
-    space.require(Space(pairs.encoder, pairs.revision, pairs.vectors.shape[1]), "the evaluation pairs")
-    statistics = Statistics.from_moments(space, shipped.count, _float64(shipped.mean), _float64(shipped.covariance))
-    sample = Sample(SAMPLE_ROWS).add(shipped.vectors)
-    text = encoder.encode_texts(pairs.captions, on_progress).astype(np.float16)
-    evaluation = Pairs(text, pairs.vectors.astype(np.float16), pairs.ids, pairs.held_out.astype(np.bool_))
-    return ImageReference(statistics, sample.rows, evaluation, source="the pocket encoder's own")
-
-
-def _float64(values: Rows) -> NDArray[np.float64]:
-    return values.astype(np.float64)

@@ -1,8 +1,10 @@
 """The image reference from images, from vectors and from the pocket encoder; damaged images are set aside."""
 
 import json
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,11 +15,23 @@ from safetensors.numpy import save_file
 from unicorn_assets.errors import UserError
 from unicorn_assets.lake.store import Lake, Made
 from unicorn_assets.recipe import Recipe
+from unicorn_assets.representation import pocket
 from unicorn_assets.representation.encoders import Encoder, identify, open_encoder
-from unicorn_assets.representation.image_reference import ImageReference, build_image_reference, reference_version
+from unicorn_assets.representation.image_decoding import THREADS
+from unicorn_assets.representation.image_reference import ImageReference
+from unicorn_assets.representation.pocket.files import WEIGHTS
+from unicorn_assets.representation.reference_building import (
+    IMAGES_AT_A_TIME,
+    build_image_reference,
+    reference_version,
+)
 from unicorn_assets.representation.vectors import unit_rows
 from unicorn_assets_tests.representation.encoders.conftest import TINY, save_model
+from unicorn_assets_tests.representation.pictures import encoded, write_parquet, write_tar
 from unicorn_assets_tests.representation.recipes import recipe_of
+
+WIDTHS = sorted(file.parent.name for file in Path(pocket.__file__).parent.glob(f"*/{WEIGHTS}"))
+assert "narrow" in WIDTHS
 
 
 def reference_recipe(folder: Path, kind: str, path: str) -> Recipe:
@@ -71,7 +85,7 @@ def test_images_become_statistics_and_bad_files_are_set_aside(folder: Path) -> N
 def test_folders_without_usable_images(folder: Path) -> None:
     recipe = reference_recipe(folder, "images", "images")
     encoder = open_encoder(recipe)
-    with pytest.raises(UserError, match="not a folder"):
+    with pytest.raises(UserError, match="no such folder or file"):
         build_image_reference(recipe, lambda: encoder)
     (folder / "images").mkdir()
     (folder / "images" / "a.txt").write_text("x", encoding="utf-8")
@@ -182,6 +196,7 @@ def test_bytes_and_back(folder: Path) -> None:
     np.save(folder / "v.npy", vectors(200))
     found = build_image_reference(reference_recipe(folder, "vectors", "v.npy"), never)
     found.corrupt.append(("a.png", "damaged"))
+    assert found.name == "v"
     back = ImageReference.from_bytes(found.to_bytes())
     assert back.to_bytes() == found.to_bytes()
     assert back.corrupt == [("a.png", "damaged")]
@@ -190,11 +205,80 @@ def test_bytes_and_back(folder: Path) -> None:
     assert str(folder) not in json.dumps([back.source, back.space.encoder])
 
 
-def test_pocket_reference_agrees_with_its_encoder(tmp_path: Path) -> None:
-    recipe = recipe_of(tmp_path)
+def test_shards_and_folders_of_the_same_images_give_the_same_statistics(folder: Path) -> None:
+    pictures = [encoded(i) for i in range(12)]
+    (folder / "images").mkdir()
+    for i, data in enumerate(pictures):
+        (folder / "images" / f"{i:02}.png").write_bytes(data)
+    half = {f"{i:02}.png": data for i, data in enumerate(pictures[:6])}
+    write_tar(folder / "shards" / "a.tar", half | {"note.txt": b"x", "cut.png": pictures[0][:40]})
+    write_parquet(folder / "shards" / "b.parquet", [*pictures[6:], None])
+    recipe = reference_recipe(folder, "images", "images")
+    encoder = open_encoder(recipe)
+    one = build_image_reference(recipe, lambda: encoder)
+    two = build_image_reference(reference_recipe(folder, "images", "shards/*"), lambda: encoder)
+    assert one.statistics.n == two.statistics.n == 12
+    np.testing.assert_allclose(one.statistics.mean, two.statistics.mean, atol=1e-6)
+    assert (one.set_aside, two.set_aside) == (0, 2)
+    assert [name for name, _ in two.corrupt] == ["a.tar/cut.png", "b.parquet#6"]
+    assert (one.name, two.name) == ("images", "shards")
+    assert one.encoder == {"window": 24, "dtype": "fp32"}
+
+
+def test_memory_does_not_grow_with_the_number_of_images(folder: Path) -> None:
+    """Only prepared images wait: at most one group of them and a few that were read ahead."""
+    write_tar(folder / "a.tar", {f"{i:03}.png": encoded(i) for i in range(300)})
+    recipe = reference_recipe(folder, "images", "a.tar")
+    encoder = open_encoder(recipe)
+    alive, most = weakref.WeakSet[Any](), 0
+    prepare = encoder.prepare_image
+
+    class Counting:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(encoder, name)
+
+        def prepare_image(self, image: Image.Image) -> Any:
+            nonlocal most
+            made = prepare(image)
+            alive.add(made)
+            most = max(most, len(alive))
+            return made
+
+    found = build_image_reference(recipe, Counting)
+    assert found.statistics.n == 300
+    assert IMAGES_AT_A_TIME <= most <= IMAGES_AT_A_TIME + 3 * THREADS
+
+
+def test_a_reference_of_another_lake_is_taken_as_it_is(folder: Path) -> None:
+    np.save(folder / "v.npy", vectors(200))
+    made = build_image_reference(reference_recipe(folder, "vectors", "v.npy"), never)
+    (folder / "streets.safetensors").write_bytes(made.to_bytes())
+    recipe = reference_recipe(folder, "reference", "streets.safetensors")
+    found = build_image_reference(recipe, never)
+    assert found.version() == made.version()
+    assert found.name == "v"
+    named = recipe.model_copy(
+        update={"image_reference": recipe.image_reference.model_copy(update={"name": "street-scenes"})}
+    )
+    named._folder = folder
+    assert build_image_reference(named, never).name == "street-scenes"
+    assert reference_version(named) != reference_version(recipe)
+    save_model(folder / "model", TINY, seed=1)
+    with pytest.raises(UserError, match=r"images of streets\.safetensors come from local-dir:model"):
+        build_image_reference(recipe, never)
+    (folder / "streets.safetensors").write_bytes(b"anything")
+    with pytest.raises(UserError, match=r"streets\.safetensors: this is not a readable image reference"):
+        build_image_reference(recipe, never)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_pocket_reference_agrees_with_its_encoder(tmp_path: Path, width: str) -> None:
+    recipe = recipe_of(tmp_path, encoder={"kind": "pocket", "width": width})
     encoder = open_encoder(recipe)
     found = build_image_reference(recipe, lambda: encoder)
     assert found.evaluation is not None
+    assert found.space.encoder == f"pocket-{width}"
+    assert found.name == "pocket-icons"
     assert found.space.dimension == encoder.dimension == found.sample.shape[1]
     covariance = found.statistics.covariance
     assert covariance is not None

@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unicorn_assets.representation.encoders.batches import IMAGE_BATCH, by_budget, encode_batches
-from unicorn_assets.representation.encoders.protocol import TOLERANCE, Progress
+from unicorn_assets.representation.encoders.devices import CPU_BATCH_TOKENS
+from unicorn_assets.representation.encoders.protocol import TOLERANCE, Progress, unit_float32
 from unicorn_assets.representation.encoders.tokens import count_tokens, used_lengths
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+_HALF_ROUNDING = 0.02  # distance of unit vectors: more than half precision rounds, less than attended padding does
 _PROBES = ("a dog", "a small brown dog runs over wet grass towards its owner in the rain")
 
 
@@ -26,22 +28,22 @@ class OpenClipEncoder:
         self,
         model: Any,
         tokenizer: Any,
+        identity: tuple[str, str],
         *,
-        name: str,
-        revision: str,
         device: str = "cpu",
         precision: str = "fp32",
-        batch_tokens: int = 16384,
+        batch_tokens: int = CPU_BATCH_TOKENS,
     ) -> None:
         from open_clip import get_input_dtype
         from open_clip.transform import PreprocessCfg, image_transform_v2
 
-        self.name, self.revision = name, revision
+        self.name, self.revision = identity
+        self.dtype = precision
         self.window: int = tokenizer.context_length
         self._model, self._tokenizer, self._device, self._batch_tokens = model, tokenizer, device, batch_tokens
-        self._dtype = get_input_dtype(precision)
+        self._input_dtype = get_input_dtype(precision)
         self._preprocess = image_transform_v2(PreprocessCfg(**model.visual.preprocess_cfg), is_train=False)
-        self.trims = self._can_trim(TOLERANCE if precision == "fp32" else 1e-2)
+        self.trims = self._can_trim()
         self.dimension: int = self._forward(tokenizer(list(_PROBES[:1]))).shape[1]
 
     def token_counts(self, texts: Sequence[str]) -> list[int]:
@@ -63,18 +65,26 @@ class OpenClipEncoder:
 
     def encode_images(self, images: "Sequence[Image]", on_progress: Progress | None = None) -> NDArray[np.float32]:
         """(n, dimension) unit rows in the order of `images`; transparent parts are laid on white."""
-        import torch
+        return self.encode_prepared([self.prepare_image(image) for image in images], on_progress)
 
+    def prepare_image(self, image: "Image") -> Any:
+        """The image in the model's size: a (3, height, width) float32 tensor. May run in any thread."""
         from unicorn_assets.representation.pocket.encoder import on_white
 
-        def encode(rows: list[int]) -> NDArray[np.float32]:
-            pixels = torch.stack([self._preprocess(on_white(images[row])) for row in rows])
-            with torch.inference_mode():
-                found = self._model.encode_image(pixels.to(self._device, self._dtype), normalize=True)
-            return _unit(found)
+        return self._preprocess(on_white(image))
 
-        vectors = np.empty((len(images), self.dimension), np.float32)
-        return encode_batches(by_budget([1] * len(images), IMAGE_BATCH), encode, vectors, on_progress)
+    def encode_prepared(self, prepared: Sequence[Any], on_progress: Progress | None = None) -> NDArray[np.float32]:
+        """(n, dimension) unit rows of images that went through `prepare_image`."""
+        import torch
+
+        def encode(rows: list[int]) -> NDArray[np.float32]:
+            pixels = torch.stack([prepared[row] for row in rows])
+            with torch.inference_mode():
+                found = self._model.encode_image(pixels.to(self._device, self._input_dtype), normalize=True)
+            return unit_float32(found)
+
+        vectors = np.empty((len(prepared), self.dimension), np.float32)
+        return encode_batches(by_budget([1] * len(prepared), IMAGE_BATCH), encode, vectors, on_progress)
 
     def _forward(self, tokens: Any) -> NDArray[np.float32]:
         """Vectors of a token matrix that may be narrower than the window."""
@@ -88,16 +98,16 @@ class OpenClipEncoder:
                 for name, tensor in self._position_tensors()
             }
             if width == self.window or not shorter:
-                return _unit(self._model.encode_text(tokens, normalize=True))
+                return unit_float32(self._model.encode_text(tokens, normalize=True))
             # The plain CLIP class adds all its positions to the tokens; lend it positions of the same width.
             found = torch.func.functional_call(self._model, shorter, args=(None, tokens))
-            return _unit(found["text_features"] if isinstance(found, dict) else found[1])
+            return unit_float32(found["text_features"] if isinstance(found, dict) else found[1])
 
     def _position_tensors(self) -> list[tuple[str, Any]]:
         names = ("positional_embedding", "attn_mask")
         return [(name, tensor) for name in names if (tensor := getattr(self._model, name, None)) is not None]
 
-    def _can_trim(self, tolerance: float) -> bool:
+    def _can_trim(self) -> bool:
         """Whether padding can be cut off without changing vectors. Some text towers attend to padding: so try it."""
         tokens = self._tokenizer(list(_PROBES))
         longest = max(used_lengths(self._tokenizer, tokens))
@@ -105,11 +115,5 @@ class OpenClipEncoder:
             short = self._forward(tokens[:, :longest])
         except (RuntimeError, ValueError, IndexError):
             return False
-        return bool(np.abs(short - self._forward(tokens)).max() <= tolerance)
-
-
-def _unit(found: Any) -> NDArray[np.float32]:
-    """Float32 rows of unit length on the CPU; half precision leaves lengths off by 1e-3."""
-    rows: NDArray[np.float32] = found.float().cpu().numpy()
-    lengths: NDArray[np.float32] = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / lengths
+        limit = TOLERANCE if self.dtype == "fp32" else _HALF_ROUNDING
+        return bool(np.linalg.norm(short - self._forward(tokens), axis=1).max() <= limit)

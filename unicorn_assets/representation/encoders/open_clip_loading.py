@@ -1,18 +1,26 @@
 """Finding and loading an open_clip model and its tokenizer, with the nearest names when one is unknown."""
 
 import difflib
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 from unicorn_assets.errors import UserError
 from unicorn_assets.recipe import Recipe
-from unicorn_assets.representation.encoders.identity import HUB, LOCAL_DIR, local_checkpoint
+from unicorn_assets.representation.encoders.hub import HUB, snapshot
+from unicorn_assets.representation.encoders.identity import LOCAL_DIR, local_checkpoint
+
+CONFIG = "open_clip_config.json"
+_FILES = ("*.json", "*.txt", "*.model")  # the config, and a tokenizer where the model brings its own
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "spiece.model")
+_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 
 
-def load(recipe: Recipe, device: str) -> tuple[Any, Any]:
+def load(recipe: Recipe, device: str, precision: str) -> tuple[Any, Any]:
     """(model in evaluation mode, tokenizer) of the recipe's encoder; UserError when it cannot be had."""
     import open_clip
 
@@ -23,13 +31,13 @@ def load(recipe: Recipe, device: str) -> tuple[Any, Any]:
             model = open_clip.create_model(
                 name,
                 pretrained=pretrained,
-                precision=settings.precision,
+                precision=precision,
                 device=device,
                 require_pretrained=True,
                 pretrained_text=False,
             )
-            tokenizer = open_clip.get_tokenizer(name)
-    except (OSError, RuntimeError, ValueError, KeyError, ImportError) as error:
+            tokenizer = _tokenizer(name)
+    except (OSError, RuntimeError, ValueError, KeyError, ImportError, UnpicklingError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(
             f"cannot load encoder {settings.model} with weights {pretrained or 'of that place'}: {reason}",
@@ -39,22 +47,45 @@ def load(recipe: Recipe, device: str) -> tuple[Any, Any]:
     return model.eval(), tokenizer
 
 
+def model_folder(recipe: Recipe) -> Path | None:
+    """Folder of a `local-dir:` or `hf-hub:` model, the latter fetched where needed; None for other models."""
+    model = recipe.encoder.model or ""
+    if model.startswith(HUB):
+        folder = snapshot(model.removeprefix(HUB), recipe.encoder.revision, "encoder.model", _FILES, _WEIGHTS)
+    elif model.startswith(LOCAL_DIR):
+        folder = Path(recipe.locate(model.removeprefix(LOCAL_DIR)))
+    else:
+        return None
+    if not (folder / CONFIG).is_file():
+        raise UserError(
+            f"encoder.model: no {CONFIG} in {model if model.startswith(HUB) else folder}",
+            "give a model that open_clip saved, as local-dir:<folder> or hf-hub:<id>",
+        )
+    return folder
+
+
+def _tokenizer(name: str) -> Any:
+    """open_clip's tokenizer for a model; a folder without tokenizer files uses the one that its config names."""
+    import open_clip
+
+    folder = Path(name.removeprefix(LOCAL_DIR))
+    if name.startswith(LOCAL_DIR) and not any((folder / file).is_file() for file in _TOKENIZER_FILES):
+        text = json.loads((folder / CONFIG).read_text(encoding="utf-8"))["model_cfg"].get("text_cfg", {})
+        if elsewhere := text.get("hf_tokenizer_name"):
+            context = text.get("context_length", open_clip.tokenizer.DEFAULT_CONTEXT_LENGTH)
+            mode, extra = text.get("tokenizer_mode"), text.get("tokenizer_kwargs", {})
+            return open_clip.tokenizer.HFTokenizer(elsewhere, context_length=context, tokenizer_mode=mode, **extra)
+    return open_clip.get_tokenizer(name)
+
+
 def _source(recipe: Recipe) -> tuple[str, str | None]:
     """open_clip's own `model_name` and `pretrained` for this recipe, checked before anything is fetched."""
     import open_clip
 
     settings = recipe.encoder
     model = settings.model or ""
-    if model.startswith(LOCAL_DIR):
-        folder = Path(recipe.locate(model.removeprefix(LOCAL_DIR)))
-        if not (folder / "open_clip_config.json").is_file():
-            raise UserError(
-                f"encoder.model: no open_clip_config.json in {folder}",
-                "give the folder that open_clip saved the model in, as local-dir:<folder>",
-            )
-        return f"{LOCAL_DIR}{folder}", None
-    if model.startswith(HUB):
-        return model, None
+    if model.startswith((LOCAL_DIR, HUB)):
+        return f"{LOCAL_DIR}{model_folder(recipe)}", None
     known = open_clip.list_models()
     if model.replace("/", "-") not in known:
         raise UserError(

@@ -4,43 +4,62 @@ from importlib.util import find_spec
 
 from unicorn_assets.errors import UserError
 from unicorn_assets.recipe import Recipe
-from unicorn_assets.representation.encoders.identity import identify
+from unicorn_assets.representation.encoders.devices import pick_batch_tokens, pick_device, pick_precision
+from unicorn_assets.representation.encoders.identity import ABSENT, identify
 from unicorn_assets.representation.encoders.protocol import Encoder
 
 INSTALL = 'install the extra: pip install "unicorn-assets[encode]"'
+PACKAGES = (
+    ("torch", "torch"), ("open_clip", "open_clip_torch"), ("timm", "timm"), ("transformers", "transformers"),
+    ("PIL", "pillow"),
+)  # fmt: skip
 
 
 def open_encoder(recipe: Recipe) -> Encoder:
     """Load the recipe's encoder; UserError for a missing extra, an unknown model, weights that are not there."""
-    for module, package in (("torch", "torch"), ("open_clip", "open_clip_torch"), ("timm", "timm"), ("PIL", "pillow")):
+    settings = recipe.encoder
+    for module, package in PACKAGES:
         if find_spec(module) is None:
-            raise UserError(f"encoder {recipe.encoder.kind!r} needs the package {package}, which is missing", INSTALL)
-    device = pick_device(recipe.encoder.device)
-    if recipe.encoder.kind == "pocket":
-        from unicorn_assets.representation.encoders.pocket_encoder import BatchedPocketEncoder
+            raise UserError(f"encoder {settings.kind!r} needs the package {package}, which is missing", INSTALL)
+    device = pick_device(settings.device)
+    batch_tokens = pick_batch_tokens(settings.batch_tokens, device)
+    if settings.kind == "llm2clip":
+        from unicorn_assets.representation.encoders.llm2clip_encoder import Llm2ClipEncoder
+        from unicorn_assets.representation.encoders.llm2clip_loading import load as load_llm2clip
 
-        return BatchedPocketEncoder(device, recipe.encoder.batch_tokens)
+        precision = pick_precision(settings.precision, device)
+        parts = load_llm2clip(recipe, device, precision)
+        return Llm2ClipEncoder(parts, identify(recipe), device=device, precision=precision, batch_tokens=batch_tokens)
+
     from unicorn_assets.representation.encoders.open_clip_encoder import OpenClipEncoder
-    from unicorn_assets.representation.encoders.open_clip_loading import load
 
-    model, tokenizer = load(recipe, device)
-    name, revision = identify(recipe)
+    if settings.kind == "pocket":
+        from unicorn_assets.representation.pocket.model import load as load_pocket
+
+        pocket, precision = load_pocket(settings.width, device), "fp32"
+        model, tokenizer = pocket.model, pocket.tokenizer
+    else:
+        from unicorn_assets.representation.encoders.open_clip_loading import load
+
+        precision = pick_precision(settings.precision, device)
+        model, tokenizer = load(recipe, device, precision)
     return OpenClipEncoder(
-        model,
-        tokenizer,
-        name=name,
-        revision=revision,
-        device=device,
-        precision=recipe.encoder.precision,
-        batch_tokens=recipe.encoder.batch_tokens,
+        model, tokenizer, identify(recipe), device=device, precision=precision, batch_tokens=batch_tokens
     )
 
 
-def pick_device(wanted: str) -> str:
-    """`auto` takes the GPU when there is one; UserError when `cuda` is wanted and there is none."""
-    import torch
+def fetch_weights(recipe: Recipe) -> None:
+    """Bring weights of the hub to this machine when only that tells which revision they are.
 
-    available = torch.cuda.is_available()
-    if wanted == "cuda" and not available:
-        raise UserError("encoder.device is cuda, but torch sees no GPU here", "set encoder.device to auto or cpu")
-    return "cuda" if available and wanted != "cpu" else "cpu"
+    To be called before versions are compared: a branch such as main has no known commit before it was fetched.
+    """
+    if recipe.encoder.kind == "pocket" or identify(recipe)[1] != ABSENT:
+        return
+    if recipe.encoder.kind == "llm2clip":
+        from unicorn_assets.representation.encoders.llm2clip_loading import folders
+
+        folders(recipe)
+    else:
+        from unicorn_assets.representation.encoders.open_clip_loading import model_folder
+
+        model_folder(recipe)

@@ -18,7 +18,7 @@ def test_every_row_once_and_within_the_budget(lengths: list[int], budget: int) -
         assert min(lengths[row] for row in batch) >= 0.75 * max(lengths[row] for row in batch)
 
 
-def test_a_batch_too_large_for_memory_is_halved() -> None:
+def test_a_batch_too_large_for_memory_is_halved_and_later_ones_start_halved() -> None:
     import torch
 
     tried: list[int] = []
@@ -30,10 +30,29 @@ def test_a_batch_too_large_for_memory_is_halved() -> None:
         return np.array([[row] for row in rows], np.float32)
 
     done: list[int] = []
-    vectors = encode_batches(iter([[3, 1, 0, 4, 2]]), encode, np.empty((5, 1), np.float32), done.append)
-    assert vectors[:, 0].tolist() == [0, 1, 2, 3, 4]
-    assert tried == [5, 2, 3, 1, 2]
-    assert done == [5]
+    batches = [[3, 1, 0, 4, 2], [5, 6, 7, 8, 9]]
+    vectors = encode_batches(batches, encode, np.empty((10, 1), np.float32), done.append)
+    assert vectors[:, 0].tolist() == list(range(10))
+    assert tried == [5, 3, 2, 1, 2, 2, 2, 1]
+    assert sum(done) == 10
+
+
+@pytest.mark.parametrize("words", ["DefaultCPUAllocator: can't allocate memory: 9 bytes", "CUBLAS_STATUS_ALLOC_FAILED"])
+def test_memory_that_runs_out_elsewhere_counts_as_well(words: str) -> None:
+    def encode(rows: list[int]) -> np.ndarray:
+        if len(rows) > 1:
+            raise RuntimeError(words)
+        return np.array([[row] for row in rows], np.float32)
+
+    assert encode_batches([[0, 1, 2]], encode, np.empty((3, 1), np.float32)).ravel().tolist() == [0, 1, 2]
+
+
+def test_other_faults_are_not_swallowed() -> None:
+    def encode(rows: list[int]) -> np.ndarray:
+        raise RuntimeError("shapes do not match")
+
+    with pytest.raises(RuntimeError, match="shapes"):
+        encode_batches([[0, 1]], encode, np.empty((2, 1), np.float32))
 
 
 def test_a_single_row_too_large_is_named() -> None:
@@ -43,4 +62,4 @@ def test_a_single_row_too_large_is_named() -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     with pytest.raises(UserError, match="row 7 alone"):
-        encode_batches(iter([[7]]), encode, np.empty((8, 1), np.float32), None)
+        encode_batches([[7]], encode, np.empty((8, 1), np.float32))

@@ -56,11 +56,25 @@ def test_texts_become_the_vectors_that_open_clip_gives(encoder: Encoder, tiny: P
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
 
 
-def test_padding_is_cut_only_where_that_changes_nothing(encoder: Encoder, padded: Path) -> None:
+def test_padding_is_cut_only_where_that_changes_nothing(encoder: Encoder, tiny: Path, padded: Path) -> None:
     assert encoder.trims  # type: ignore[attr-defined]
+    for precision in ("bf16", "fp16"):
+        assert open_encoder(local(tiny, precision=precision)).trims  # type: ignore[attr-defined]
+        assert not open_encoder(local(padded, precision=precision)).trims  # type: ignore[attr-defined]
     other = open_encoder(local(padded))
     assert not other.trims  # type: ignore[attr-defined]
     np.testing.assert_allclose(other.encode_texts(TEXTS), plain(padded, TEXTS), atol=TOLERANCE)
+
+
+def test_every_model_with_clips_own_text_tower_runs_on_the_longest_text_of_a_batch(encoder: Encoder) -> None:
+    """Not on the whole window: that is where the time goes."""
+    widths: list[int] = []
+    tower = encoder._model.transformer  # type: ignore[attr-defined]
+    hook = tower.register_forward_pre_hook(lambda _module, given: widths.append(given[0].shape[1]))
+    encoder.encode_texts(["a dog", "a red bicycle leans against a wall"])
+    hook.remove()
+    assert sorted(widths) == [4, 9]
+    assert encoder.window == 24
 
 
 def test_vectors_do_not_depend_on_the_batch(encoder: Encoder) -> None:

@@ -28,7 +28,7 @@ def test_versions_and_arithmetic_need_no_torch(tmp_path: Path) -> None:
     code = """
 import sys
 from pathlib import Path
-from unicorn_assets.representation import gap, image_reference, plots, transfer
+from unicorn_assets.representation import gap, image_reference, plots, reference_building, transfer
 from unicorn_assets.representation.encoders import encoder_version
 from unicorn_assets_tests.representation.recipes import recipe_of
 assert len(encoder_version(recipe_of(Path(sys.argv[1])))) == 16
