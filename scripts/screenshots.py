@@ -1,7 +1,7 @@
-"""Remake docs/images: headless Chromium looks at the UI that `make ui` serves, over the demo's lake.
+"""Remake docs/images: headless Chromium looks at the UI of `make ui` and at the gap's report, over the demo's lake.
 
 Needs Debian's chromium. Starts the UI on a free port and ends it. Chromium is driven through its DevTools protocol,
-because some pictures show only after a click.
+because the UI draws its pages late: a picture waits until a text is there.
 """
 
 import asyncio
@@ -22,6 +22,8 @@ from typing import Any
 
 import aiohttp
 
+from unicorn_assets.home import find_home
+
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 READY_S = 180
 DRAW_S = 60  # at most, until a page shows its text
@@ -29,11 +31,10 @@ DRAW_S = 60  # at most, until a page shows its text
 
 @dataclass(frozen=True)
 class Page:
-    """Where to look, the text that tells that the page is drawn, and what to click first, if anything."""
+    """Where to look (a page of the UI, or a file), and the text that tells that the page is drawn."""
 
     path: str
     until: str
-    click: str = ""
 
 
 PAGES = {
@@ -42,7 +43,7 @@ PAGES = {
     ),
     "captions": Page("/assets/captions?view=overview", "Owners"),
     "checks": Page("/assets/captions?view=checks", "no_near_duplicate"),
-    "gap": Page("/assets/modality_gap?view=overview", "common PCA", click="Show Markdown"),
+    "gap": Page("file://{lake}/artifacts/modality_gap.html", "What was measured on what"),
     "releases": Page("/assets/unicorn_1_2m?view=overview", "version"),
 }
 
@@ -87,14 +88,12 @@ class Browser:
         return (await self.call("Runtime.evaluate", expression=script))["result"].get("value")
 
     async def shoot(self, url: str, page: Page, file: Path) -> None:
-        """Load a page, wait for its text, click, save a PNG."""
-        await self.call("Page.navigate", url=url + page.path)
+        """Load a page, wait for its text, save a PNG."""
+        is_file = page.path.startswith("file://")
+        await self.call(
+            "Page.navigate", url=page.path.format(lake=find_home().lake_url) if is_file else url + page.path
+        )
         await self._seen(page.until)
-        if page.click:
-            await self.evaluate(
-                f"[...document.querySelectorAll('*')].find(e => !e.children.length && "
-                f"e.textContent.includes({json.dumps(page.click)})).click()"
-            )
         await asyncio.sleep(3)  # fonts, icons and the layout of the graph settle
         shot = await self.call("Page.captureScreenshot", format="png")
         file.write_bytes(base64.b64decode(shot["data"]))

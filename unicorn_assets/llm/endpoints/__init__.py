@@ -1,22 +1,22 @@
 """Who serves the model. Every endpoint ends in the same thing: base URLs that speak OpenAI chat completions.
 
-`open_endpoint(settings)` picks one: embedded.py starts llama.cpp in a child process, url.py uses servers that somebody
-else runs. How they are asked is no concern of this package: see engine.py.
+`open_endpoint(settings)` picks one: embedded.py starts llama.cpp in a child process, vllm.py starts `vllm serve`,
+url.py uses servers that somebody else runs. How they are asked is no concern of this package: see engine.py.
 """
 
 from pathlib import Path
 
-from unicorn_assets.errors import UserError
 from unicorn_assets.llm.endpoints.base import Endpoint
 from unicorn_assets.llm.settings import LlmSettings
 
 __all__ = ["Endpoint", "open_endpoint"]
 
 
-def open_endpoint(settings: LlmSettings, log_dir: Path | None = None) -> Endpoint:
+def open_endpoint(settings: LlmSettings, log_dir: Path | None = None, base: Path | None = None) -> Endpoint:
     """The endpoint the recipe names, not yet started: use it as a context manager.
 
-    `log_dir` takes the log files of servers that we start (default: `logs/` in UNICORN_HOME).
+    `log_dir` takes the log files of servers that we start (default: `logs/` in UNICORN_HOME). `base` is where a
+    relative folder of a model starts for vllm: the recipe's folder (default: the working directory).
     """
     if settings.endpoint == "url":
         from unicorn_assets.llm.endpoints.url import UrlEndpoint
@@ -26,8 +26,6 @@ def open_endpoint(settings: LlmSettings, log_dir: Path | None = None) -> Endpoin
         from unicorn_assets.llm.endpoints.embedded import EmbeddedEndpoint
 
         return EmbeddedEndpoint(settings, log_dir)
-    raise UserError(
-        "endpoint 'vllm' (a vLLM server that is started for the run) is not available in this version",
-        f"run `vllm serve {settings.model} --port 8000` yourself and set llm.endpoint: url, "
-        "llm.url: http://127.0.0.1:8000 in the recipe.",
-    )
+    from unicorn_assets.llm.endpoints.vllm import VllmEndpoint
+
+    return VllmEndpoint(settings, log_dir, base)

@@ -11,12 +11,14 @@ class Endpoint(ABC):
     """Servers of one model. `start` returns when they answer; `stop` ends those that we started.
 
     `base_urls` end in /v1. `model` and `revision` enter the journal's key. `capacity`: answers that a server works on
-    side by side, None when unknown.
+    side by side, None when unknown. `bounded_revive`: a server that is away comes back by `revive`, or `revive` raises,
+    both within bounds of its own; a run then waits for it however long that takes (a large model loads for minutes).
     """
 
     model: str
     revision: str
     capacity: int | None = None
+    bounded_revive: bool = False
 
     def __init__(self) -> None:
         self.base_urls: tuple[str, ...] = ()
@@ -38,8 +40,11 @@ class Endpoint(ABC):
     def revive(self, base_url: str) -> str | None:
         """Called about a server that lost its connections: its base URL (maybe a new one) once it answers, else None.
 
-        Blocks for a short, bounded time. Raises UserError when it will never come back.
+        Blocks for a bounded time, short unless it restarts a server. Raises UserError when it will never come back.
         """
+
+    def give_up(self) -> None:  # noqa: B027 - most return soon
+        """Called from another thread when nobody waits for a `revive` under way any more: let it return soon."""
 
     def __enter__(self) -> Self:
         self.start()
