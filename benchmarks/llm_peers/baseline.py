@@ -3,7 +3,6 @@
 It marks what the machine and the server allow. Answers are committed in groups of 64 without waiting for the disk.
 """
 
-import argparse
 import asyncio
 import hashlib
 import json
@@ -11,11 +10,12 @@ import sqlite3
 import time
 
 import aiohttp
+from common import flags, prompt_of, report
 
 
 def prompt(row: int) -> dict[str, object]:
-    text = f"Write a caption with a score, as JSON. <row {row}>"
-    return {"model": "bench", "messages": [{"role": "user", "content": text}], "temperature": 0.7, "max_tokens": 200}
+    messages = [{"role": "user", "content": prompt_of(row)}]
+    return {"model": "bench", "messages": messages, "temperature": 0.7, "max_tokens": 200}
 
 
 class Runner:
@@ -50,7 +50,7 @@ class Runner:
             if len(self.group) >= 64:
                 self.save()
 
-    async def run(self, rows: int, in_flight: int) -> dict[str, float]:
+    async def run(self, rows: int, in_flight: int) -> tuple[int, float]:
         started = time.perf_counter()
         todo = []
         for row in reversed(range(rows)):
@@ -62,14 +62,9 @@ class Runner:
             await asyncio.gather(*(self.worker(session, todo) for _ in range(in_flight)))
         self.save()
         (done,) = self.db.execute("select count(*) from answers").fetchone()
-        return {"rows": done, "seconds": time.perf_counter() - started}
+        return done, time.perf_counter() - started
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--url", required=True)
-    parser.add_argument("--work", required=True)
-    parser.add_argument("--rows", type=int, required=True)
-    parser.add_argument("--in-flight", type=int, required=True)
-    o = parser.parse_args()
-    print(json.dumps(asyncio.run(Runner(o.url, f"{o.work}/answers.db").run(o.rows, o.in_flight))))
+    o = flags().parse_args()
+    report(*asyncio.run(Runner(o.url, f"{o.work}/answers.db").run(o.rows, o.in_flight)))

@@ -1,16 +1,11 @@
 """bespokelabs-curator on the benchmark's rows; runs in an environment of its own (see llm_client.py)."""
 
-import argparse
-import json
 import os
 import time
 
-parser = argparse.ArgumentParser()
-parser.add_argument("--url", required=True)
-parser.add_argument("--work", required=True)
-parser.add_argument("--rows", type=int, required=True)
-parser.add_argument("--in-flight", type=int, required=True)
-o = parser.parse_args()
+from common import flags, prompt_of, report
+
+o = flags().parse_args()
 
 # Read when its modules are imported: no telemetry, no look-ups on the internet, caches in the work folder.
 os.environ |= {
@@ -37,7 +32,7 @@ class Caption(BaseModel):
 
 class Writer(curator.LLM):
     def prompt(self, row: dict) -> str:
-        return f"Write a caption with a score, as JSON. <row {row['row']}>"
+        return prompt_of(row["row"])
 
     def parse(self, row: dict, answer: Caption) -> dict:
         return {"row": row["row"], "caption": answer.caption}
@@ -59,4 +54,4 @@ writer = Writer(
 rows = Dataset.from_list([{"row": row} for row in range(o.rows)])
 started = time.perf_counter()
 made = writer(rows).dataset
-print(json.dumps({"rows": len(made), "seconds": time.perf_counter() - started}), flush=True)
+report(len(made), time.perf_counter() - started)

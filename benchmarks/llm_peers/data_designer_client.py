@@ -1,17 +1,12 @@
 """NeMo DataDesigner on the benchmark's rows; runs in an environment of its own (see llm_client.py)."""
 
-import argparse
-import json
 import os
 import time
 from pathlib import Path
 
-parser = argparse.ArgumentParser()
-parser.add_argument("--url", required=True)
-parser.add_argument("--work", required=True)
-parser.add_argument("--rows", type=int, required=True)
-parser.add_argument("--in-flight", type=int, required=True)
-o = parser.parse_args()
+from common import flags, prompt_of, report
+
+o = flags().parse_args()
 
 os.environ |= {
     "NEMO_TELEMETRY_ENABLED": "false",
@@ -42,11 +37,11 @@ model = dd.ModelConfig(
 )
 builder = dd.DataDesignerConfigBuilder(model_configs=[model])
 builder.with_seed_dataset(dd.LocalFileSeedSource(path=str(seeds)))
-prompt = "Write a caption with a score, as JSON. <row {{ row }}>"
+prompt = prompt_of("{{ row }}")
 builder.add_column(
     dd.LLMStructuredColumnConfig(name="caption", prompt=prompt, model_alias="writer", output_format=Caption)
 )
 started = time.perf_counter()
 made = designer.create(builder, num_records=o.rows, dataset_name="bench")
 seconds = time.perf_counter() - started
-print(json.dumps({"rows": len(made.load_dataset()), "seconds": seconds}), flush=True)
+report(len(made.load_dataset()), seconds)

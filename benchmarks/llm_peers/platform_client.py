@@ -1,13 +1,16 @@
-"""This platform's own client as a process of its own: rows through generate(), answers validated by pydantic."""
+"""This platform's own client as a process of its own: rows through generate() with journal, ledger and account, as in
+a run of the graph; answers validated by pydantic.
+"""
 
-import argparse
-import json
 import time
 from collections import Counter
 
+from common import PROMPT, flags, report
 from pydantic import BaseModel, ConfigDict
 
 from unicorn_assets.ids import seed_of
+from unicorn_assets.lake.files import Files
+from unicorn_assets.llm.budget import Account
 from unicorn_assets.llm.endpoints import open_endpoint
 from unicorn_assets.llm.engine import generate
 from unicorn_assets.llm.journal import Journal
@@ -46,14 +49,10 @@ class Row:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--url", required=True)
-    parser.add_argument("--work", required=True)
-    parser.add_argument("--rows", type=int, required=True)
-    parser.add_argument("--in-flight", type=int, required=True)
+    parser = flags()
     parser.add_argument("--timeout-s", type=float, default=30.0)
     parser.add_argument("--name", default="row")
-    parser.add_argument("--prompt", default="Write a caption with a score, as JSON.")
+    parser.add_argument("--prompt", default=PROMPT)
     parser.add_argument("--skip", type=int, default=0, help="first row's number")
     o = parser.parse_args()
     settings = LlmSettings(
@@ -61,22 +60,15 @@ def main() -> None:
     )
     ledger, outcomes, rows = Ledger(), Counter[str](), 0
     started = time.perf_counter()
-    with Journal.open(o.work) as journal, open_endpoint(settings) as endpoint:
+    with Journal.open(o.work) as journal, open_endpoint(settings) as endpoint, Account(Files(o.work)) as account:
         opened = time.perf_counter() - started
         todo = (Row(row, o.name, o.prompt) for row in range(o.skip, o.skip + o.rows))
-        for outcome in generate(todo, endpoint, journal, settings, ledger.observe):
+        for outcome in generate(todo, endpoint, journal, settings, ledger.observe, account):
             rows += 1
             outcomes["accepted" if isinstance(outcome, Accepted) else outcome.reason] += 1
         seconds = time.perf_counter() - started
         stored = len(journal)
-    print(
-        json.dumps(
-            {
-                "rows": rows, "seconds": seconds, "opened_s": opened, "outcomes": outcomes, "stored": stored,
-                "ledger": ledger.as_dict(),
-            }
-        )
-    )  # fmt: skip
+    report(rows, seconds, opened_s=opened, outcomes=outcomes, stored=stored, ledger=ledger.as_dict())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """A few rows of a table, or of any query, for a person at a terminal."""
 
 import difflib
+import re
 
 import polars as pl
 
@@ -21,7 +22,8 @@ def browse(lake: Lake, table: str, rows: int, where: str | None = None) -> pl.Da
 
     inner = f"({table})" if is_query else table
     condition = f" WHERE {where}" if where else ""
-    connection = connect(lake)
+    named = [name for name in TABLES if re.search(rf"\b{name}\b", f"{table} {where or ''}", re.IGNORECASE)]
+    connection = connect(lake, tables=named)
     try:
         frame = fetch(connection, f"SELECT * FROM {inner}{condition} LIMIT {int(rows)}")
     except duckdb.Error as error:

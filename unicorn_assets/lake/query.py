@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from fsspec.implementations.memory import MemoryFileSystem
 
+from unicorn_assets.lake.ledger import LEDGER, LEDGER_ASSETS, unfinished
 from unicorn_assets.lake.schemas import TABLES, polars_schema
 from unicorn_assets.lake.store import Lake
 
@@ -22,6 +23,10 @@ QUARANTINE_STAGES = (
     "seed_catalog", "caption_drafts", "captions", "multiple_choice", "question_answering", "complex_reasoning",
     "instructions", "text_embeddings",
 )  # fmt: skip
+
+
+DATA_TABLES = tuple(table for table in TABLES if table != LEDGER)
+"""What `connect` shows unless told otherwise. `ledger` costs requests of its own, so it is asked for by name."""
 
 
 def open_sql(lake: Lake) -> "Connection":
@@ -41,7 +46,7 @@ def parquet_files(lake: Lake, paths: Sequence[str]) -> str:
 
 
 def connect(
-    lake: Lake, shards: Mapping[str, Sequence[str]] | None = None, tables: Collection[str] = tuple(TABLES)
+    lake: Lake, shards: Mapping[str, Sequence[str]] | None = None, tables: Collection[str] = DATA_TABLES
 ) -> "Connection":
     """An in-memory DuckDB with a view for every table of the lake; each view has the extra column `shard`.
 
@@ -59,8 +64,22 @@ def connect(
             there.setdefault(table, []).append(lake.path(table, shard))
     there["quarantine"] = [path for stage in QUARANTINE_STAGES for path in there.get(f"quarantine/{stage}", [])]
     for table in tables:
-        _view(connection, lake, table, table, there.get(table, []))
+        if table == LEDGER:
+            ended = [path for asset in LEDGER_ASSETS for path in there.get(f"{LEDGER}/{asset}", [])]
+            _ledger_view(connection, lake, ended)
+        else:
+            _view(connection, lake, table, table, there.get(table, []))
     return connection
+
+
+def _ledger_view(connection: "Connection", lake: Lake, paths: Sequence[str]) -> None:
+    """Makings that ended, and those that are only known from the record of a process at work or killed."""
+    _view(connection, lake, "ledger_ended", LEDGER, paths)
+    add_table(connection, "ledger_unfinished", unfinished(lake))
+    connection.execute(
+        "CREATE VIEW ledger AS FROM ledger_ended UNION ALL BY NAME FROM ledger_unfinished "
+        "ANTI JOIN ledger_ended USING (asset, shard, started)"
+    ).fetchall()
 
 
 def _view(connection: "Connection", lake: Lake, view: str, schema: str, paths: Sequence[str]) -> None:

@@ -133,8 +133,7 @@ class Lake:
             raise ValueError(f"{len(ids)} ids for {len(vectors)} vectors")
         matrix = np.ascontiguousarray(vectors, dtype=np.float16)
         tensors = {"ids": encode_ids(ids), "vectors": matrix}
-        content = digest([digest(list(ids)), _hash_bytes(matrix.tobytes())])
-        info = ShardInfo(len(ids), content, made.inputs, made, dict(extra or {}))
+        info = ShardInfo(len(ids), vector_content(ids, matrix), made.inputs, made, dict(extra or {}))
         self.files.write(
             self.vector_path(name, shard), save_safetensors(tensors, metadata={"unicorn": info_to_json(info)})
         )
@@ -173,6 +172,11 @@ class Lake:
         return self.files.url("journal")
 
 
+def vector_content(ids: Sequence[str], matrix: NDArray[np.float16]) -> str:
+    """Hash of a vector shard's rows."""
+    return digest([digest(list(ids)), _hash_bytes(matrix.tobytes())])
+
+
 def encode_ids(ids: Sequence[str]) -> NDArray[np.uint8]:
     """Ids as a (rows, longest) matrix of UTF-8 bytes, padded with zeros: safetensors has no strings."""
     raw = [text.encode() for text in ids]
@@ -196,7 +200,7 @@ def content_hash(frame: pl.DataFrame) -> str:
 
 
 def _schema_name(table: str) -> str:
-    return "quarantine" if table.startswith("quarantine/") else table
+    return table.split("/", 1)[0]  # quarantine/<stage>, ledger/<asset>
 
 
 def _hash_bytes(data: bytes) -> str:

@@ -49,6 +49,11 @@ class Breaker:
         if reason != "http_429":
             self._count(1, now)
 
+    def wait(self, now: float) -> None:
+        """The server is being restarted: what it did before counts no more, and all times start again."""
+        self.last_good = self.start = now
+        self.failures.clear()
+
     def _count(self, which: int, now: float) -> None:
         if now - self._turn >= self.patience / 2:
             stale = now - self._turn >= self.patience

@@ -2,33 +2,43 @@
 
 Everything here runs in the engine's thread (engine.py starts it). `_pump` is the heart: called after every change, it
 fills free slots with retries that are due and then with new rows, so the window refills continuously. An answer is
-journaled first; it is judged when it is durable (local disk) or queued for its group (object store).
+journaled first. Local disk: all answers of a turn of the loop are written together, which frees their slots, and a
+thread syncs them in groups; an answer is judged when it is durable. Object store: judged when queued for its group.
 """
 
 import asyncio
+import contextlib
 import heapq
 import itertools
-import random
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Generic, TypeVar, cast
 
 from unicorn_assets.llm.breaker import Breaker
+from unicorn_assets.llm.budget import Account, Held
+from unicorn_assets.llm.drafting import Refusal, judge
 from unicorn_assets.llm.errors import ServerBroken
 from unicorn_assets.llm.events import Event
 from unicorn_assets.llm.fleet import Fleet
 from unicorn_assets.llm.journal import Journal
+from unicorn_assets.llm.lane import Lane
+from unicorn_assets.llm.pace import pause_before
 from unicorn_assets.llm.request import Answer, ChatRequest
-from unicorn_assets.llm.row import Accepted, Draftable, Quarantined, Rejected, problem_of
+from unicorn_assets.llm.row import Accepted, Draftable, Quarantined, Resume
 from unicorn_assets.llm.settings import LlmSettings
+from unicorn_assets.llm.structured import repairs
 from unicorn_assets.llm.transport import Failure, Transport
 
 T = TypeVar("T")
 
-QUICK_COMMIT_S = 0.02
-"""A commit that takes longer is moved to a thread."""
+GROUP = 64
+"""Answers that are written and wait for the disk before it is told to sync."""
+
+GROUP_S = 0.05
+"""Longest time an answer waits for others to be synced with it."""
 
 REPLAYS_PER_TURN = 256
 """Answers taken from the journal before the loop serves its sockets again."""
@@ -45,6 +55,7 @@ class Job(Generic[T]):
     attempts: int = 0
     tokens: int = 0
     seconds: float = 0.0
+    held: Held | None = None
 
 
 class Core(Generic[T]):
@@ -58,6 +69,7 @@ class Core(Generic[T]):
         journal: Journal,
         settings: LlmSettings,
         emit: Callable[[Accepted[T] | Quarantined | Event], bool],
+        account: Account | None = None,
     ) -> None:
         self._rows = rows
         self._fleet = fleet
@@ -66,6 +78,7 @@ class Core(Generic[T]):
         self._journal = journal
         self._settings = settings
         self._emit = emit
+        self._account = account
         self._hold = journal.commits_at_once
         self._ready: deque[Job[T]] = deque()
         self._later: list[tuple[float, int, Job[T]]] = []
@@ -79,12 +92,15 @@ class Core(Generic[T]):
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._keeps_up = True
         self._pumping = False
-        self._committing = False
-        self._commit_s = 0.0
+        self._unwritten = 0
+        self._syncing = False
+        self._sync_timer: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
         """Until every row has an outcome; raises what stops the run."""
         watch = asyncio.create_task(self._watch())
+        if self._account is not None:
+            self._account.begin(self._fleet.ceiling(), partial(self._pump_soon, asyncio.get_running_loop()))
         try:
             self._pump()
             await self._done
@@ -92,6 +108,13 @@ class Core(Generic[T]):
             for task in (watch, *self._tasks):
                 task.cancel()
             await asyncio.gather(watch, *self._tasks, return_exceptions=True)
+            if self._account is not None:
+                self._account.end()
+
+    def _pump_soon(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Called from another thread."""
+        with contextlib.suppress(RuntimeError):  # the loop closed in this moment
+            loop.call_soon_threadsafe(self._pump)
 
     def resume(self) -> None:
         """The consumer has caught up."""
@@ -127,7 +150,7 @@ class Core(Generic[T]):
         replays = 0
         now = time.monotonic()
         while self._keeps_up and not self._done.done():
-            if self._hold and len(self._settling) + self._fleet.in_flight() >= self._fleet.ceiling():
+            if self._hold and self._disk_is_behind():
                 return
             job = self._next(now)
             if job is None:
@@ -150,11 +173,15 @@ class Core(Generic[T]):
                 self._ready.appendleft(job)
                 self._wake_at(self._fleet.next_room(now))
                 return
+            if self._account is not None:
+                job.held = self._account.reserve(job.request)
+                if job.held is None:
+                    self._ready.appendleft(job)
+                    self._stop_if_spent(self._account)
+                    return
             self._asked.setdefault(job.key, [job])
             lane.in_flight += 1
-            task = asyncio.create_task(self._ask(job, lane.base_url))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks.add(asyncio.create_task(self._ask(job, lane)))
         if self._later and not self._ready:
             self._wake_at(self._later[0][0])
         if (
@@ -163,6 +190,11 @@ class Core(Generic[T]):
             and not self._done.done()
         ):
             self._done.set_result(None)
+
+    def _stop_if_spent(self, account: Account) -> None:
+        """End at the budget, once everything that was asked for is there and judged."""
+        if account.denied and not (self._fleet.in_flight() or self._settling):
+            self.fail(account.reached())
 
     def _next(self, now: float) -> Job[T] | None:
         """A retry that is due, else the next draft, else a new row."""
@@ -192,33 +224,34 @@ class Core(Generic[T]):
 
     # One attempt
 
-    async def _ask(self, job: Job[T], base_url: str) -> None:
-        lane = self._fleet.lane(base_url)
+    async def _ask(self, job: Job[T], lane: Lane) -> None:
         started = time.monotonic()
         job.attempts += 1
         try:
             outcome = await self._transport.ask(lane.chat_url, job.request, job.key, job.attempts)
         finally:
             lane.in_flight -= 1
+            self._tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
         now = time.monotonic()
         try:
+            if self._account is not None and job.held is not None:
+                self._account.settle(job.held, outcome, job.request)
             if isinstance(outcome, Answer):
                 lane.answered(now)
                 self._breaker.on_good(now)
                 number = self._journal.put(outcome)
                 self._settling.append((number, job, outcome))
                 if self._hold:
-                    self._commit_soon()
-                else:
-                    self._settle(number)
+                    self._write_soon()
+                    return
+                self._settle(number)
             else:
-                self._on_failure(job, lane.base_url, outcome, now - started, now)
+                self._on_failure(job, lane, outcome, now - started, now)
         except Exception as error:
             self.fail(error)
         self._pump()
 
-    def _on_failure(self, job: Job[T], base_url: str, failure: Failure, seconds: float, now: float) -> None:
-        lane = self._fleet.lane(base_url)
+    def _on_failure(self, job: Job[T], lane: Lane, failure: Failure, seconds: float, now: float) -> None:
         lane.count(failure.reason)
         self._breaker.on_failure(failure.reason, failure.detail, now, failure.refusal)
         if failure.fatal and not self._breaker.worked:
@@ -230,18 +263,20 @@ class Core(Generic[T]):
         self._stop_if_broken()
         refused_by_rate = failure.reason == "http_429"
         if failure.refusal or (job.attempts >= self._settings.max_attempts and not refused_by_rate):
+            self._emit(Event("failed", job.row.row_id, failure.reason, failure.detail))
             self._quarantine_all(job, failure)
             return
         if refused_by_rate:
             job.attempts -= 1  # "later" is no attempt; patience bounds it
-        backoff = 0.1 * 2.0**job.attempts
-        pause = failure.retry_after if failure.retry_after is not None else 0.0 if job.attempts == 1 else backoff
-        pause = min(pause, self._settings.patience_s) + random.uniform(0, 0.1 * backoff)
+        pause = pause_before(job.attempts, failure.retry_after, self._settings.patience_s)
         heapq.heappush(self._later, (now + pause, next(self._tie), job))
         self._emit(Event("retry", job.row.row_id, failure.reason, failure.detail, in_flight=self._fleet.in_flight()))
 
     def _stop_if_broken(self) -> None:
         now = time.monotonic()
+        if self._fleet.waits_for_restart():
+            self._breaker.wait(now)
+            return
         if self._fleet.in_flight() and not self._breaker.many():
             return  # long answers may still be on their way
         if self._breaker.broken(now) and (self._asked or self._later or self._ready):
@@ -254,39 +289,51 @@ class Core(Generic[T]):
 
     # Judging
 
-    def _commit_soon(self) -> None:
-        """Commit once per turn of the loop: all answers of a turn make one group.
+    def _disk_is_behind(self) -> bool:
+        """Whether to wait: a kill must cost no more than what is in flight, a power cut a group and a window more."""
+        ceiling = self._fleet.ceiling()
+        return self._unwritten + self._fleet.in_flight() >= ceiling or len(self._settling) >= GROUP + ceiling
 
-        A quick disk is waited for here, which costs less than handing over to a thread; a slow one gets a thread, and
-        what arrives meanwhile makes the next group.
-        """
-        if self._committing:
+    def _write_soon(self) -> None:
+        """Write once per turn of the loop, or per group: its answers make one block."""
+        self._unwritten += 1
+        if self._unwritten == 1:
+            asyncio.get_running_loop().call_soon(self._write)
+        elif self._unwritten >= GROUP:
+            self._write()
+
+    def _write(self) -> None:
+        if not self._unwritten:
             return
-        self._committing = True
-        loop = asyncio.get_running_loop()
-        if self._commit_s < QUICK_COMMIT_S:
-            loop.call_soon(lambda: self._committed(self._timed_flush()))
-        else:
-            flushed = loop.run_in_executor(None, self._timed_flush)
-            flushed.add_done_callback(lambda future: self._committed(future.result()))
+        self._unwritten = 0
+        self._journal.write()
+        self._pump()
+        self._sync_soon()
 
-    def _timed_flush(self) -> BaseException | None:
-        started = time.monotonic()
-        try:
-            self._journal.flush()
-        except Exception as error:
-            return error
-        self._commit_s = time.monotonic() - started
-        return None
-
-    def _committed(self, error: BaseException | None) -> None:
-        self._committing = False
-        if error is not None:
-            self.fail(error)
+    def _sync_soon(self) -> None:
+        """Sync when a group is full, when an answer has waited long enough, or when there is nothing to wait for."""
+        if self._syncing or not self._settling:
             return
-        self._settle(self._journal.durable)
-        if self._settling:
-            self._commit_soon()
+        if len(self._settling) >= GROUP or not self._fleet.in_flight():
+            self._sync()
+        elif self._sync_timer is None:
+            self._sync_timer = asyncio.get_running_loop().call_later(GROUP_S, self._sync)
+
+    def _sync(self) -> None:
+        if self._sync_timer is not None:
+            self._sync_timer.cancel()
+            self._sync_timer = None
+        if self._syncing or self._done.done():
+            return
+        self._syncing = True
+        synced = asyncio.get_running_loop().run_in_executor(None, self._journal.sync)
+        synced.add_done_callback(self._synced)
+
+    def _synced(self, synced: "asyncio.Future[None]") -> None:
+        self._syncing = False
+        if not synced.cancelled():
+            self._settle(self._journal.durable)
+            self._sync_soon()
 
     def _settle(self, durable: int) -> None:
         """Judge the answers that are durable now."""
@@ -294,8 +341,10 @@ class Core(Generic[T]):
             self._journal.check()
             while self._settling and self._settling[0][0] <= durable:
                 _, job, answer = self._settling.popleft()
-                for waiting in self._asked.pop(job.key):
-                    self._judge(waiting, answer)
+                first, *others = self._asked.pop(job.key)
+                self._judge(first, answer)
+                for waiting in others:  # they asked the same: it was paid for once
+                    self._judge(waiting, replace(answer, from_journal=True))
         except Exception as error:
             self.fail(error)
         self._pump()
@@ -304,31 +353,40 @@ class Core(Generic[T]):
         row = job.row
         job.tokens += answer.completion_tokens
         job.seconds += answer.seconds
-        try:
-            value = row.accept(answer.text)
-        except Rejected as verdict:
+        mended = repairs()
+        verdict = judge(row, answer, job.draft, job.tokens, self._settings)
+        self._count_repair(job, mended)
+        if isinstance(verdict, Refusal):
             self._reject(job, answer, verdict)
-            return
-        self._out(Accepted(row.row_id, value, answer, job.draft + 1))
+        else:
+            self._out(Accepted(row.row_id, verdict, answer, job.draft + 1, job.tokens))
 
-    def _reject(self, job: Job[T], answer: Answer, verdict: Rejected) -> None:
-        detail = problem_of(verdict, answer)
-        self._out(Event("rejected", job.row.row_id, verdict.reason, detail, answer))
-        limit = self._settings.max_row_tokens
-        if job.draft + 1 < self._settings.max_drafts and (limit is None or job.tokens < limit):
-            following = self._draft(job.row, job.draft + 1, detail)
+    def _reject(self, job: Job[T], answer: Answer, refusal: Refusal) -> None:
+        reason, problem, judged = refusal.reason, refusal.problem, job.draft + 1
+        self._out(Event("rejected", job.row.row_id, reason, problem, answer))
+        if refusal.again:
+            following = self._draft(job.row, judged, problem)
             following.tokens, following.seconds = job.tokens, job.seconds
             self._ready.append(following)
             return
-        self._quarantine(job, verdict.reason, detail, answer.text, job.draft + 1, answer.attempts)
+        self._quarantine(job, reason, problem, answer.text, judged, answer.attempts, Resume(judged, problem))
+
+    def _count_repair(self, job: Job[T], before: int) -> None:
+        if repairs() != before:
+            self._out(Event("repaired", job.row.row_id))
 
     def _quarantine_all(self, job: Job[T], failure: Failure) -> None:
+        reason, detail, raw = failure.reason, failure.detail, failure.excerpt
         for waiting in self._asked.pop(job.key):
-            self._quarantine(waiting, failure.reason, failure.detail, failure.excerpt, waiting.draft, job.attempts)
+            self._quarantine(waiting, reason, detail, raw, waiting.draft, job.attempts, None)
 
-    def _quarantine(self, job: Job[T], reason: str, detail: str, raw: str, drafts: int, attempts: int) -> None:
-        row_id, model = job.row.row_id, self._fleet.model
-        self._out(Quarantined(row_id, reason, detail, raw, drafts, attempts, model, job.key, job.seconds))
+    def _quarantine(
+        self, job: Job[T], reason: str, detail: str, raw: str, drafts: int, attempts: int, resume: Resume | None
+    ) -> None:
+        row_id, model, key = job.row.row_id, self._fleet.model, job.key
+        self._out(
+            Quarantined(row_id, reason, detail, raw, drafts, attempts, model, key, job.seconds, job.tokens, resume)
+        )
 
     def _out(self, item: Accepted[T] | Quarantined | Event) -> None:
         if not self._emit(item):

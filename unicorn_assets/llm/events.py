@@ -5,14 +5,18 @@ from typing import Literal
 
 from unicorn_assets.llm.request import Answer
 
-Kind = Literal["answer", "accepted", "rejected", "quarantined", "retry", "slowed", "left", "returned"]
+Kind = Literal[
+    "answer", "accepted", "rejected", "quarantined", "retry", "failed", "repaired", "slowed", "left", "returned",
+    "taken_up",
+]  # fmt: skip
 
 
 @dataclass(slots=True)
 class Event:
     """`answer`: one is there, fresh or from the journal, and is judged next: `accepted`, or `rejected` by a gate
-    (`reason`, `detail`); `quarantined`: a row is given up; `retry`: a transport attempt failed; `slowed`, `left`,
-    `returned`: about a server.
+    (`reason`, `detail`); `quarantined`: a row is given up; `retry`: a transport attempt failed and is made again;
+    `failed`: the last one failed; `repaired`: an answer's JSON was mended; `slowed`, `left`, `returned`: of a server;
+    `taken_up`: a row that had its outcome gets a further draft (`reason` of its quarantine; empty if it was accepted).
     """
 
     kind: Kind

@@ -28,17 +28,12 @@ class Fleet:
         self._endpoint = endpoint
         self._ceiling = min(concurrency, endpoint.capacity or concurrency)
         self._lanes = [Lane(url, Pace(self._ceiling)) for url in endpoint.base_urls]
-        self._by_url = {lane.base_url: lane for lane in self._lanes}
         self._probe: asyncio.Task[None] | None = None
         self._next_probe = 0.0
         self.failed: Callable[[BaseException], None] = lambda _: None
         """Set by the engine: what to do when a managed server will never come back."""
         self.model = endpoint.model
         self.revision = endpoint.revision
-
-    def lane(self, base_url: str) -> Lane:
-        """The lane of an address, also of one that has been left for good."""
-        return self._by_url[base_url]
 
     def ceiling(self) -> int:
         """Most requests in flight over all servers."""
@@ -102,12 +97,17 @@ class Fleet:
             lane.pace.paused_until = 0.0
             return
         fresh = Lane(url, Pace(self._ceiling))
-        self._by_url[url] = fresh
         self._lanes[self._lanes.index(lane)] = fresh
+
+    def waits_for_restart(self) -> bool:
+        """Whether all servers are away and their endpoint brings them back, or raises, within bounds of its own."""
+        return self._endpoint.bounded_revive and all(lane.away for lane in self._lanes)
 
     async def close(self) -> None:
         """End a probe that is still under way."""
         if self._probe is not None:
+            if not self._probe.done():
+                self._endpoint.give_up()
             self._probe.cancel()
             await asyncio.gather(self._probe, return_exceptions=True)
 

@@ -18,11 +18,10 @@ class Lane:
     lost: int = 0
     away: bool = False
     errors: dict[str, int] = field(default_factory=dict)
+    chat_url: str = field(init=False)
 
-    @property
-    def chat_url(self) -> str:
-        """Where chat completions are asked for."""
-        return f"{self.base_url}/chat/completions"
+    def __post_init__(self) -> None:
+        self.chat_url = f"{self.base_url}/chat/completions"
 
     def room(self, now: float) -> bool:
         """Whether it may get one more request now."""

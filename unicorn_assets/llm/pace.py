@@ -1,14 +1,27 @@
-"""How many requests one server gets at a time: additive increase, multiplicative decrease (AIMD).
+"""How many requests one server gets at a time, by additive increase, multiplicative decrease (AIMD); retries' pauses.
 
 Only arithmetic, no clock and no network: the caller passes the time. A single error is no overload; the window is
 halved when more than a tenth of it fails within one window of responses, at most once per cool-down.
 """
 
+import random
 from dataclasses import dataclass
 
 OVERLOAD_SHARE = 0.1
 GROWTH = 2.0
 """Requests added to the window per window of good answers."""
+
+
+def pause_before(attempts: int, retry_after: float | None, patience: float) -> float:
+    """Seconds until a row is sent again after `attempts` (0 or more; a 429 counts as none) that failed.
+
+    The server's Retry-After counts; without it a first retry goes at once, the others wait 0.1 s * 2^attempts. None
+    waits longer than `patience`. On top comes up to a tenth of that backoff at random, so that rows refused together
+    do not come back together.
+    """
+    backoff = 0.1 * 2.0**attempts
+    pause = retry_after if retry_after is not None else 0.0 if attempts == 1 else backoff
+    return min(pause, patience) + random.uniform(0, 0.1 * backoff)
 
 
 @dataclass(slots=True)

@@ -1,31 +1,35 @@
 """Is every answer that some rows will need in the journal already? Then no server has to be started."""
 
+import itertools
 from collections.abc import Iterable
 from typing import Any
 
 from unicorn_assets.errors import UserError
+from unicorn_assets.llm.drafting import Refusal, judge
 from unicorn_assets.llm.endpoints.base import Endpoint
 from unicorn_assets.llm.journal import Journal
-from unicorn_assets.llm.row import Draftable, Rejected, problem_of
+from unicorn_assets.llm.row import Draftable
+from unicorn_assets.llm.settings import LlmSettings
 
 
-def all_answered(rows: Iterable[Draftable[Any]], journal: Journal, model: str, revision: str, max_drafts: int) -> bool:
-    """Whether each row's drafts lead to its outcome with stored answers alone. Judges drafts as the engine does."""
-    return all(_answered(row, journal, model, revision, max_drafts) for row in rows)
+def all_answered(
+    rows: Iterable[Draftable[Any]], journal: Journal, model: str, revision: str, settings: LlmSettings
+) -> bool:
+    """Whether each row's drafts lead to its outcome with stored answers alone, by the engine's own verdicts."""
+    return all(_answered(row, journal, model, revision, settings) for row in rows)
 
 
-def _answered(row: Draftable[Any], journal: Journal, model: str, revision: str, max_drafts: int) -> bool:
-    problem = None
-    for draft in range(max_drafts):
+def _answered(row: Draftable[Any], journal: Journal, model: str, revision: str, settings: LlmSettings) -> bool:
+    problem, tokens = None, 0
+    for draft in itertools.count():
         answer = journal.get(row.request(draft, problem).key(model, revision))
         if answer is None:
             return False
-        try:
-            row.accept(answer.text)
-        except Rejected as verdict:
-            problem = problem_of(verdict, answer)
-        else:
-            return True
+        tokens += answer.completion_tokens
+        verdict = judge(row, answer, draft, tokens, settings)
+        if not isinstance(verdict, Refusal) or not verdict.again:
+            break
+        problem = verdict.problem
     return True
 
 

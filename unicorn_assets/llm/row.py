@@ -32,7 +32,10 @@ def problem_of(verdict: Rejected, answer: Answer) -> str:
 
 
 class Draftable(Protocol[T_co]):
-    """One row of work. Both methods must be pure functions of the row: a replay relies on it."""
+    """One row of work. Both methods must be pure functions of the row: a replay relies on it.
+
+    A row may have an attribute `max_drafts`, which then replaces the limits on drafts and tokens of the settings.
+    """
 
     @property
     def row_id(self) -> str:
@@ -47,17 +50,29 @@ class Draftable(Protocol[T_co]):
 
 @dataclass(frozen=True, slots=True)
 class Accepted(Generic[T]):
-    """A row whose draft number `drafts` (counted from 1) passed its gates."""
+    """A row whose draft number `drafts` (from 1) passed its gates; `tokens`: completion tokens of all its drafts."""
 
     row_id: str
     value: T
     answer: Answer
     drafts: int
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Where a refused row would go on: its next `draft`, and the `problem` that this request would be told."""
+
+    draft: int
+    problem: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A row that used up its budget. `drafts` were judged; `attempts` HTTP requests were made for the last one."""
+    """A row that used up its budget. `drafts` were judged; `attempts` HTTP requests were made for the last one.
+
+    `resume` is None when the last request got no answer at all: then the same draft has to be asked again.
+    """
 
     row_id: str
     reason: str
@@ -68,3 +83,10 @@ class Quarantined:
     model: str
     request_hash: str
     seconds: float
+    tokens: int = 0
+    resume: Resume | None = None
+
+    @property
+    def asked(self) -> int:
+        """Drafts that were asked for: those that were judged, and one that got no answer."""
+        return self.drafts + (self.resume is None)

@@ -44,6 +44,51 @@ class Price(BaseModel):
     cached_prompt: float | None = Field(None, ge=0, description="price of prompt tokens served from the server's cache")
 
 
+class Budget(BaseModel):
+    """`llm.budget`: what all runs over a lake may use together; a run that would use more stops cleanly."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    usd: float | None = Field(None, gt=0, description="money by `llm.price`")
+    tokens: int | None = Field(None, ge=1, description="prompt and completion tokens together")
+    calls: int | None = Field(None, ge=1, description="requests that a server worked on; refused ones do not count")
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> "Budget":
+        if self.usd is None and self.tokens is None and self.calls is None:
+            raise ValueError("a budget needs usd, tokens or calls")
+        return self
+
+
+class Accept(BaseModel):
+    """`accept`: the share of a shard's rows that is wanted, and how far to go for it. Without it every row has the same
+    number of drafts.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    share: float = Field(gt=0, le=1, description="of the shard's rows; the number wanted is rounded up")
+    more_drafts: int = Field(4, ge=0, le=1000, description="further drafts that one refused row may get")
+    exact: bool = Field(False, description="put aside good rows beyond the wanted number (reason surplus)")
+
+
+class VllmSettings(BaseModel):
+    """`llm.vllm`: how endpoint `vllm` starts `vllm serve`. Names and meanings are vLLM's own."""
+
+    # Numbers of YAML are welcome among flags and in the environment.
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+
+    tensor_parallel_size: int = Field(1, ge=1, description="GPUs that share one copy of the model")
+    dtype: Literal["auto", "half", "float16", "bfloat16", "float", "float32"] = Field(
+        "auto", description="number format of the computation; auto: the model's own; others enter the journal's key"
+    )
+    quantization: str | None = Field(None, description="such as fp8 or awq; enters the journal's key")
+    max_model_len: int | None = Field(None, ge=256, description="tokens of prompt and answer; None: the model's own")
+    flags: tuple[str, ...] = Field((), description="further flags of `vllm serve`, one word per list entry")
+    environment: dict[str, str] = Field(default_factory=dict, description="environment variables of the server")
+    start_timeout_s: float = Field(900.0, gt=0, description="until it is healthy; a first download counts too")
+
+
 class LlmSettings(BaseModel):
     """Which model, who serves it, how hard to ask, and when to give up."""
 
@@ -59,14 +104,18 @@ class LlmSettings(BaseModel):
     slots: int = Field(8, ge=1, le=64, description="embedded: answers generated side by side")
     context: int = Field(2048, ge=256, description="embedded: tokens of prompt and answer per slot")
     timeout_s: float = Field(300.0, gt=0, description="one request, from sending to the last byte")
-    start_timeout_s: float = Field(120.0, gt=0, description="managed servers: until the first healthy answer")
+    start_timeout_s: float = Field(120.0, gt=0, description="embedded: until the first healthy answer")
     patience_s: float = Field(120.0, gt=0, description="longest time without any good answer before the run stops")
     max_attempts: int = Field(5, ge=1, description="transport attempts per draft")
     max_drafts: int = Field(3, ge=1, description="drafts per row before it is quarantined")
     max_row_tokens: int | None = Field(None, ge=1, description="completion tokens a row may use over all its drafts")
     max_answer_bytes: int = Field(262_144, ge=1024, description="larger HTTP answers are refused")
     max_restarts: int = Field(3, ge=0, description="managed servers: restarts after a crash")
+    vllm: VllmSettings = VllmSettings()
     price: Price | None = None
+    budget: Budget | None = None
+    gpus: int | None = Field(None, ge=1, description="GPUs behind the servers, for `unicorn plan`; None: vllm's own")
+    gpu_hour_usd: float | None = Field(None, ge=0, description="price of one GPU-hour, for `unicorn plan`")
 
     @model_validator(mode="after")
     def _endpoint_has_what_it_needs(self) -> "LlmSettings":
@@ -74,7 +123,19 @@ class LlmSettings(BaseModel):
             raise ValueError("endpoint 'url' needs `url` (or `urls`)")
         if self.endpoint != "url" and self.servers():
             raise ValueError(f"endpoint '{self.endpoint}' starts its own server: remove `url`, or set endpoint: url")
+        if self.endpoint == "vllm" and "start_timeout_s" in self.model_fields_set:
+            raise ValueError("start_timeout_s is the embedded server's: write it under `vllm` for endpoint 'vllm'")
         return self
+
+    @model_validator(mode="after")
+    def _money_has_a_price(self) -> "LlmSettings":
+        if self.budget is not None and self.budget.usd is not None and self.price is None:
+            raise ValueError("budget.usd needs a price: give `llm.price` with prompt and completion (USD per million)")
+        return self
+
+    def gpu_count(self) -> int | None:
+        """GPUs that serve the model; None when nobody said so."""
+        return self.gpus or (self.vllm.tensor_parallel_size if self.endpoint == "vllm" else None)
 
     def servers(self) -> tuple[str, ...]:
         """All base URLs, without repeats, in the recipe's order."""

@@ -7,6 +7,7 @@ fields must say; those are the stages' gates.
 
 import json
 import logging
+import threading
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -17,6 +18,18 @@ from unicorn_assets.llm.row import Rejected
 log = logging.getLogger(__name__)
 
 M = TypeVar("M", bound=BaseModel)
+
+
+class _Repairs(threading.local):
+    done = 0
+
+
+_REPAIRS = _Repairs()
+
+
+def repairs() -> int:
+    """Repairs that this thread has done so far. A row's verdict has no place for it, so the engine compares."""
+    return _REPAIRS.done
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +64,7 @@ def _repair(text: str, model: type[M]) -> M:
         raise Rejected(
             "not_json", f"The answer is not valid JSON, and read leniently: {problem_text(error)}"
         ) from error
+    _REPAIRS.done += 1
     log.info("repaired the JSON of an answer of %d characters", len(text))
     return value
 

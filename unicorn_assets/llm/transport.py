@@ -58,7 +58,8 @@ class Transport:
         started = time.monotonic()
         try:
             async with self._session.post(url, data=to_body(request, self._model), allow_redirects=False) as response:
-                raw = await self._read(response)
+                length = response.content_length
+                raw = await (self._read(response) if length is None or length > self._max_bytes else response.read())
                 status, headers = response.status, response.headers
         except TimeoutError:
             return Failure("timeout", f"no answer within {self._timeout_s:g} s")
@@ -74,12 +75,10 @@ class Transport:
             return Failure("not_an_answer", str(error), excerpt(raw), server_fault=False)
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes | None:
-        """The body, or None as soon as it is known to be too large; the connection is dropped then."""
+        """A body of unknown length; None, and the connection dropped, once it is known to be too large."""
         if response.content_length is not None:
-            if response.content_length > self._max_bytes:
-                response.close()
-                return None
-            return await response.read()
+            response.close()
+            return None
         body = bytearray()
         async for chunk in response.content.iter_any():
             body += chunk

@@ -113,7 +113,7 @@ def _broken(fault: str | None) -> AbstractContextManager[object]:
 FAULTS = {"fsync": "os.fsync", "rename": "pathlib.Path.replace", "permissions": "pathlib.Path.chmod"}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.binary(max_size=50), st.sampled_from([None, "block", *FAULTS])), max_size=8))
 def test_readers_see_the_last_write_that_did_not_fail(
     tmp_path_factory: pytest.TempPathFactory, writes: list[tuple[bytes, str | None]]

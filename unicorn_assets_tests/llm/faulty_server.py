@@ -65,6 +65,7 @@ class FaultyServer:
     async def _serve(self) -> None:
         app = web.Application(client_max_size=1 << 24)
         app.add_routes([web.post("/v1/chat/completions", self._chat), web.get("/v1/models", self._models)])
+        app.add_routes(self.more_routes())
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0, handler_cancellation=True)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", self.port).start()
@@ -72,6 +73,10 @@ class FaultyServer:
         self._started.set()
         await self._stop.wait()
         await runner.cleanup()
+
+    def more_routes(self) -> list[web.RouteDef]:
+        """What a test's own server answers besides."""
+        return []
 
     async def _models(self, request: web.Request) -> web.Response:
         if self.key and request.headers.get("Authorization") != f"Bearer {self.key}":

@@ -84,11 +84,8 @@ def test_a_cut_off_part_is_set_aside_and_the_rest_saved(tmp_path, keep):
     os.truncate(part, keep if keep >= 0 else part.stat().st_size + keep)
     with Journal.open(str(tmp_path)) as journal:
         found = [number for number in range(200) if same(journal.get(digest(number)), answer(number))]
-        at_a_boundary = keep == 16  # the bare header is a sound part without answers
-        assert [damage.name for damage in journal.damage] == ([] if at_a_boundary else [part.name])
-        assert len(found) == sum(damage.answers_saved for damage in journal.damage)
-    if at_a_boundary:
-        return
+        assert [damage.name for damage in journal.damage] == [part.name]
+        assert len(found) == journal.damage[0].answers_saved
     assert [path.name for path in files(tmp_path, ".damaged")] == [part.name + ".damaged"]
     with Journal.open(str(tmp_path)) as journal:  # reported once, then in order
         assert journal.damage == []
@@ -119,7 +116,7 @@ def test_bytes_that_rot_behind_an_index_are_noticed_when_read(tmp_path, monkeypa
     assert len(files(tmp_path, INDEX_SUFFIX)) == 1
     (part,) = files(tmp_path, PART_SUFFIX)
     raw = bytearray(part.read_bytes())
-    raw[-3] ^= 1
+    raw[-3 - upkeep.SEAL_BYTES] ^= 1
     part.write_bytes(raw)
     with Journal.open(str(tmp_path)) as journal:
         assert journal.damage == []

@@ -1,14 +1,16 @@
-"""The bytes of a journal part: a header, then self-checking blocks of answers.
+"""The bytes of a journal part: a header, self-checking blocks of answers and, once it is closed, a seal.
 
 Block = magic (4), answers (u32), payload length (u32), CRC-32 of keys and payload (u32), keys (16 bytes each), payload.
 The payload is zlib-compressed JSON lines, one answer a line, in the order of the keys. Little endian throughout.
-Reading never trusts a length before the checksum agrees. No files here, only bytes.
+Seal = magic (4), blocks (u32), answers (u32), CRC-32 of all block heads (u32). The header of a closed part says that a
+seal must follow, so a closed part that lost its end is recognised wherever it was cut. Reading never trusts a length
+before the checksum agrees. No files here, only bytes.
 """
 
 import json
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pydantic_core import PydanticSerializationError, to_json
@@ -16,7 +18,11 @@ from pydantic_core import PydanticSerializationError, to_json
 from unicorn_assets.llm.request import Answer
 
 PART_HEADER = b"UNICORN-JOURNAL1"
+"""Of a part that may still grow."""
+CLOSED_HEADER = b"UNICORN-JOURNAL2"
+"""Of a part that is complete and ends with a seal."""
 BLOCK_MAGIC = b"\xb1\x0cJ1"
+SEAL_MAGIC = b"\xb1\x0cS1"
 BLOCK_HEAD = struct.Struct("<4sIII")
 KEY_BYTES = 16
 MAX_BLOCK_ANSWERS = 1 << 16
@@ -30,6 +36,37 @@ class Block:
     offset: int
     size: int
     keys: bytes
+
+
+@dataclass(slots=True)
+class Seal:
+    """What a seal says about the blocks before it; add them in their order."""
+
+    blocks: int = 0
+    answers: int = 0
+    crc: int = 0
+
+    def add(self, block: bytes | memoryview) -> None:
+        """Count a block; only its head is read."""
+        self.blocks += 1
+        self.answers += BLOCK_HEAD.unpack_from(block)[1]
+        self.crc = zlib.crc32(block[: BLOCK_HEAD.size], self.crc)
+
+    def encode(self) -> bytes:
+        """The 16 bytes at the end of a closed part."""
+        return BLOCK_HEAD.pack(SEAL_MAGIC, self.blocks, self.answers, self.crc)
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """A part's good blocks from its start. `closed`: sealed, and whole. `growing`: whole so far, not sealed. A part
+    that is neither is damaged.
+    """
+
+    blocks: list[Block]
+    seal: bytes
+    closed: bool
+    growing: bool
 
 
 def encode_line(answer: Answer) -> bytes:
@@ -92,6 +129,31 @@ def prefix_blocks(part: bytes | memoryview, offset: int = len(PART_HEADER)) -> I
     while (block := block_at(part, offset)) is not None:
         yield block
         offset += block.size
+
+
+def contents(part: bytes) -> Contents:
+    """Read a part from end to end."""
+    if not part.startswith((PART_HEADER, CLOSED_HEADER)):
+        return Contents([], b"", closed=False, growing=False)
+    seal, blocks, end = Seal(), [], len(PART_HEADER)
+    for block in prefix_blocks(part):
+        seal.add(part[block.offset : block.offset + BLOCK_HEAD.size])
+        blocks.append(block)
+        end = block.offset + block.size
+    expected = seal.encode()
+    closed = part.startswith(CLOSED_HEADER) and part[end:] == expected
+    growing = part.startswith(PART_HEADER) and part[end:] in (b"", expected)  # its writer died just before closing it
+    return Contents(blocks, expected, closed, growing)
+
+
+def closed_part(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """The bytes of a complete part made of encoded blocks."""
+    seal = Seal()
+    yield CLOSED_HEADER
+    for block in blocks:
+        seal.add(block)
+        yield block
+    yield seal.encode()
 
 
 def readable_blocks(part: bytes) -> Iterator[Block]:

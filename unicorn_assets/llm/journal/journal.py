@@ -1,5 +1,6 @@
 """The journal as its users see it, and the thread that commits."""
 
+import contextlib
 import logging
 import threading
 import time
@@ -15,6 +16,7 @@ from unicorn_assets.llm.journal import upkeep
 from unicorn_assets.llm.journal.blocks import (
     BLOCK_HEAD,
     KEY_BYTES,
+    Seal,
     block_at,
     decode_line,
     encode_block,
@@ -44,15 +46,17 @@ class Journal:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Condition()
-        self._commits = threading.Lock()
+        self._writes = threading.Lock()
+        self._syncs = threading.Lock()
         self._queue: _Group = []
         self._pending: dict[str, Answer] = {}
-        self._put_count = self._durable = 0
+        self._put_count = self._written = self._durable = 0
         self._failure: Exception | None = None
         self._closing = False
-        self._part: str | None = None
+        self._part: str | None = None  # the part that takes the next block, None after the folder was read again
+        self._growing: str | None = None  # the part that the store holds open
         self._part_size = 0
-        self._written = 0
+        self._seal = Seal()
         self._cache: dict[tuple[int, int], list[bytes]] = {}
         self._cache_bytes = 0
         self.damage: list[upkeep.Damage] = []
@@ -86,7 +90,7 @@ class Journal:
 
     @property
     def commits_at_once(self) -> bool:
-        """Whether flush() takes milliseconds at most, so that every answer can wait for it."""
+        """Whether write() and sync() take milliseconds, so that every answer can wait for them."""
         return self._store.commit_at_once
 
     # Reading
@@ -181,9 +185,40 @@ class Journal:
         """How many of the answers that were put are durable."""
         return self._durable
 
+    def write(self) -> None:
+        """Hand what was put to the store: on local disk it survives the death of the process, but no power cut yet.
+
+        Errors are kept for whoever puts, checks or flushes next.
+        """
+        with self._writes:  # one group at a time, whoever writes
+            with self._lock:
+                group, self._queue = self._queue, []
+            if not group or self._failure is not None:
+                return
+            try:
+                for chunk in _chunks(group):
+                    self._write_block(chunk)
+            except self._store.errors as error:
+                self._failed(error)
+
+    def sync(self) -> None:
+        """Return when all that was written is durable; write() may go on meanwhile. Errors are kept as in write()."""
+        with self._syncs:
+            with self._lock:
+                written = self._written
+            if written == self._durable or self._failure is not None:
+                return
+            try:
+                self._store.sync()
+            except self._store.errors as error:
+                self._failed(error)
+                return
+            self._durable = written
+
     def flush(self) -> None:
-        """Return when everything that was put is durable, committed by the calling thread; raises JournalBroken."""
-        self._commit_queue()
+        """Return when everything that was put is durable; raises JournalBroken."""
+        self.write()
+        self.sync()
         self.check()
 
     def close(self) -> None:
@@ -199,7 +234,11 @@ class Journal:
                 self._lock.notify_all()
             if self._thread is not None:
                 self._thread.join()
-            self._store.release()
+            try:
+                self._end_part()
+            except self._store.errors as error:
+                self._failed(error)
+        self._raise_failure()
         if self._written:
             merged = upkeep.compact(self._store)
             if merged or self._written >= upkeep.INDEX_AT:
@@ -211,13 +250,20 @@ class Journal:
             self._check()
 
     def _check(self) -> None:
+        self._raise_failure()
+        if self._closing:
+            raise ValueError("the journal is closed")
+
+    def _raise_failure(self) -> None:
         if self._failure is not None:
             raise JournalBroken(
                 f"The journal at {self._store.where} cannot be written: {self._failure}",
                 "free disk space or mend the permissions, then run again: what was committed is kept.",
             ) from self._failure
-        if self._closing:
-            raise ValueError("the journal is closed")
+
+    def _failed(self, error: Exception) -> None:
+        with self._lock:
+            self._failure = self._failure or error
 
     def _commit_loop(self) -> None:
         """Commit full groups, and what has waited for a second."""
@@ -226,25 +272,15 @@ class Journal:
                 self._lock.wait_for(lambda: len(self._queue) >= GROUP or self._closing, GROUP_SECONDS)
                 if self._closing or self._failure is not None:
                     return
-            self._commit_queue()
+            self.write()
+            self.sync()
 
-    def _commit_queue(self) -> None:
-        with self._commits:  # one group at a time, whoever commits
-            with self._lock:
-                group, self._queue = self._queue, []
-            if not group or self._failure is not None:
-                return
-            try:
-                for chunk in _chunks(group):
-                    self._commit(chunk)
-            except self._store.errors as error:  # told to whoever puts or flushes next
-                with self._lock:
-                    self._failure = error
-
-    def _commit(self, group: _Group) -> None:
+    def _write_block(self, group: _Group) -> None:
         keys = [key for key, _ in group]
         block = encode_block(keys, [line for _, line in group])
         part = self._part if self._part_size + len(block) < upkeep.LARGE_PART else None
+        if part is None:
+            self._end_part()
         for attempt in range(PUT_ATTEMPTS):
             try:
                 name, offset = self._store.append(part, block)
@@ -254,6 +290,8 @@ class Journal:
                 if self._store.commit_at_once or attempt == PUT_ATTEMPTS - 1:
                     raise
                 time.sleep(0.2 * 4**attempt)
+        self._growing = name
+        self._seal.add(block)
         with self._lock:
             if name != self._part:
                 self._names.append(name)
@@ -262,11 +300,23 @@ class Journal:
             for slot, key in enumerate(keys):
                 self._places[key] = Place(self._part_number, offset, slot)
                 self._pending.pop(key.hex(), None)
-            self._durable += len(group)
             self._written += len(group)
             if len(self._places) >= RECENT_KEYS:
                 self._recent = merge([self._recent, _table_of(self._places)], {})
                 self._places = {}
+
+    def _end_part(self) -> None:
+        """Make the part that grows durable and seal it, if there is one; the next block starts another."""
+        with self._syncs:
+            growing, self._growing, self._part = self._growing, None, None
+            try:
+                if growing is not None and self._failure is None:
+                    self._store.sync()
+                    with contextlib.suppress(*self._store.errors):  # unsealed, it is like that of a writer that died
+                        self._store.close_part(growing, self._part_size, self._seal.encode())
+            finally:
+                self._store.release()
+                self._seal = Seal()
 
 
 def _chunks(group: _Group) -> list[_Group]:

@@ -1,7 +1,8 @@
 """Where journal parts live: a folder on local disk, or a prefix of an object store through fsspec.
 
-Local: a part is appended to and fsynced, and its writer holds an advisory lock (flock) on it, so that everybody can
-tell a part in the making from one whose writer died. Object store: every commit is one PUT of one small part.
+Local: a part is appended to, which survives the death of the process, and synced, which survives a power cut. Its
+writer holds an advisory lock (flock) on it, so that everybody can tell a part in the making from one whose writer died.
+Object store: every commit is one PUT of one small part.
 Bytes and names only; what the bytes mean is in blocks.py.
 """
 
@@ -15,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from unicorn_assets.llm.journal.blocks import PART_HEADER
+from unicorn_assets.llm.journal.blocks import CLOSED_HEADER, PART_HEADER, closed_part
 
 PART_SUFFIX = ".part"
 INDEX_SUFFIX = ".index"
@@ -47,8 +48,14 @@ class Store(Protocol):
     def mapped(self, name: str) -> Any:
         """A whole file as a buffer, from the page cache where the place allows it."""
 
-    def append(self, name: str | None, data: bytes) -> tuple[str, int]:
-        """Make `data` durable: (part's name, offset of data). A None name, or an object store, starts a new part."""
+    def append(self, name: str | None, block: bytes) -> tuple[str, int]:
+        """Hand over a block: (part's name, the block's offset). A None name, or an object store, starts a new part."""
+
+    def sync(self) -> None:
+        """Return when every block handed over before is durable; the thread may differ from append's."""
+
+    def close_part(self, name: str, size: int, seal: bytes) -> int:
+        """Put a seal behind the first `size` bytes of a part that nobody writes any more; returns its new size."""
 
     def write(self, name: str, data: Iterator[bytes]) -> None:
         """A new file, whole or not at all."""
@@ -75,7 +82,8 @@ class LocalStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.where = str(folder)
-        self._open: tuple[str, int, int] | None = None  # name, file descriptor, durable size
+        self._open: tuple[str, int, int] | None = None  # name, file descriptor, size
+        self._durable = 0  # bytes of the open part
 
     def listing(self) -> dict[str, int]:
         """Names and sizes; removes temporary files that a dead process left an hour ago or earlier."""
@@ -106,21 +114,50 @@ class LocalStore:
         with (self.folder / name).open("rb") as file:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
-    def append(self, name: str | None, data: bytes) -> tuple[str, int]:
-        """Append to the open part and fsync; after an error the part is cut back to its last durable byte."""
+    def append(self, name: str | None, block: bytes) -> tuple[str, int]:
+        """Append to the open part; after an error the part is cut back to where it was."""
         if name is None or self._open is None or self._open[0] != name:
             self.release()
             self._open = self._create()
         name, descriptor, size = self._open
         try:
-            _write_all(descriptor, data)
-            os.fdatasync(descriptor)
+            _write_all(descriptor, block)
         except OSError:
             with contextlib.suppress(OSError):
                 os.ftruncate(descriptor, size)
             raise
-        self._open = (name, descriptor, size + len(data))
+        self._open = (name, descriptor, size + len(block))
         return name, size
+
+    def sync(self) -> None:
+        """fdatasync; after an error, which leaves the disk's contents unknown, the part ends where it was durable."""
+        if self._open is None:
+            return
+        _, descriptor, size = self._open
+        try:
+            os.fdatasync(descriptor)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(descriptor, self._durable)
+            raise
+        self._durable = size
+
+    def close_part(self, name: str, size: int, seal: bytes) -> int:
+        """The seal first and then the header, each synced, so that no header promises a seal that is not there."""
+        descriptor = os.open(self.folder / name, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            os.ftruncate(descriptor, size)
+            try:
+                os.pwrite(descriptor, seal, size)
+                os.fdatasync(descriptor)
+            except OSError:
+                os.ftruncate(descriptor, size)
+                raise
+            os.pwrite(descriptor, CLOSED_HEADER, 0)
+            os.fdatasync(descriptor)
+        finally:
+            os.close(descriptor)
+        return size + len(seal)
 
     def _create(self) -> tuple[str, int, int]:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -133,6 +170,7 @@ class LocalStore:
         _write_all(descriptor, PART_HEADER)
         temporary.rename(self.folder / name)
         self._sync_folder()
+        self._durable = len(PART_HEADER)
         return name, descriptor, len(PART_HEADER)
 
     def write(self, name: str, data: Iterator[bytes]) -> None:
@@ -226,11 +264,18 @@ class ObjectStore:
         """The whole object in memory."""
         return self.read(name)
 
-    def append(self, name: str | None, data: bytes) -> tuple[str, int]:  # noqa: ARG002 - objects cannot grow
-        """One PUT."""
+    def append(self, name: str | None, block: bytes) -> tuple[str, int]:  # noqa: ARG002 - objects cannot grow
+        """One PUT of a complete part."""
         fresh = new_name(PART_SUFFIX)
-        self._fs.pipe_file(self._path(fresh), PART_HEADER + data)
-        return fresh, len(PART_HEADER)
+        self._fs.pipe_file(self._path(fresh), b"".join(closed_part([block])))
+        return fresh, len(CLOSED_HEADER)
+
+    def sync(self) -> None:
+        """A PUT that has returned is durable."""
+
+    def close_part(self, name: str, size: int, seal: bytes) -> int:  # noqa: ARG002 - objects are whole from the start
+        """Nothing to do."""
+        return size
 
     def write(self, name: str, data: Iterator[bytes]) -> None:
         """One PUT."""

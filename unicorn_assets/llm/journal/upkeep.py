@@ -12,13 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from unicorn_assets.llm.journal.blocks import (
+    CLOSED_HEADER,
     KEY_BYTES,
-    PART_HEADER,
+    SEAL_MAGIC,
     Block,
+    Seal,
+    closed_part,
+    contents,
     encode_block,
     key_list,
     lines_of,
-    prefix_blocks,
     readable_blocks,
 )
 from unicorn_assets.llm.journal.keytable import KeyTable, empty_table, index_bytes, merge, read_index, unsorted_table
@@ -32,15 +35,30 @@ COMPACT_AT = 64
 LOCKS_AT_ONCE = 256
 INDEX_AT = 10_000
 ANSWERS_PER_BLOCK = 128
+SEAL_BYTES = len(Seal().encode())
 
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """A file that was set aside: how many answers were saved from it and how many bytes could not be read."""
+    """A file that was set aside: how many answers were saved from it, and how many bytes could not be read or, where
+    an index remembers the part's size, are missing. `end_missing`: what is left can be read, but it was longer once.
+    """
 
     name: str
     answers_saved: int
     bytes_lost: int
+    end_missing: bool = False
+
+    def __str__(self) -> str:
+        """One line for people."""
+        what = "lost its end" if self.end_missing else "was damaged or half written"
+        lost = f", {self.bytes_lost} bytes lost" if self.bytes_lost else ""
+        if not self.name.endswith(PART_SUFFIX):
+            return f"journal: {self.name} {what} and was made again from the parts"
+        return (
+            f"journal: {self.name} {what}; {self.answers_saved} answers saved{lost}; rows whose answer is gone are "
+            f"asked again; the original is kept as {self.name}{DAMAGED_SUFFIX}"
+        )
 
 
 @dataclass(slots=True)
@@ -75,9 +93,10 @@ def _inventory_once(store: Store, damage: list[Damage]) -> Inventory | None:
     seen = 0
     for part_name, data in store.read_many(wanted):
         seen += 1
-        name, size, blocks = _sound_blocks(store, part_name, data, damage)
+        name, size, blocks = _sound_blocks(store, part_name, data, table.parts.get(part_name, 0), damage)
         names.append(name)
-        sizes[name] = size
+        if size:  # else nothing could be saved, and there is no such part
+            sizes[name] = size
         if blocks:
             keys = b"".join(block.keys for block in blocks)
             counts = [len(block.keys) // KEY_BYTES for block in blocks]
@@ -102,7 +121,7 @@ def _newest_index(store: Store, files: dict[str, int], damage: list[Damage]) -> 
             with contextlib.suppress(FileNotFoundError):
                 store.rename(name, name + DAMAGED_SUFFIX)
             damage.append(Damage(name, 0, files[name]))
-            log.warning("journal: index %s was damaged; set aside, rebuilding it from the parts", name)
+            log.warning("%s", damage[-1])
     return empty_table()
 
 
@@ -122,57 +141,63 @@ def _write_index(
     return read_index(store.mapped(name)), list(sizes)
 
 
-def _sound_blocks(store: Store, name: str, data: bytes, damage: list[Damage]) -> tuple[str, int, list[Block]]:
-    """The part's name, covered size and good blocks; a damaged part is replaced by what could be saved of it."""
-    blocks = _prefix(data)
-    if blocks is not None and _end(blocks) == len(data):
-        return name, len(data), blocks
+def _sound_blocks(
+    store: Store, name: str, data: bytes, known: int, damage: list[Damage]
+) -> tuple[str, int, list[Block]]:
+    """The part's name, final size (-1: not final) and good blocks; a damaged part is replaced by what could be saved.
+
+    `known` is the size in bytes that an index remembers. A part whose writer died is closed here: from then on, whoever
+    has seen its answers would notice their loss.
+    """
+    part = contents(data)
+    if part.closed and len(data) >= known:
+        return name, len(data), part.blocks
     with store.sealed(name) as free:
         if not free:  # its writer is at work; what it has committed so far is good
-            return name, -1, blocks or []
+            return name, -1, part.blocks
         data = store.read(name)
-        blocks = _prefix(data)
-        if blocks is not None and _end(blocks) == len(data):
-            return name, len(data), blocks
-        return _set_aside(store, name, data, damage)
+        part = contents(data)
+        if len(data) < known or not (part.closed or part.growing):
+            return _set_aside(store, name, data, known, damage)
+        size = len(data)
+        if part.growing:
+            end = part.blocks[-1].offset + part.blocks[-1].size if part.blocks else len(CLOSED_HEADER)
+            try:
+                size = store.close_part(name, end, part.seal)
+            except store.errors as error:  # a folder that may only be read
+                log.info("journal: part %s cannot be closed: %s", name, error)
+                size = -1
+        return name, size, part.blocks
 
 
-def _set_aside(store: Store, name: str, data: bytes, damage: list[Damage]) -> tuple[str, int, list[Block]]:
+def _set_aside(store: Store, name: str, data: bytes, known: int, damage: list[Damage]) -> tuple[str, int, list[Block]]:
     saved = list(readable_blocks(data))
     kept = sum(block.size for block in saved)
-    fresh = new_name(PART_SUFFIX)
+    fresh, size = new_name(PART_SUFFIX), 0
     blocks: list[Block] = []
     if saved:
-        store.write(fresh, iter([PART_HEADER, *(data[block.offset : block.offset + block.size] for block in saved)]))
-        offset = len(PART_HEADER)
+        offset = len(CLOSED_HEADER)
         for block in saved:
             blocks.append(Block(offset, block.size, block.keys))
             offset += block.size
+        size = offset + SEAL_BYTES
+        store.write(fresh, closed_part(data[block.offset : block.offset + block.size] for block in saved))
     with contextlib.suppress(FileNotFoundError):
         store.rename(name, name + DAMAGED_SUFFIX)
-    report = Damage(
-        name, sum(len(block.keys) // KEY_BYTES for block in saved), max(0, len(data) - len(PART_HEADER) - kept)
-    )
-    damage.append(report)
-    log.warning(
-        "journal: part %s was damaged or half written; %d answers saved, %d bytes lost, original kept as %s%s",
-        name, report.answers_saved, report.bytes_lost, name, DAMAGED_SUFFIX,
-    )  # fmt: skip
-    return fresh, len(PART_HEADER) + kept, blocks
+    unread = len(data) - len(CLOSED_HEADER) - kept
+    if data[-SEAL_BYTES:].startswith(SEAL_MAGIC):
+        unread -= SEAL_BYTES
+    end_missing = unread == 0
+    lost = max(0, unread, known - len(data) if known > 0 else 0)
+    damage.append(Damage(name, sum(len(block.keys) // KEY_BYTES for block in saved), lost, end_missing))
+    log.warning("%s", damage[-1])
+    return fresh, size, blocks
 
 
 def check_part(store: Store, name: str, damage: list[Damage]) -> None:
     """Read a part that is under suspicion from end to end, and set it aside if it is damaged."""
     for _, data in store.read_many([name]):
-        _sound_blocks(store, name, data, damage)
-
-
-def _prefix(data: bytes) -> list[Block] | None:
-    return list(prefix_blocks(data)) if data.startswith(PART_HEADER) else None
-
-
-def _end(blocks: list[Block]) -> int:
-    return blocks[-1].offset + blocks[-1].size if blocks else len(PART_HEADER)
+        _sound_blocks(store, name, data, 0, damage)
 
 
 def compact(store: Store, at_least: int = COMPACT_AT) -> int:
@@ -201,17 +226,16 @@ def _merge_parts(store: Store, names: list[str]) -> list[str]:
         sealed = [name for name in names if locks.enter_context(store.sealed(name))]
         sound: list[str] = []
 
-        def chunks() -> Iterator[bytes]:
-            yield PART_HEADER
+        def blocks() -> Iterator[bytes]:
             keys: list[bytes] = []
             lines: list[bytes] = []
             seen: set[bytes] = set()
             for name, data in store.read_many(sealed):
-                blocks = _prefix(data)
-                if blocks is None or _end(blocks) != len(data):
+                part = contents(data)
+                if not (part.closed or part.growing):
                     continue  # damaged: the next opening sets it aside
                 sound.append(name)
-                for block in blocks:
+                for block in part.blocks:
                     for key, line in zip(
                         key_list(block), lines_of(data[block.offset : block.offset + block.size]), strict=True
                     ):
@@ -226,7 +250,7 @@ def _merge_parts(store: Store, names: list[str]) -> list[str]:
                 yield encode_block(keys, lines)
 
         if len(sealed) > 1:
-            store.write(new_name(PART_SUFFIX), chunks())
+            store.write(new_name(PART_SUFFIX), closed_part(blocks()))
             for name in sound:
                 store.remove(name)
         return sound
