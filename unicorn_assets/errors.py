@@ -5,8 +5,10 @@ class UserError(Exception):
     """Something the user can mend: a recipe, a source file, a missing package, an unreachable server.
 
     `message` says what is wrong and where (file, row, key); `hint` says what to do next.
-    The command line prints both without a traceback and exits with code 2.
+    The command line prints both without a traceback and exits with `exit_code`.
     """
+
+    exit_code = 2
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(f"{message}\n  -> {hint}" if hint else message)

@@ -8,11 +8,12 @@ import json
 import random
 from typing import Any
 
+_JSON = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
 
 def digest(value: Any, size: int = 16) -> str:
     """Hex digest of `size` bytes (BLAKE2b) of any JSON-serialisable value; key order does not matter."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).hexdigest()
+    return hashlib.blake2b(_JSON.encode(value).encode("utf-8", "surrogatepass"), digest_size=size).hexdigest()
 
 
 def content_id(prefix: str, *parts: str) -> str:

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, model_validator
 
 from unicorn_assets.ids import digest
-from unicorn_assets.llm.settings import LlmSettings, Sampling
+from unicorn_assets.llm.settings import Accept, LlmSettings, Sampling
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -82,6 +82,7 @@ class Captions(Section):
     prompt: str = "dense"  # dense, short (for small models), or the path of your own .md file
     sampling: Sampling = Sampling(max_tokens=800)
     gates: CaptionGates = CaptionGates()
+    accept: Accept | None = None  # share, more_drafts, exact: docs/quarantine.md
 
 
 class NearDuplicates(Section):
@@ -120,6 +121,7 @@ class Task(Section):
     prompt: str | None = None  # None: the task's own; <task>_small for small models; or the path of your own .md file
     sampling: Sampling = Sampling(max_tokens=2000)
     gates: InstructionGates = InstructionGates()
+    accept: Accept | None = None  # of the captions with this task; docs/quarantine.md
 
 
 class MultipleChoice(Task):
@@ -166,14 +168,21 @@ class Instructions(Section):
 
 
 class Encoder(Section):
-    """The text and image encoder of stage 3."""
+    """The text and image encoder of stage 3; docs/encoders.md says how to choose one."""
 
-    kind: Literal["pocket", "open_clip"] = "pocket"  # pocket comes with the package, for trying out
-    model: str | None = None  # open_clip: model name such as ViT-B-32, or hf-hub:<id>
-    pretrained: str | None = None  # open_clip: pretrained tag or checkpoint file
-    device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: cuda where there is one
-    precision: Literal["fp32", "fp16", "bf16"] = "fp32"  # of the forward pass; vectors are stored as fp16
-    batch_tokens: Annotated[int, Field(ge=64)] = 16384  # tokens per batch; texts are sorted by length first
+    kind: Literal["pocket", "open_clip", "llm2clip"] = "pocket"  # pocket comes with the package, for trying out
+    width: Literal["narrow", "wide"] = "narrow"  # pocket: how wide the gap between its texts and images is
+    # open_clip: a model name such as ViT-B-32; both: hf-hub:<id> or local-dir:<folder>. llm2clip: its text encoder
+    model: str | None = None
+    pretrained: str | None = None  # open_clip with a model name: pretrained tag or checkpoint file
+    revision: str | None = None  # of an hf-hub: model; a commit hash makes the vectors reproducible
+    adapter: str | None = None  # llm2clip: hf-hub:<id> or local-dir:<folder> of the text adapter and the image tower
+    adapter_revision: str | None = None  # of an hf-hub: adapter
+    device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: a free GPU where there is one
+    # Of the forward pass; vectors are stored as fp16. auto: on a GPU bf16 where it can, else fp16; on a CPU fp32
+    precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
+    # Tokens per batch; texts are sorted by length first. None: 16384 on a GPU, 2048 on a CPU
+    batch_tokens: Annotated[int, Field(ge=64)] | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -181,27 +190,48 @@ class Encoder(Section):
             raise ValueError(
                 "encoder 'open_clip' needs 'model', for example ViT-B-32 with pretrained: laion2b_s34b_b79k"
             )
+        unused = {
+            "pocket": ("model", "pretrained", "revision", "adapter", "adapter_revision"),
+            "open_clip": ("adapter", "adapter_revision"),
+            "llm2clip": ("pretrained",),
+        }[self.kind]
+        if given := [key for key in unused if getattr(self, key) is not None]:
+            raise ValueError(f"encoder {self.kind!r} has no {given[0]!r}")
+        if self.kind == "pocket" and self.precision not in ("auto", "fp32"):
+            raise ValueError("encoder 'pocket' always computes in fp32")
+        for source, revision in ((self.model, self.revision), (self.adapter, self.adapter_revision)):
+            if revision and source and not source.startswith("hf-hub:"):
+                raise ValueError("a revision belongs to a model given as hf-hub:<id>")
         return self
 
 
 class ImageReference(Section):
     """Real images, unpaired with the captions; only their statistics are kept."""
 
-    kind: Literal["pocket", "images", "vectors"] = "pocket"  # pocket: the icons that come with the pocket encoder
-    path: str | None = None  # images: a folder; vectors: .safetensors, .npy or .parquet
+    # pocket: the icons that come with the pocket encoder; reference: a file that `unicorn reference` made
+    kind: Literal["pocket", "images", "vectors", "reference"] = "pocket"
+    # images: a folder, image files, .tar or .parquet, by glob too; vectors: .safetensors, .npy or .parquet
+    path: str | None = None
+    name: Name | None = None  # which images these are, such as street-scenes; None: by the path, or the file's own
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if (self.kind == "pocket") == (self.path is not None):
-            raise ValueError("image_reference needs 'path' for kind images or vectors, and none for kind pocket")
+            raise ValueError(
+                "image_reference needs 'path' for kind images, vectors or reference, and none for kind pocket"
+            )
         return self
 
 
 class Transfer(Section):
     """The move from text to image space (METHOD in docs/method.md)."""
 
-    method: Literal["none", "mean_shift", "realign"] = "realign"  # formulas in docs/method.md
+    # Formulas in docs/method.md
+    method: Literal["none", "mean_shift", "c3", "i0t", "realign", "aniso_init"] = "realign"
     passes: Annotated[int, Field(ge=1, le=10)] = 1  # realign: how often the last step is done
+    passes_over: Literal["sample", "all"] = "sample"  # realign: a kept sample, or all shards, read again per pass
+    noise_cosine: Annotated[float, Field(gt=0, le=1)] = 0.7  # c3: what the noise leaves; drawn when vectors are read
+    file: str | None = None  # a fitted move (.safetensors) that somebody else made; its method counts then
 
 
 class Thresholds(Section):
@@ -212,7 +242,13 @@ class Thresholds(Section):
     max_near_duplicates: Share = 0.2
     max_truncated: Share = 0.05  # captions longer than the encoder's window
     max_task_share_error: Share = 0.1  # distance between wanted and drawn shares of the tasks
-    max_gap_after: Annotated[float, Field(ge=0)] = 0.2  # centroid distance after transfer
+    max_gap_after: Annotated[float, Field(ge=0)] = 0.2  # centroid distance after transfer; blocks
+    min_neighbour_overlap: Share = 0.5  # of a text's 20 nearest texts that stay; full whitening keeps 0.1; blocks
+    max_separability_after: Share = 0.9  # accuracy of a linear probe, text against image; 0.5 is mixed; warns
+    max_relative_gap_after: Share = 0.5  # 0.5: a text is as far from its image as strangers of one side are; warns
+    max_recall_loss: Share = 0.1  # recall@10 before less after, text to image or back; warns
+    min_source_cosine: Annotated[float, Field(ge=-1, le=1)] | None = None  # of a text before and after
+    max_paired_cosine_loss: Annotated[float, Field(ge=0)] | None = None  # of pairs, before less after
 
 
 class Release(Section):
@@ -251,7 +287,7 @@ class Recipe(Section):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"source name {twice[0]!r} is used twice; names become partition keys and must differ")
-        if self.encoder.kind == "open_clip" and self.image_reference.kind == "pocket":
+        if self.encoder.kind != "pocket" and self.image_reference.kind == "pocket":
             raise ValueError(
                 "image_reference kind 'pocket' belongs to the pocket encoder; give images or vectors of this encoder"
             )

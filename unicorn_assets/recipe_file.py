@@ -17,8 +17,8 @@ from unicorn_assets.errors import UserError
 from unicorn_assets.recipe import Recipe
 
 
-def load_recipe(path: str | Path) -> Recipe:
-    """The recipe in `path`, checked; a UserError names file, line and key. Files it refers to must exist."""
+def load_recipe(path: str | Path, *, files_exist: bool = True) -> Recipe:
+    """The recipe in `path`, checked; a UserError names file, line and key. Files it refers to must exist, if asked."""
     file = Path(path)
     try:
         text = file.read_text(encoding="utf-8")
@@ -43,7 +43,8 @@ def load_recipe(path: str | Path) -> Recipe:
     except ValidationError as error:
         raise UserError(_explain(file, tree, error)) from None
     recipe._folder = file.parent.resolve()
-    _check_files(file, tree, recipe)
+    if files_exist:
+        _check_files(file, tree, recipe)
     return recipe
 
 
@@ -125,7 +126,9 @@ def _check_files(file: Path, tree: Any, recipe: Recipe) -> None:
     for index, source in enumerate(recipe.sources):
         named += [(("sources", index, key), getattr(source, key)) for key in ("path", "labels", "templates")]
     for keys, path in named:
-        if path is not None and "://" not in path and not Path(recipe.locate(path)).exists():
+        if path is None or "://" in path or any(mark in path for mark in "*?["):
+            continue
+        if not Path(recipe.locate(path)).exists():
             where = ".".join(str(key) for key in keys)
             raise UserError(
                 f"{file}:{_line(tree, keys)}: {where}: there is no file {path}",

@@ -5,11 +5,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from unicorn_assets.lake import Lake
 from unicorn_assets_tests.servers import S3Server, s3_server
 
 __all__ = ["s3_server"]
+
+# How long an example takes depends on what else the machine does; a test says nothing about that.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture

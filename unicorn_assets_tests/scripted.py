@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from unicorn_assets.llm.request import Answer, ChatRequest
-from unicorn_assets.llm.row import Accepted, Draftable, Quarantined, Rejected
+from unicorn_assets.llm.row import Accepted, Draftable, Quarantined, Rejected, Resume
 from unicorn_assets.recipe import Recipe
 
 MODEL = "scripted@1"
@@ -22,7 +22,8 @@ def ask_by(
 
     def one(row: Draftable[Any]) -> Accepted[Any] | Quarantined:
         problem: str | None = None
-        for draft in range(max_drafts):
+        drafts = getattr(row, "max_drafts", max_drafts)
+        for draft in range(drafts):
             request = row.request(draft, problem)
             text, key = say(request), request.key("scripted", "1")
             try:
@@ -30,7 +31,11 @@ def ask_by(
             except Rejected as verdict:
                 problem, reason = verdict.detail, verdict.reason
             else:
-                return Accepted(row.row_id, value, Answer(key, text, "stop", 9, 9, 0, 0.1, 1, MODEL), draft + 1)
-        return Quarantined(row.row_id, reason, problem or "", text, max_drafts, 1, MODEL, key, 0.1)
+                return Accepted(
+                    row.row_id, value, Answer(key, text, "stop", 9, 9, 0, 0.1, 1, MODEL), draft + 1, 9 * (draft + 1)
+                )
+        return Quarantined(
+            row.row_id, reason, problem or "", text, drafts, 1, MODEL, key, 0.1, 9 * drafts, Resume(drafts, problem)
+        )
 
     return lambda rows: iter(order([one(row) for row in rows]))

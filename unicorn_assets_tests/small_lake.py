@@ -33,6 +33,7 @@ def facts(**changes: Any) -> ReleaseFacts:
     known: dict[str, Any] = {
         "encoder": "pocket", "encoder_revision": "r1", "dimension": DIMENSION, "transfer": "realign, 1 pass",
         "gap_before": {"centroid distance": 0.9}, "gap_after": {"centroid distance": 0.1},
+        "gap_interval": {"centroid distance": (0.08, 0.13)},
         "packages": {"numpy": "2"}, "licenses": {"birds": "CC0-1.0"},
     }  # fmt: skip
     return ReleaseFacts(**known | changes)

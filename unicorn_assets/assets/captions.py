@@ -13,7 +13,9 @@ from unicorn_assets.captions.stage import version as captions_version
 from unicorn_assets.curation.near_duplicates import near_duplicates as find_near_duplicates
 from unicorn_assets.curation.near_duplicates import version as duplicates_version
 from unicorn_assets.ids import digest
+from unicorn_assets.lake.redrives import Redrives
 from unicorn_assets.lake.store import ALL, Made, content_hash
+from unicorn_assets.llm.rounds import shortfall
 from unicorn_assets.partitions import SHARDS_NAME
 from unicorn_assets.progress import Stage
 from unicorn_assets.recipe import Recipe
@@ -39,16 +41,19 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult:
         """One LLM caption per seed: accepted text, or quarantined with a reason."""
         store = lake.open()
+        redrives = Redrives(store, "caption_drafts")
 
         def work(shard: str, stage: Stage) -> Rows | Vectors:
             ask, ledger = llm.asking(stage)
-            frame, quarantine = draft_captions(store.read("seeds", shard), recipe, ask)
-            return Rows(frame, quarantine, {**ledger.as_dict(recipe.llm.price), **_lengths(frame)})
+            seeds = store.read("seeds", shard)
+            frame, quarantine = draft_captions(seeds, recipe, ask, redrives.rows(shard))
+            short = shortfall(recipe.captions.accept, seeds.height, frame.height)
+            return Rows(frame, quarantine, {**ledger.as_dict(recipe.llm.price), **_lengths(frame), **short})
 
         return fill_shards(
             context, store, recipe, progress.to_log(context.log),
             version=captions_version(recipe),
-            parents_of=lambda shard: parents(store, ("seeds", shard)),
+            parents_of=lambda shard: {**parents(store, ("seeds", shard)), **redrives.parents(shard)},
             work=work,
             rows_of=lambda shard: store.read("seeds", shard, ["seed_id"]).height,
         )  # fmt: skip

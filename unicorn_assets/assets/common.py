@@ -30,7 +30,7 @@ def llm_shards(recipe: Recipe) -> dict[str, Any]:
         "owners": OWNERS,
         "retry_policy": RETRY,
         "pool": GPU_POOL if needs_gpu else LLM_POOL,
-        "op_tags": gpu_op_tags() if needs_gpu else {},
+        "op_tags": gpu_op_tags(recipe.llm.vllm.tensor_parallel_size) if needs_gpu else {},
     }
 
 
@@ -45,3 +45,9 @@ def encoder_shards(recipe: Recipe) -> dict[str, Any]:
         "pool": GPU_POOL if needs_gpu else None,
         "op_tags": gpu_op_tags() if needs_gpu else {},
     }
+
+
+def encoder_step(recipe: Recipe) -> dict[str, Any]:
+    """Arguments of the image reference: it runs the encoder only where there are images to encode."""
+    needed = encoder_shards(recipe) if recipe.image_reference.kind == "images" else {}
+    return {key: needed[key] for key in ("pool", "op_tags", "retry_policy") if key in needed}

@@ -11,7 +11,9 @@ from unicorn_assets.assets.shard_work import Rows, Vectors, fill_shards, parents
 from unicorn_assets.ids import digest
 from unicorn_assets.instructions.conversation import to_records
 from unicorn_assets.instructions.stage import version, write_pairs
+from unicorn_assets.lake.redrives import Redrives
 from unicorn_assets.lake.store import Lake
+from unicorn_assets.llm.rounds import shortfall
 from unicorn_assets.progress import Stage
 from unicorn_assets.recipe import TASKS, Recipe
 from unicorn_assets.resources import LakeResource, LlmResource, ProgressResource
@@ -75,18 +77,19 @@ def _task_asset(recipe: Recipe, task: str) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, lake: LakeResource, llm: LlmResource, progress: ProgressResource
     ) -> dg.MaterializeResult[Any]:
         store = lake.open()
+        redrives = Redrives(store, task)
 
         def work(shard: str, stage: Stage) -> Rows | Vectors:
             ask, ledger = llm.asking(stage)
-            frame, quarantine = write_pairs(task, store.read("captions", shard), recipe, ask)
-            return Rows(
-                frame, quarantine, {**ledger.as_dict(recipe.llm.price), "pairs": int(frame["pairs"].list.len().sum())}
-            )
+            frame, quarantine = write_pairs(task, store.read("captions", shard), recipe, ask, redrives.rows(shard))
+            short = shortfall(recipe.instructions.task(task).accept, frame.height + quarantine.height, frame.height)
+            pairs = int(frame["pairs"].list.len().sum())
+            return Rows(frame, quarantine, {**ledger.as_dict(recipe.llm.price), "pairs": pairs, **short})
 
         return fill_shards(
             context, store, recipe, progress.to_log(context.log),
             version=version(recipe, task),
-            parents_of=lambda shard: parents(store, ("captions", shard)),
+            parents_of=lambda shard: {**parents(store, ("captions", shard)), **redrives.parents(shard)},
             work=work,
             rows_of=lambda shard: _chosen(store, shard, task),
         )  # fmt: skip

@@ -94,14 +94,18 @@ def facts(lake: Lake, recipe: Recipe) -> ReleaseFacts:
     """What the card says of stage 3."""
     fitted = Transfer.from_bytes(read_artifact(lake, TRANSFER))
     report = json.loads(read_artifact(lake, GAP))
-    passes = f", {recipe.transfer.passes} pass(es)" if fitted.method == "realign" else ""
+    passes = f", {fitted.passes} pass(es)" if fitted.method == "realign" else ""
     return ReleaseFacts(
         encoder=fitted.space.encoder,
         encoder_revision=fitted.space.revision,
         dimension=fitted.space.dimension,
         transfer=fitted.method + passes,
-        gap_before=report["before"],
-        gap_after=report["after"],
+        transfer_version=fitted.version() if fitted.method != "none" else "",
+        moves_images=fitted.moves_images,
+        noise_cosine=fitted.noise_cosine,
+        gap_before={metric: estimate["value"] for metric, estimate in report["before"].items()},
+        gap_after={metric: estimate["value"] for metric, estimate in report["after"].items()},
+        gap_interval={metric: (estimate["low"], estimate["high"]) for metric, estimate in report["after"].items()},
         packages=package_versions(),
         licenses={source.name: source.license for source in recipe.sources if source.license},
     )

@@ -7,6 +7,7 @@ Here: that loop. Not here: any asset's work, or the wording of metadata (metadat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -17,10 +18,15 @@ from numpy.typing import NDArray
 from unicorn_assets.assets.metadata import shard_metadata
 from unicorn_assets.errors import UserError
 from unicorn_assets.lake.artifacts import failed_checks
+from unicorn_assets.lake.ledger import keep_making
 from unicorn_assets.lake.schemas import VECTORS
 from unicorn_assets.lake.store import ALL, Lake, Made, ShardInfo
+from unicorn_assets.llm.ledger import making
 from unicorn_assets.progress import Progress, Stage
 from unicorn_assets.recipe import Recipe
+
+EXIT_CODE = "exit code"
+"""Metadata of a failure that a person can mend: with what code a command ends because of it."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,7 @@ def errors_for_people() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        raise dg.Failure(description=str(error), allow_retries=False) from None
+        raise dg.Failure(description=str(error), metadata={EXIT_CODE: error.exit_code}, allow_retries=False) from None
 
 
 def fill_shards(
@@ -103,7 +109,9 @@ def fill_shards(
             for shard, made in plan:
                 reused = shard not in stale
                 if not reused:
-                    _write(lake, name, shard, made, work(shard, stage))
+                    with making(name, shard, partial(keep_making, lake, made=made)):
+                        output = work(shard, stage)
+                    _write(lake, name, shard, made, output)
                 info = shard_info(lake, name, shard)
                 assert info is not None, "a shard that was just written or found current"
                 metadata = shard_metadata(lake, name, shard, info, reused)
@@ -117,6 +125,16 @@ def fill_shards(
     return dg.MaterializeResult()
 
 
+def _with_first_times(quarantine: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
+    """Rows that were refused before, by the same answer for the same reason, keep the time of that."""
+    if before is None:
+        return quarantine
+    same = ["row_id", "request_hash", "reason"]
+    known = before.select(*same, first=pl.col("at")).unique(same)
+    joined = quarantine.join(known, on=same, how="left", nulls_equal=True, maintain_order="left")
+    return joined.with_columns(at=pl.coalesce("first", "at")).drop("first")
+
+
 def _is_current(lake: Lake, name: str, shard: str, made: Made) -> bool:
     info = shard_info(lake, name, shard)
     return info is not None and info.inputs == made.inputs
@@ -127,6 +145,7 @@ def _write(lake: Lake, name: str, shard: str, made: Made, output: Rows | Vectors
     quarantine = output.quarantine
     reasons: dict[str, int] = {}
     if quarantine is not None:
+        quarantine = _with_first_times(quarantine, lake.find(f"quarantine/{name}", shard))
         lake.write(f"quarantine/{name}", shard, quarantine, made)
         reasons = dict(quarantine["reason"].value_counts(sort=True).iter_rows())
     extra = {**output.figures, "quarantined": reasons}

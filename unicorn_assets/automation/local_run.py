@@ -3,6 +3,7 @@
 Here: the order of runs, which shards, what a failed run says. Not here: printing (terminal/), or what the assets do.
 """
 
+import logging
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -12,9 +13,11 @@ from pathlib import Path
 
 import dagster as dg
 
+from unicorn_assets.assets.shard_work import EXIT_CODE
 from unicorn_assets.definitions import build_defs
 from unicorn_assets.errors import UserError
 from unicorn_assets.home import Home
+from unicorn_assets.llm.journal import Damage
 from unicorn_assets.partitions import RANGE_END, RANGE_START, SHARDS_NAME, ranges
 from unicorn_assets.progress import Progress
 from unicorn_assets.resources.progress import listening
@@ -38,9 +41,13 @@ STRETCHES = (
 
 @dataclass
 class Outcome:
-    """What became of the runs: problems in words (empty when all went well), warnings of checks, number of runs."""
+    """What became of the runs: problems in words (empty when all went well), warnings of checks and of the journal,
+    number of runs; the code to end with: 0, 1, or that of the error that stopped them when it is neither 0 nor the
+    usual 2.
+    """
 
     problems: list[str] = field(default_factory=list)
+    exit_code: int = 0
     warnings: list[str] = field(default_factory=list)
     runs: int = 0
 
@@ -57,10 +64,32 @@ def local_instance(home: Home) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
+class _Damages(logging.Handler):
+    """Takes what the journal reports as damaged, in words."""
+
+    def __init__(self, warnings: list[str]) -> None:
+        super().__init__(logging.WARNING)
+        self._warnings = warnings
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._warnings += [str(each) for each in record.args or () if isinstance(each, Damage)]
+
+
+@contextmanager
+def damage_heard(warnings: list[str]) -> Iterator[None]:
+    """Append a line for every part of the journal that is set aside meanwhile; steps run in this process."""
+    log, handler = logging.getLogger(Damage.__module__), _Damages(warnings)
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+
+
 def run_graph(home: Home, progress: Progress, chosen: Sequence[str] | None = None) -> Outcome:
     """Bring everything up to date: the catalog first, then all shards, or the chosen ones, up to the releases."""
     outcome = Outcome()
-    with local_instance(home) as instance, listening(progress):
+    with local_instance(home) as instance, listening(progress), damage_heard(outcome.warnings):
         _bury_dead_runs(instance)
         definitions = build_defs(home)
         job = definitions.resolve_implicit_global_asset_job_def()
@@ -98,7 +127,11 @@ def _run(
             is_error = check.severity == dg.AssetCheckSeverity.ERROR
             (outcome.problems if is_error else outcome.warnings).append(words)
     if not result.success and not outcome.problems:
-        outcome.problems += [_words(event) for event in result.all_events if event.is_step_failure]
+        failures = [event for event in result.all_events if event.is_step_failure]
+        if any(_interrupted(event) for event in failures):
+            raise KeyboardInterrupt  # Dagster turned Ctrl-C into a failed step
+        outcome.problems += [_words(event) for event in failures]
+        outcome.exit_code = max((_exit_code(event) for event in failures), default=0)
     if not result.success and not outcome.problems:
         outcome.problems.append(f"run {result.run_id} failed before any step; see it in the UI")
     return bool(result.success and not outcome.problems)
@@ -112,6 +145,19 @@ def _words(event: dg.DagsterEvent) -> str:
     cause = error.cause if error is not None and error.cause is not None else error
     what = cause.message.strip() if cause is not None else "failed"
     return f"{event.step_key}: {what} (a fault of the program; the trace is in the UI, `unicorn ui`)"
+
+
+def _interrupted(event: dg.DagsterEvent) -> bool:
+    error = event.step_failure_data.error
+    causes = (error, error.cause if error is not None else None)
+    return any(cause is not None and cause.cls_name == "DagsterExecutionInterruptedError" for cause in causes)
+
+
+def _exit_code(event: dg.DagsterEvent) -> int:
+    told = event.step_failure_data.user_failure_data
+    value = told.metadata.get(EXIT_CODE) if told is not None else None
+    code = int(value.value) if isinstance(value, dg.IntMetadataValue) and value.value else 1
+    return 1 if code == UserError.exit_code else code  # a failed run was always 1, a mistake before it 2
 
 
 def _bury_dead_runs(instance: dg.DagsterInstance) -> None:

@@ -6,7 +6,7 @@ Here: requests made from seeds, rows made from answers. Not here: what makes a c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,9 @@ import polars as pl
 from unicorn_assets.captions.gates import caption_of
 from unicorn_assets.ids import content_id, digest, seed_of
 from unicorn_assets.lake.schemas import polars_schema
+from unicorn_assets.llm.endpoints.vllm_command import answer_options
 from unicorn_assets.llm.request import ChatRequest
+from unicorn_assets.llm.rounds import Attempt, outcomes
 from unicorn_assets.llm.row import Accepted, Draftable, Quarantined
 from unicorn_assets.prompt import Prompt, load_prompt
 from unicorn_assets.recipe import Captions, Recipe
@@ -40,7 +42,8 @@ def prompt_of(recipe: Recipe) -> Prompt:
 def version(recipe: Recipe) -> str:
     """Short hash of all that decides the drafts of a seed: prompt, caption settings, model, rules."""
     llm = recipe.llm
-    return digest([LOGIC, prompt_of(recipe).version, recipe.section_hash("captions"), llm.model, llm.revision], 6)
+    model = [llm.model, llm.revision, *answer_options(llm)]
+    return digest([LOGIC, prompt_of(recipe).version, recipe.section_hash("captions"), *model], 6)
 
 
 @dataclass(frozen=True)
@@ -66,18 +69,21 @@ class CaptionRow:
         return caption_of(text, self.seed, self.settings.gates, self.prompt.grams)
 
 
-def draft_captions(seeds: pl.DataFrame, recipe: Recipe, ask: Ask[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+def draft_captions(
+    seeds: pl.DataFrame, recipe: Recipe, ask: Ask[str], granted: Mapping[str, int] | None = None
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """`caption_drafts` and `quarantine` rows of `seeds`, both in the order of the seeds.
 
-    `seeds` needs seed_id and text. Every seed ends in exactly one of the two tables.
+    `seeds` needs seed_id and text. Every seed ends in exactly one of the two tables. `granted`: further drafts by
+    seed_id.
     """
     prompt = prompt_of(recipe)
     rows = [CaptionRow(row["seed_id"], row["text"], prompt, recipe.captions) for row in seeds.iter_rows(named=True)]
-    outcomes = {outcome.row_id: outcome for outcome in ask(rows)}
+    found = outcomes(rows, by_row(ask), recipe.captions.accept, granted, recipe.llm.max_row_tokens)
     drafts: list[dict[str, Any]] = []
     refused: list[dict[str, Any]] = []
     for row in rows:
-        outcome = outcomes[row.row_id]
+        outcome = found[row.row_id]
         if isinstance(outcome, Quarantined):
             refused.append(quarantine_row("caption_drafts", row.row_id, row.row_id, outcome))
         else:
@@ -93,6 +99,11 @@ def draft_captions(seeds: pl.DataFrame, recipe: Recipe, ask: Ask[str]) -> tuple[
     return table("caption_drafts", drafts), table("quarantine", refused)
 
 
+def by_row(ask: Ask[Any]) -> Attempt:
+    """`ask`, with its outcomes by row id."""
+    return lambda rows: {outcome.row_id: outcome for outcome in ask(rows)}
+
+
 def origin(outcome: Accepted[T], prompt: Prompt) -> dict[str, Any]:
     """Where a generated row comes from: the columns that every such table shares."""
     answer = outcome.answer
@@ -106,14 +117,17 @@ def origin(outcome: Accepted[T], prompt: Prompt) -> dict[str, Any]:
 
 def quarantine_row(stage: str, row_id: str, parent_id: str | None, outcome: Quarantined) -> dict[str, Any]:
     """A quarantine row from the engine's verdict."""
+    detail = outcome.detail
+    if outcome.resume is None and outcome.attempts:
+        detail += f" (after {outcome.attempts} request{'s' if outcome.attempts > 1 else ''})"
     return {
         "stage": stage,
         "row_id": row_id,
         "parent_id": parent_id,
         "reason": outcome.reason,
-        "detail": outcome.detail,
+        "detail": detail,
         "raw_answer": outcome.raw_answer[:4000],
-        "attempts": outcome.drafts,
+        "attempts": outcome.asked,
         "model": outcome.model or None,
         "request_hash": outcome.request_hash or None,
         "at": datetime.now(UTC),

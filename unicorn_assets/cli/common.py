@@ -1,6 +1,7 @@
 """What all commands share: the Typer app, common options, wording of errors, printing JSON.
 
-Exit codes: 0 done; 1 a run or a check failed; 2 something the user can mend; 130 interrupted.
+Exit codes: 0 done; 1 a run or a check failed; 2 something the user can mend; 3 the recipe's `llm.budget` is reached,
+everything finished is kept; 130 interrupted.
 """
 
 import json
@@ -24,14 +25,21 @@ app = typer.Typer(
 out, err = Console(), Console(stderr=True)
 P = ParamSpec("P")
 
-HomeOption = Annotated[str | None, typer.Option("--home", help="Folder of lake, Dagster instance and logs [.unicorn]")]
-LakeOption = Annotated[str | None, typer.Option("--lake", help="Lake: a folder or s3://bucket/prefix [HOME/lake]")]
-RecipeOption = Annotated[str | None, typer.Option("--recipe", help="Recipe file [the last one used, else the demo]")]
+# Defaults are told by show_default: words in square brackets within `help` are taken for markup and vanish.
+HomeOption = Annotated[
+    str | None, typer.Option("--home", help="Folder of lake, Dagster instance and logs", show_default=".unicorn")
+]
+LakeOption = Annotated[
+    str | None, typer.Option("--lake", help="Lake: a folder or s3://bucket/prefix", show_default="HOME/lake")
+]
+RecipeOption = Annotated[
+    str | None, typer.Option("--recipe", help="Recipe file", show_default="the last one used, else the demo")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON")]
 
 
 def for_people(command: Callable[P, None]) -> Callable[P, None]:
-    """A command whose foreseeable errors are one line and exit code 2."""
+    """A command whose foreseeable errors are one line and exit code 2 (or the error's own)."""
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -41,7 +49,7 @@ def for_people(command: Callable[P, None]) -> Callable[P, None]:
             err.print(f"[bold red]error[/] {escape(error.message)}", highlight=False, soft_wrap=True)
             if error.hint:
                 err.print(f"  -> {escape(error.hint)}", highlight=False, soft_wrap=True)
-            raise typer.Exit(2) from None
+            raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
             err.print("interrupted; everything finished is kept, the same command continues")
             raise typer.Exit(130) from None

@@ -13,7 +13,7 @@ from unicorn_assets.home import find_home
 def status(as_json: JsonOption = False, lake: LakeOption = None, home: HomeOption = None) -> None:
     """What the lake holds: shards, rows, quarantine by reason, gap, releases."""
     from unicorn_assets.terminal.report import gather
-    from unicorn_assets.terminal.tables import gap_table, report_table
+    from unicorn_assets.terminal.tables import gap_page, gap_table, journal_line, report_table
 
     report = gather(lake_of(find_home(home, lake)))
     if as_json:
@@ -22,8 +22,12 @@ def status(as_json: JsonOption = False, lake: LakeOption = None, home: HomeOptio
     gaps = gap_table(report)
     if gaps is not None:
         out.print(gaps)
+        out.print(gap_page(report), soft_wrap=True, highlight=False)
     for name, path in report.releases.items():
         out.print(f"release {name}: {path}", soft_wrap=True, highlight=False)
+    aside = journal_line(report)
+    if aside is not None:
+        out.print(aside, soft_wrap=True, highlight=False)
     return None
 
 

@@ -31,7 +31,7 @@ def run(
     from unicorn_assets.automation.local_run import run_graph
     from unicorn_assets.terminal.bars import shown_on
     from unicorn_assets.terminal.report import gather
-    from unicorn_assets.terminal.tables import gap_table, report_table
+    from unicorn_assets.terminal.tables import gap_page, gap_table, report_table
     from unicorn_assets.terminal.timing import Timed
 
     with shown_on(out) as listener:
@@ -42,13 +42,14 @@ def run(
     gaps = gap_table(report)
     if gaps is not None:
         out.print(gaps)
+        out.print(gap_page(report), soft_wrap=True, highlight=False)
     for warning in outcome.warnings:
         out.print(f"[yellow]warning[/] {escape(warning)}", soft_wrap=True)
     if outcome.problems:
         for problem in outcome.problems:
             err.print(f"[bold red]failed[/] {escape(problem)}", highlight=False, soft_wrap=True)
         err.print("everything finished is kept; mend the cause and run the same command again")
-        raise typer.Exit(1)
+        raise typer.Exit(outcome.exit_code or 1)
     asked = sum(counters["tokens"] for counters in timed.counters.values())
     out.print(f"asked the LLM for {asked:,} tokens in this run", highlight=False)
     for name, path in report.releases.items():

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import polars as pl
 
-from unicorn_assets.captions.stage import Ask, origin, quarantine_row, table
+from unicorn_assets.captions.stage import Ask, by_row, origin, quarantine_row, table
 from unicorn_assets.curation.words import content, words
 from unicorn_assets.ids import content_id, digest, rng_of, seed_of
 from unicorn_assets.instructions.answer import ChoicePair, Pair, Problem, read, schema
 from unicorn_assets.instructions.gates import fault_of
 from unicorn_assets.instructions.two_steps import QuestionsRow, ask_in_two_steps, options_prompt
+from unicorn_assets.llm.endpoints.vllm_command import answer_options
 from unicorn_assets.llm.request import ChatRequest
+from unicorn_assets.llm.rounds import outcomes
 from unicorn_assets.llm.row import Accepted, Quarantined, Rejected
 from unicorn_assets.prompt import Prompt, load_prompt
 from unicorn_assets.recipe import Recipe, Task, TaskName
@@ -48,7 +51,8 @@ def version(recipe: Recipe, task: str) -> str:
     settings = recipe.instructions.task(task).model_dump(mode="json", exclude={"weight"})
     second = options_prompt(recipe) if task == "multiple_choice" else None
     prompts = [prompt_of(recipe, task).version, second.version if second else None]
-    return digest([LOGIC, prompts, settings, recipe.llm.model, recipe.llm.revision], 6)
+    llm = recipe.llm
+    return digest([LOGIC, prompts, settings, llm.model, llm.revision, *answer_options(llm)], 6)
 
 
 @dataclass(frozen=True)
@@ -111,10 +115,13 @@ def finish(pair: Pair, caption_id: str) -> Finished:
     return {"question": pair.question, "options": None, "answer": pair.answer}
 
 
-def write_pairs(task: str, captions: pl.DataFrame, recipe: Recipe, ask: Ask[Any]) -> tuple[pl.DataFrame, pl.DataFrame]:
+def write_pairs(
+    task: str, captions: pl.DataFrame, recipe: Recipe, ask: Ask[Any], granted: Mapping[str, int] | None = None
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Rows of the table `task` and `quarantine` rows, in the order of the captions.
 
-    Only captions whose `task` is this one are asked about; each ends in exactly one of the two tables.
+    Only captions whose `task` is this one are asked about; each ends in exactly one of the two tables. `granted`:
+    further drafts by caption_id.
     """
     prompt, settings = prompt_of(recipe, task), recipe.instructions.task(task)
     chosen = captions.filter(pl.col("task") == task)
@@ -122,24 +129,27 @@ def write_pairs(task: str, captions: pl.DataFrame, recipe: Recipe, ask: Ask[Any]
     if second is not None:
         choice = recipe.instructions.multiple_choice
         asked = [QuestionsRow(c["caption_id"], c["text"], prompt, choice) for c in chosen.iter_rows(named=True)]
-        return _tables(task, prompt, asked, ask_in_two_steps(asked, second, ask))
+        in_two_steps = partial(ask_in_two_steps, second=second, ask=ask)
+        found = outcomes(asked, in_two_steps, settings.accept, granted, recipe.llm.max_row_tokens)
+        return _tables(task, prompt, asked, found)
     rows = [
         PairsRow(row["caption_id"], row["text"], cast(TaskName, task), prompt, settings)
         for row in chosen.iter_rows(named=True)
     ]
-    return _tables(task, prompt, rows, {outcome.row_id: outcome for outcome in ask(rows)})
+    found = outcomes(rows, by_row(ask), settings.accept, granted, recipe.llm.max_row_tokens)
+    return _tables(task, prompt, rows, found)
 
 
 def _tables(
     task: str,
     prompt: Prompt,
     rows: Sequence[PairsRow | QuestionsRow],
-    outcomes: Mapping[str, Accepted[list[Pair]] | Quarantined],
+    found: Mapping[str, Accepted[list[Pair]] | Quarantined],
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     made: list[dict[str, Any]] = []
     refused: list[dict[str, Any]] = []
     for row in rows:
-        outcome = outcomes[row.row_id]
+        outcome = found[row.row_id]
         if isinstance(outcome, Quarantined):
             refused.append(quarantine_row(task, row.row_id, row.row_id, outcome))
             continue

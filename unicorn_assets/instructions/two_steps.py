@@ -7,6 +7,7 @@ Not here: the single request that larger models answer (stage.py).
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -18,7 +19,8 @@ from unicorn_assets.ids import seed_of
 from unicorn_assets.instructions.answer import ChoicePair, FreePair, Model, Text, read, schema
 from unicorn_assets.instructions.gates import fault_of, short_answer_fault
 from unicorn_assets.llm.request import Answer, ChatRequest
-from unicorn_assets.llm.row import Accepted, Quarantined, Rejected
+from unicorn_assets.llm.rounds import Further
+from unicorn_assets.llm.row import Accepted, Quarantined, Rejected, Resume
 from unicorn_assets.llm.structured import parse, schema_of
 from unicorn_assets.prompt import Prompt, load_prompt
 from unicorn_assets.recipe import MultipleChoice, Recipe
@@ -106,14 +108,17 @@ class OptionsRow:
         return pair
 
 
-def ask_in_two_steps(rows: list[QuestionsRow], second: Prompt, ask: Ask[Any]) -> dict[str, Accepted[Any] | Quarantined]:
+def ask_in_two_steps(
+    rows: Sequence[QuestionsRow | Further], second: Prompt, ask: Ask[Any]
+) -> dict[str, Accepted[Any] | Quarantined]:
     """Outcomes by caption id, as one request would give them: the pairs that passed both steps, or a refusal.
 
-    An accepted outcome carries the first request's answer and the drafts of both steps.
+    An accepted outcome carries the first request's answer and the drafts of both steps. A row that failed in the second
+    step goes on with new questions.
     """
     outcomes: dict[str, Accepted[Any] | Quarantined] = {outcome.row_id: outcome for outcome in ask(rows)}
     asked = [
-        OptionsRow(f"{row.row_id}#{number}", row.caption, pair, second, row.settings)
+        OptionsRow(f"{row.row_id}#{number}", _bare(row).caption, pair, second, _bare(row).settings)
         for row in rows
         if isinstance(found := outcomes[row.row_id], Accepted)
         for number, pair in enumerate(found.value)
@@ -124,8 +129,13 @@ def ask_in_two_steps(rows: list[QuestionsRow], second: Prompt, ask: Ask[Any]) ->
         by_caption[option_row.row_id.partition("#")[0]].append(finished[option_row.row_id])
     for row in rows:
         if row.row_id in by_caption:
-            outcomes[row.row_id] = _joined(row, cast("Accepted[Any]", outcomes[row.row_id]), by_caption[row.row_id])
+            first = cast("Accepted[Any]", outcomes[row.row_id])
+            outcomes[row.row_id] = _joined(_bare(row), first, by_caption[row.row_id])
     return outcomes
+
+
+def _bare(row: QuestionsRow | Further) -> QuestionsRow:
+    return cast("QuestionsRow", row.row) if isinstance(row, Further) else row
 
 
 def _joined(
@@ -133,9 +143,11 @@ def _joined(
 ) -> Accepted[Any] | Quarantined:
     pairs = [outcome.value for outcome in seconds if isinstance(outcome, Accepted)]
     drafts = first.drafts + sum(outcome.drafts for outcome in seconds)
+    tokens = first.tokens + sum(outcome.tokens for outcome in seconds)
     if len(pairs) >= row.settings.gates.min_pairs:
-        return Accepted(row.row_id, pairs, first.answer, drafts)
+        return Accepted(row.row_id, pairs, first.answer, drafts, tokens)
     refused = [outcome for outcome in seconds if isinstance(outcome, Quarantined)]
+    unanswered = any(outcome.resume is None for outcome in refused)  # then these options have to be asked again
     answer: Answer = first.answer
     return Quarantined(
         row_id=row.row_id,
@@ -147,4 +159,6 @@ def _joined(
         model=answer.model,
         request_hash=answer.key,
         seconds=answer.seconds,
+        tokens=tokens,
+        resume=None if unanswered else Resume(first.drafts, None),
     )

@@ -1,15 +1,15 @@
 """Progress bars with counts, speed and ETA. A stage that has nothing to do shows none."""
 
-from collections import Counter
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn
 from rich.progress import Progress as RichProgress
 from rich.text import Text
 
-from unicorn_assets.progress import LogProgress, Progress, Stage
+from unicorn_assets.progress import Course, Figures, LogProgress, Progress, Stage
 
 
 @contextmanager
@@ -23,24 +23,35 @@ def shown_on(console: Console) -> Iterator[Progress]:
         yield Bars(progress, None)
 
 
-class Left(TimeRemainingColumn):
+class Left(ProgressColumn):
     """Time left while a stage runs, its time when it has ended."""
 
     def render(self, task: Task) -> Text:
-        """The estimate, or the seconds that it took."""
-        return Text(f"{task.elapsed or 0:,.0f} s") if task.finished else super().render(task)
+        """The estimate at the speed of late, or the seconds that it took."""
+        course: Course = task.fields["course"]
+        if task.finished:
+            return Text(f"{task.elapsed or 0:,.0f} s")
+        left = course.seconds_left()
+        return Text("-:--:--" if left is None else _clock(left), style="progress.remaining")
 
 
 class Counts(ProgressColumn):
-    """Counters of a stage, such as accepted and tokens, with the speed of its rows."""
+    """Counters of a stage, such as accepted and tokens, what is in flight and spent, and the speed."""
 
     def render(self, task: Task) -> Text:
         """One line of figures."""
-        counters: Counter[str] = task.fields["counters"]
-        shown = [f"{value:,} {name}" for name, value in counters.items()]
-        if task.completed and (task.elapsed or 0.0) > 1:
-            shown.append(f"{task.completed / (task.elapsed or 1.0):,.1f}/s")
+        course: Course = task.fields["course"]
+        shown = [" ".join(reversed(words.rsplit(" ", 1))) for words in course.shown()]
+        if task.completed and (task.elapsed or 0.0) > 1 and not task.finished:
+            rows, tokens = course.rates()
+            shown.append(f"{rows:,.{1 if rows >= 1 else 2}f}/s" + (f" {tokens:,.0f} tokens/s" if tokens else ""))
         return Text(" ".join(shown), style="dim", no_wrap=True)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}"
 
 
 class Bars:
@@ -61,15 +72,20 @@ class Bars:
 
 class _Bar:
     def __init__(self, progress: RichProgress, name: str, total: int) -> None:
-        self._counters: Counter[str] = Counter()
+        self._course = Course(total, time.monotonic)
         self._progress = progress
-        self._task = progress.add_task(name, total=total or None, counters=self._counters)
+        self._task = progress.add_task(name, total=total or None, course=self._course)
 
     def advance(self, rows: int = 1, **counters: int) -> None:
-        self._counters.update(counters)
-        self._progress.advance(self._task, rows)
+        self._course.advance(rows, counters)
+        if rows:
+            self._progress.advance(self._task, rows)
+
+    def read(self, figures: Callable[[], Figures]) -> None:
+        self._course.figures = figures
 
     def close(self) -> None:
+        self._course.figures = dict
         done = self._progress.tasks[self._task].completed
         self._progress.update(self._task, total=done, completed=done)
         self._progress.stop_task(self._task)
@@ -77,6 +93,9 @@ class _Bar:
 
 class _Silent:
     def advance(self, rows: int = 1, **counters: int) -> None:
+        """Nothing to show."""
+
+    def read(self, figures: Callable[[], Figures]) -> None:
         """Nothing to show."""
 
     def close(self) -> None:

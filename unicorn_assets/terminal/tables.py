@@ -13,7 +13,10 @@ from unicorn_assets.lake.lineage import Lineage, Step
 from unicorn_assets.representation.gap import explain
 from unicorn_assets.terminal.report import Report
 
-SHOWN_METRICS = ("centroid_distance", "frechet_distance", "linear_separability", "knn_mixing", "paired_cosine")
+SHOWN_METRICS = (
+    "centroid_distance", "frechet_distance", "linear_separability", "knn_mixing", "neighbour_overlap", "paired_cosine",
+    "relative_modality_gap",
+)  # fmt: skip
 
 
 def report_table(report: Report, seconds: Mapping[str, float] | None = None) -> Table:
@@ -22,28 +25,58 @@ def report_table(report: Report, seconds: Mapping[str, float] | None = None) -> 
     for name, justify in (("table", "left"), ("shards", "right"), ("rows", "right"), ("quarantined by reason", "left"),
                           ("LLM tokens", "right")):  # fmt: skip
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    priced = any(made.cost_usd is not None for made in report.tables.values())
+    if priced:
+        table.add_column("spent USD", justify="right")
     if seconds is not None:
         table.add_column("seconds", justify="right")
     for name, made in report.tables.items():
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in made.quarantined.items())
         tokens = f"{made.completion_tokens:,}" if made.completion_tokens else ""
         cells = [name, f"{made.shards:,}", f"{made.rows:,}", reasons, tokens]
+        cells += [f"{made.cost_usd:,.4f}" if made.cost_usd is not None else ""] if priced else []
         table.add_row(*cells, *([f"{seconds[name]:,.1f}" if name in seconds else ""] if seconds is not None else []))
+    spent = report.spent
+    if spent["calls"]:
+        usd = f", {spent['usd']:,.4f} USD" if spent["usd"] else ""
+        table.caption = f"spent over all runs: {spent['calls']:,} calls, {spent['tokens']:,} tokens{usd}"
     return table
 
 
 def gap_table(report: Report) -> Table | None:
-    """The gap before and after the move, in the measures that say most."""
-    if report.gap is None:
+    """The gap before and after the move with 95 % intervals, in the measures that say most, on two lines each."""
+    if report.gap is None or not report.gap["after"]:
         return None
     table = Table(title=f"modality gap, method {report.gap['method']}", title_justify="left", header_style="bold")
     for name in ("metric", "before", "after", "how to read it"):
         table.add_column(name, justify="right" if name in ("before", "after") else "left")
     before, after = report.gap["before"], report.gap["after"]
     for metric in SHOWN_METRICS:
-        if metric in before:
-            table.add_row(metric, f"{before[metric]:.3f}", f"{after[metric]:.3f}", explain(metric))
+        if metric in after:
+            cells = [_interval(state[metric]) if metric in state else "" for state in (before, after)]
+            table.add_row(metric, *cells, explain(metric))
     return table
+
+
+def gap_page(report: Report) -> str:
+    """Where all figures and plots of the gap are; on one line of its own, so that it can be copied."""
+    if report.gap and report.gap.get("unmeasured"):
+        return f"gap not measured: {report.gap['unmeasured']}"
+    return f"gap report: {report.gap['page']}" if report.gap else ""
+
+
+def journal_line(report: Report) -> str | None:
+    """How many parts of the journal were set aside, if any."""
+    if not report.damaged:
+        return None
+    return (
+        f"journal: {len(report.damaged)} damaged parts were set aside ({report.damaged[0]}); what could be read is "
+        "kept, the rest is asked again"
+    )
+
+
+def _interval(estimate: Mapping[str, float]) -> str:
+    return f"{estimate['value']:.3f}\n[dim]{estimate['low']:.3f} to {estimate['high']:.3f}[/]"
 
 
 def row_blocks(frame: pl.DataFrame) -> list[Table]:

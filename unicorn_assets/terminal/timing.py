@@ -2,8 +2,9 @@
 
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 
-from unicorn_assets.progress import Progress, Stage
+from unicorn_assets.progress import Figures, Progress, Stage
 
 
 class Timed:
@@ -27,6 +28,9 @@ class _TimedStage:
     def advance(self, rows: int = 1, **counters: int) -> None:
         self._timed.counters[self._name].update(counters)
         self._stage.advance(rows, **counters)
+
+    def read(self, figures: Callable[[], Figures]) -> None:
+        self._stage.read(figures)
 
     def close(self) -> None:
         self._timed.seconds[self._name] += time.monotonic() - self._start

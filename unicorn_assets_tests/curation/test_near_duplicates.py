@@ -81,7 +81,7 @@ def test_exact_copies_case_and_punctuation_do_not_hide_a_repeat():
     assert found["jaccard"].to_list() == [1.0, 1.0]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(0, 59), max_size=4), st.randoms(use_true_random=False))
 def test_streaming_in_shards_equals_one_batch(cuts: list[int], rng: random.Random):
     base = [caption(random.Random(n), 20) for n in range(20)]

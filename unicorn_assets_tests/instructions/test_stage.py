@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from unicorn_assets.ids import seed_of
 from unicorn_assets.instructions.answer import ChoicePair, schema
 from unicorn_assets.instructions.stage import LETTERS, finish, prompt_of, version, write_pairs
 from unicorn_assets.lake.schemas import polars_schema
@@ -207,3 +208,28 @@ def test_two_steps_quarantine_a_caption_without_options_and_one_without_question
         assert len(made) == 0
         assert refused["reason"].to_list() == [reason]
         assert refused["raw_answer"][0]
+
+
+def test_two_steps_go_on_with_new_questions_until_the_wanted_share():
+    """The first questions get no good options; those of the row's next draft do."""
+
+    def say(request: ChatRequest) -> str:
+        if request.seed == seed_of("multiple_choice", CAPTION, 0):
+            return json.dumps({"pairs": [{key: GOOD[1][key] for key in ("question", "answer")}]})
+        return in_two_steps(request)
+
+    def made_by(**accept: object):
+        more = {"multiple_choice": TWO["multiple_choice"] | ({"accept": accept} if accept else {})}
+        settings = recipe(instructions=more)
+        return write_pairs("multiple_choice", captions(["multiple_choice"]), settings, ask_by(say), granted)
+
+    granted: dict[str, int] = {}
+    made, refused = made_by()
+    assert (made.height, refused["reason"].to_list(), refused["attempts"].to_list()) == (0, ["no_options"], [3])
+    made, refused = made_by(share=1.0, more_drafts=2)
+    assert refused.height == 0
+    # One for the first questions and two for their options, one for the next questions, and their options.
+    assert made["drafts"].to_list() == [3 + 1 + 1 + 2 + 1]
+    assert [pair["question"] for pair in made["pairs"][0]] == [GOOD[0]["question"], GOOD[2]["question"]]
+    granted = {"c0": 1}
+    assert_frame_equal(made_by()[0], made)

@@ -86,4 +86,4 @@ class Sources(RuleBasedStateMachine):
 
 
 TestSources = Sources.TestCase
-TestSources.settings = settings(max_examples=30, stateful_step_count=15, deadline=None)
+TestSources.settings = settings(max_examples=30, stateful_step_count=15)

@@ -1,0 +1,56 @@
+"""Runs in this process: what Ctrl-C means, and that a damaged journal is heard."""
+
+import logging
+import os
+import signal
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from unicorn_assets.automation.local_run import Outcome, _run, damage_heard
+from unicorn_assets.lake.store import Lake
+from unicorn_assets.llm.journal import Damage, Journal
+from unicorn_assets.llm.journal.store import PART_SUFFIX
+from unicorn_assets.terminal.report import gather
+from unicorn_assets.terminal.tables import journal_line
+from unicorn_assets_tests.llm.test_journal import answer
+
+
+def test_ctrl_c_inside_a_step_is_an_interruption_and_no_failure() -> None:
+    @dg.asset
+    def long_work() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        signal.pause()
+
+    job = dg.Definitions([long_work]).resolve_implicit_global_asset_job_def()
+    outcome = Outcome()
+    with dg.DagsterInstance.ephemeral() as instance, pytest.raises(KeyboardInterrupt):
+        _run(job, instance, ["long_work"], {}, outcome)
+    assert outcome.problems == []
+
+
+def test_a_damaged_journal_is_heard_by_who_runs_and_by_who_looks(tmp_path: Path) -> None:
+    with Journal.open(str(tmp_path)) as journal:
+        for number in range(20):
+            journal.put(answer(number))
+    assert journal_line(gather(Lake(str(tmp_path)))) is None
+    (part,) = (tmp_path / "journal").glob(f"*{PART_SUFFIX}")
+    os.truncate(part, part.stat().st_size // 2)
+
+    @dg.asset
+    def work() -> None:
+        with Journal.open(str(tmp_path)):
+            pass
+
+    job = dg.Definitions([work]).resolve_implicit_global_asset_job_def()
+    outcome, handlers = Outcome(), list(logging.getLogger(Damage.__module__).handlers)
+    with dg.DagsterInstance.ephemeral() as instance, damage_heard(outcome.warnings):
+        for _ in range(2):  # the second run finds all in order
+            assert _run(job, instance, ["work"], {}, outcome)
+    (warning,) = outcome.warnings
+    assert warning.startswith(f"journal: {part.name} was damaged or half written; ")
+    assert logging.getLogger(Damage.__module__).handlers == handlers
+    line = journal_line(gather(Lake(str(tmp_path))))
+    assert line is not None
+    assert f"{part.name}.damaged" in line
