@@ -14,7 +14,7 @@ UV := $(shell command -v uv || echo .uv/bin/uv)
 EXTRAS ?= local,encode
 INSTALL = $(UV) pip install --quiet --python $(BIN)/python --constraint constraints.txt
 
-.PHONY: help demo ui test lint install pocket constraints screenshots clean
+.PHONY: help demo ui test test-vllm bench-llm lint install pocket constraints screenshots clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,14 @@ lint: .venv/.for-tests  ## style, types, import rules, definitions
 install: .venv/bin/python  ## the package with EXTRAS=local,encode (also: vllm, deploy, dev)
 	@$(INSTALL) --editable '.[$(EXTRAS)]'
 
+test-vllm: .venv/.for-tests  ## the vllm endpoint with the real vLLM on this CPU (3 GB more, 10 to 30 minutes)
+	@UV=$(UV) scripts/test-vllm
+
+bench-llm: .venv/.for-tests .venv-peers/.made  ## the LLM client beside other tools, as in docs/llm-client.md (12 minutes)
+	@CURATOR_PYTHON=$(CURDIR)/.venv-peers/curator/bin/python \
+	  DATA_DESIGNER_PYTHON=$(CURDIR)/.venv-peers/data-designer/bin/python \
+	  $(BIN)/python benchmarks/llm_client.py --json
+
 pocket: .venv/.for-tests  ## fetch the art and train the pocket encoder again (about half an hour)
 	@scripts/train-pocket
 
@@ -49,8 +57,8 @@ constraints: $(UV)  ## resolve all extras together again
 screenshots: .venv/.for-tests  ## remake docs/images from the running UI (needs Debian's chromium)
 	@$(BIN)/python scripts/screenshots.py
 
-clean:  ## remove the environment; keeps .unicorn/, your data
-	@rm -rf .venv .uv
+clean:  ## remove the environments; keeps .unicorn/, your data
+	@rm -rf .venv .venv-vllm .venv-peers .uv
 
 .uv/bin/uv:
 	@echo "fetching uv, the package installer, into .uv/"
@@ -59,6 +67,15 @@ clean:  ## remove the environment; keeps .unicorn/, your data
 
 .venv/bin/python: | $(UV)
 	@$(UV) venv --quiet --python $(PYTHON) .venv
+
+# data-designer 0.9.7 asks for a certifi newer than any that is published; the override lets it have the newest.
+.venv-peers/.made: | $(UV)
+	@mkdir -p .venv-peers && echo certifi > .venv-peers/overrides.txt
+	@$(UV) venv --quiet --clear --python $(PYTHON) .venv-peers/curator
+	@$(UV) venv --quiet --clear --python $(PYTHON) .venv-peers/data-designer
+	@$(UV) pip install --quiet --python .venv-peers/curator/bin/python bespokelabs-curator==0.1.31
+	@$(UV) pip install --quiet --python .venv-peers/data-designer/bin/python --override .venv-peers/overrides.txt data-designer==0.9.7
+	@touch $@
 
 .venv/.for-demo: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "installing the packages of the demo (about 6 GB, most of it torch; a few minutes)"
