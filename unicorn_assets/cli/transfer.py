@@ -1,7 +1,7 @@
 """`unicorn transfer`: fit, apply and judge a move between any two files of vectors. No lake, no recipe."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -28,9 +28,6 @@ def fit(
     ] = "realign",
     passes: Annotated[int, typer.Option("--passes", help="realign: times the last step is done", min=1, max=10)] = 1,
     noise_cosine: Annotated[float, typer.Option("--noise-cosine", help="c3: what the noise leaves")] = 0.7,
-    sample: Annotated[
-        bool, typer.Option("--sample", help="realign: passes over a sample instead of all texts")
-    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Fit a move on two sets of vectors; pairs are neither needed nor used."""
@@ -42,8 +39,7 @@ def fit(
         raise UserError(f"cannot write {to}", "give a file NAME.safetensors")
     sigma_of(noise_cosine, 1)
     with _Counting("read") as counting:
-        over: Literal["sample", "all"] = "sample" if sample else "all"
-        fitted = fit_files(method, passes, text, images, noise_cosine=noise_cosine, over=over, on_rows=counting.add)
+        fitted = fit_files(method, passes, text, images, noise_cosine=noise_cosine, on_rows=counting.add)
     write_whole(to, fitted.to_bytes(made_with(text, images)))
     facts = {
         "transfer": to, "method": fitted.method, "version": fitted.version(), **vars(fitted.space),

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unicorn_assets.errors import UserError
-from unicorn_assets.representation.blocks import Block, blocks, in_threads, task_rows
+from unicorn_assets.representation.blocks import blocks, in_threads, task_rows
 from unicorn_assets.representation.packing import pack, unpack
 from unicorn_assets.representation.sketch import SAMPLE_ROWS, Sketch
-from unicorn_assets.representation.vectors import Float64, Rows, Space, check_shape
-from unicorn_assets.representation.walk import Steps, refuse_without_direction, weighted
+from unicorn_assets.representation.vectors import Float64, Rows, Space, check_shape, unit_rows
+from unicorn_assets.representation.walk import Steps, sum_of, walk
 
 QUANTUM = 2.0**-36
 """Unit of the stored sums: each block's sum is off by at most 7.3e-12 per component."""
@@ -78,18 +78,12 @@ class Statistics:
         """Like add, on the caller's thread alone."""
         if not steps:
             self._sketch.add(vectors)
-        buffer = Block.here(self.space.dimension, double=True)
-        for part in blocks(len(vectors), self.space.dimension):
-            names = None if ids is None else ids[part]
-            rows, lengths = buffer.lengths(vectors[part], where, names, first + part.start)
-            added = np.zeros(rows.shape[1])
-            if steps:
-                weights, shifts, least = weighted(rows, lengths, steps)
-                refuse_without_direction(least, where, names, first + part.start)
-                added, lengths = shifts, 1 / weights
-            self._grow(len(rows))
-            self._sum += _whole(np.einsum("i,ij->j", 1 / lengths, rows) + added)
-            if self._second is not None:
+        self._grow(len(vectors))
+        self._sum += _whole(sum_of(vectors, steps, where, ids, first))
+        if self._second is not None:
+            for part in blocks(len(vectors), self.space.dimension):
+                rows = unit_rows(vectors[part])
+                lengths, _ = walk(rows, np.ones(len(rows)), steps)
                 rows /= lengths[:, None]
                 self._second += _whole(rows.T @ rows)
 

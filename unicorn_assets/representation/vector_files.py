@@ -36,8 +36,7 @@ def open_vectors(path: str) -> Iterator[Contents]:
     opener = FORMATS.get(Path(path).suffix.lower())
     if opener is None:
         raise UserError(f"{path}: vectors are read from .safetensors, .npy or .parquet", "convert the file to one")
-    with tempfile.TemporaryDirectory() as folder:
-        local = _fetched(path, Path(folder))
+    with _local(path) as local:
         try:
             contents = opener(local, path)
         except UserError:
@@ -126,16 +125,20 @@ def _hashes(ids: NDArray[np.uint8]) -> NDArray[np.uint64]:
     return found
 
 
-def _fetched(path: str, folder: Path) -> Path:
+@contextmanager
+def _local(path: str) -> Iterator[Path]:
+    """The file itself, or its copy while the block lasts."""
     try:
         if "://" not in path:
             Path(path).stat()
-            return Path(path)
+            yield Path(path)
+            return
         import fsspec  # takes a third of a second, which local files need not pay
 
         fs, remote = fsspec.core.url_to_fs(path)
-        local = folder / Path(path).name
-        fs.get_file(remote, str(local))
-        return local
+        with tempfile.TemporaryDirectory() as folder:
+            local = Path(folder) / Path(path).name
+            fs.get_file(remote, str(local))
+            yield local
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file", "check the path") from None

@@ -3,10 +3,13 @@
 .safetensors with `ids` and `vectors` as the lake's shards have them, or .npy, both fp16. Not here: what is written.
 """
 
+import errno
 import io
 import json
+import mmap
 import os
 import secrets
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,16 +22,72 @@ from unicorn_assets.errors import UserError
 ENDINGS = (".safetensors", ".npy")
 
 
+_PAGE = 4096
+
+
 class VectorOutput:
-    """An open file of `rows` fp16 vectors. `put` may be called from several threads."""
+    """An open file of fp16 vectors, written past the page cache where the file system can do that.
+
+    Gigabytes that nobody reads soon would push out what others keep there; and copying them into fresh pages, then
+    waiting for these to reach the disk, takes longer than sending them there at once. The system sends whole pages,
+    from memory that lies like the file: `room` gives such. `room` and `put` may be called from several threads.
+    """
 
     def __init__(self, descriptor: int, start: int, dimension: int) -> None:
-        self._descriptor, self._start, self._row_bytes = descriptor, start, 2 * dimension
+        self._descriptor, self._start, self._dimension = descriptor, start, dimension
+        self._direct = _past_the_cache(descriptor)
+        self._kept = threading.local()
+
+    def room(self, first: int, rows: int) -> NDArray[np.float16]:
+        """(rows, d) memory for the rows from number `first` on, this thread's until it asks again."""
+        size = 2 * rows * self._dimension
+        memory: NDArray[np.uint8] | None = getattr(self._kept, "memory", None)
+        if memory is None or len(memory) < size + _PAGE:
+            # Mapped memory starts with a page.
+            memory = self._kept.memory = np.frombuffer(mmap.mmap(-1, size + _PAGE), np.uint8)
+        begin = self._place(first) % _PAGE
+        return memory[begin : begin + size].view(np.float16).reshape(rows, self._dimension)
 
     def put(self, first: int, rows: NDArray[np.float16]) -> None:
         """Write consecutive rows, the first of which has this number."""
         data = np.ascontiguousarray(rows).view(np.uint8).reshape(-1)
-        write_all(self._descriptor, data.data, self._start + first * self._row_bytes)
+        at = self._place(first)
+        begin, end = -at % _PAGE, len(data) - (at + len(data)) % _PAGE
+        if begin >= end or (data.ctypes.data - at) % _PAGE or not self._past(data[begin:end], at + begin):
+            begin = end = len(data)
+        write_all(self._descriptor, data[:begin].data, at)
+        write_all(self._descriptor, data[end:].data, at + end)
+
+    def close(self) -> None:
+        """Give back what belongs to this object; the descriptor is the caller's."""
+        if self._direct is not None:
+            os.close(self._direct)
+
+    def _place(self, row: int) -> int:
+        return self._start + 2 * row * self._dimension
+
+    def _past(self, data: NDArray[np.uint8], at: int) -> bool:
+        """Whether whole pages went past the cache."""
+        if self._direct is None:
+            return False
+        try:
+            write_all(self._direct, data.data, at)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            return False  # the file system took the flag, but does not do it after all
+        return True
+
+
+def _past_the_cache(descriptor: int) -> int | None:
+    """A second descriptor of the file that goes past the page cache; None where there is no such thing."""
+    flag = getattr(os, "O_DIRECT", None)
+    if flag is None:
+        return None
+    try:
+        return os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY | flag)
+    except OSError:
+        return None
 
 
 @contextmanager
@@ -49,10 +108,15 @@ def vector_output(
         raise UserError(f"{path}: vectors are written as .safetensors or .npy", "give another name")
     if ending == ".npy" and ids is not None:
         raise UserError(f"{path}: a .npy file has no place for the ids of the texts", "write .safetensors")
-    head = _npy_head(rows, dimension) if ending == ".npy" else _safetensors_head(rows, dimension, ids, about or {})
+    head, tail = (_npy_head(rows, dimension), b"") if ending == ".npy" else _safetensors(rows, dimension, ids, about)
     with whole_file(path) as descriptor:
         write_all(descriptor, memoryview(head), 0)
-        yield VectorOutput(descriptor, len(head), dimension)
+        write_all(descriptor, memoryview(tail), len(head) + 2 * rows * dimension)
+        output = VectorOutput(descriptor, len(head), dimension)
+        try:
+            yield output
+        finally:
+            output.close()
 
 
 @contextmanager
@@ -111,18 +175,18 @@ def _npy_head(rows: int, dimension: int) -> bytes:
     return buffer.getvalue()
 
 
-def _safetensors_head(
-    rows: int, dimension: int, ids: Sequence[NDArray[np.uint8]] | None, about: Mapping[str, str]
-) -> bytes:
-    """The header, then the ids: the vectors come last, where rows of any number can be put."""
+def _safetensors(
+    rows: int, dimension: int, ids: Sequence[NDArray[np.uint8]] | None, about: Mapping[str, str] | None
+) -> tuple[bytes, bytes]:
+    """(header, ids): what comes before the vectors and after them. The vectors start with a page of the file."""
+    end = 2 * rows * dimension
     header: dict[str, object] = {"__metadata__": {key: about[key] for key in sorted(about)}} if about else {}
+    header["vectors"] = {"dtype": "F16", "shape": [rows, dimension], "data_offsets": [0, end]}
     names = b""
     if ids is not None:
         width = max((part.shape[1] for part in ids), default=1)
         names = b"".join(np.pad(part, ((0, 0), (0, width - part.shape[1]))).tobytes() for part in ids)
-        header["ids"] = {"dtype": "U8", "shape": [rows, width], "data_offsets": [0, len(names)]}
-    end = len(names) + 2 * rows * dimension
-    header["vectors"] = {"dtype": "F16", "shape": [rows, dimension], "data_offsets": [len(names), end]}
+        header["ids"] = {"dtype": "U8", "shape": [rows, width], "data_offsets": [end, end + len(names)]}
     text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text + names
+    text += b" " * (-(8 + len(text)) % _PAGE)
+    return len(text).to_bytes(8, "little") + text, names

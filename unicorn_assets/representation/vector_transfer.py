@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unicorn_assets.errors import UserError
-from unicorn_assets.representation.blocks import block_rows, in_threads
-from unicorn_assets.representation.shard_statistics import CORPUS_SAMPLE
+from unicorn_assets.representation.blocks import in_threads
+from unicorn_assets.representation.kernels import prepare
 from unicorn_assets.representation.sketch import SAMPLE_ROWS
 from unicorn_assets.representation.statistics import Statistics
 from unicorn_assets.representation.transfer import Transfer
-from unicorn_assets.representation.transfer.fitting import NOISE_COSINE, Over, fit
+from unicorn_assets.representation.transfer.fitting import NOISE_COSINE, fit
 from unicorn_assets.representation.vector_files import DistinctIds, common_space, open_vectors, vector_paths
 from unicorn_assets.representation.vector_formats import Contents, Part, name_of_row
 from unicorn_assets.representation.vector_output import ENDINGS, vector_output
@@ -38,28 +38,26 @@ def fit_files(
     images: str,
     *,
     noise_cosine: float = NOISE_COSINE,
-    over: Over = "all",
     on_rows: OnRows | None = None,
 ) -> Transfer:
     """Fit `method` on the vectors of two files or folders of files, unpaired.
 
-    `over` "sample" spares realign the passes over all texts: a sample of 16,384 rows does, with an error that is kept.
     UserError names file and row of a vector that is NaN, Inf or zero, of ids that occur twice, of dimensions or
     encoders that differ.
     """
+    prepare((2, 0, 0), *[(2, 0, 1)] * (method == "realign"))
     with ExitStack() as stack:
         texts, pictures = _opened(stack, text), _opened(stack, images)
         space = _one_space([*texts, *pictures])
         covariance = method == "aniso_init"
         sample = SAMPLE_ROWS if covariance else 0
         image = _counted(space, pictures, covariance, on_rows, (), sample)
-        sample = max(sample, CORPUS_SAMPLE if over == "sample" else 0)
         known = None if method == "none" else _counted(space, texts, covariance, on_rows, (), sample)
 
         def after(steps: Steps) -> Statistics:
             return _counted(space, texts, False, on_rows, steps, 0)
 
-        return fit(method, passes, image, list, text=known, over=over, after=after, noise_cosine=noise_cosine)
+        return fit(method, passes, image, list, text=known, after=after, noise_cosine=noise_cosine)
 
 
 def apply_files(transfer: Transfer, text: str, out: str, *, images: bool = False, on_rows: OnRows | None = None) -> int:
@@ -68,6 +66,7 @@ def apply_files(transfer: Transfer, text: str, out: str, *, images: bool = False
     `out` is one .safetensors or .npy file, or, when it has neither ending, a folder that gets one .safetensors file per
     file of `text`. `images` applies what real images need. A file appears whole or not at all.
     """
+    prepare((2, 2, 2 if transfer.method == "realign" else 1))
     with ExitStack() as stack:
         found = _opened(stack, text)
         for one in found:
@@ -166,19 +165,15 @@ def _apply(transfer: Transfer, found: Sequence[Contents], out: str, images: bool
     about = {"moved": transfer.method, "transfer": transfer.version(), "side": "image" if images else "text"}
     if transfer.space.encoder != UNKNOWN:
         about |= {"encoder": transfer.space.encoder, "revision": transfer.space.revision}
+
     with vector_output(out, rows, d, ids or None, about) as output:
 
         def work(item: tuple[Contents, int, Part]) -> int:
             contents, before, part = item
             vectors, names = part.load(), _names(contents, part)
-            step = 4 * block_rows(d)  # written while still in the processor's cache
-            buffer = np.empty((min(step, len(vectors)), d), np.float16)
-            for start in range(0, len(vectors), step):
-                rows = vectors[start : start + step]
-                moved, first = buffer[: len(rows)], part.first + start
-                ids = None if names is None else names[start : start + step]
-                transfer.apply_half(rows, moved, images=images, where=contents.path, ids=ids, first=first)
-                output.put(before + first, moved)
+            moved = output.room(before + part.first, len(vectors))
+            transfer.apply_half(vectors, moved, images=images, where=contents.path, ids=names, first=part.first)
+            output.put(before + part.first, moved)
             return len(vectors)
 
         for done in in_threads(work, _parts(found)):

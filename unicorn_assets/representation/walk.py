@@ -1,11 +1,13 @@
-"""Steps v <- norm(scale * v + shift) on the rows of a matrix, in place. Not here: which method takes which steps."""
+"""Steps v <- norm(scale * v + shift) on the rows of a matrix. Not here: which method takes which steps."""
 
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unicorn_assets.errors import UserError
-from unicorn_assets.representation.vectors import Float64, Rows
+from unicorn_assets.representation.kernels import Lengths, sum_after, write_after
+from unicorn_assets.representation.vectors import Float64, Rows, unit_rows
 
 Steps = Sequence[tuple[float, Float64]]
 
@@ -29,38 +31,47 @@ def walk(rows: Rows, lengths: Rows, steps: Steps) -> tuple[Rows, Rows]:
     return lengths, least
 
 
-def coefficients(rows: Rows, lengths: Rows, steps: Steps) -> tuple[Float64, Float64, Rows, Float64]:
-    """The rows after `steps` as alpha y + beta @ shifts, without moving them.
+def sum_of(vectors: Rows, steps: Steps, where: str, ids: Sequence[str] | None = None, first: int = 0) -> Float64:
+    """(d,) float64 sum of the rows of `vectors` (n, d), unit length first, after `steps`.
 
-    `rows` (n, d) of `lengths` (n,) stay as they are. Returns alpha (n,), beta (n, m), shifts (m, d) of the rows' type,
-    and the least length that each row had after a step. A row's length follows from alpha, beta and the dot products of
-    y and the shifts, so a step costs one pass over the rows instead of three. The lengths are off by about the rows'
-    rounding / length squared: in float32 that matters to rows that nearly vanish.
+    UserError names a row that is NaN, Inf or zero, or of which a step leaves nothing.
     """
-    shifts = np.stack([shift for _, shift in steps])
-    gram = (shifts @ shifts.T).tolist()
-    near = shifts.astype(rows.dtype)
-    alpha = 1 / lengths.astype(np.float64)
-    beta: list[Float64] = []
-    least = np.full_like(alpha, np.inf)
-    for number, (scale, _) in enumerate(steps):
-        # v has unit length here: |scale v + shift|^2 = scale^2 + 2 scale v.shift + |shift|^2.
-        along = alpha * np.vecdot(rows, near[number])
-        for before, weight in enumerate(beta):
-            along += weight * gram[before][number]
-        squares = along * (2 * scale) + (scale**2 + gram[number][number])
-        after = np.sqrt(np.maximum(squares, np.finfo(float).tiny))
-        np.minimum(least, after, out=least)
-        alpha *= scale / after
-        beta = [weight * (scale / after) for weight in beta] + [1 / after]
-    return alpha, np.stack(beta, axis=1), near, least
+    total, lengths = sum_after(vectors, *_arrays(steps, vectors.shape[1]))
+    _, walked = _left_out(lengths, vectors, steps, where, ids, first)
+    total += walked.sum(axis=0)
+    return total
 
 
-def weighted(rows: Rows, lengths: Rows, steps: Steps) -> tuple[Float64, Float64, Float64]:
-    """(weights, added, least): the sum of the float64 rows after `steps` is weights @ rows + added."""
-    alpha, beta, shifts, least = coefficients(rows, lengths, steps)
-    added: Float64 = beta.sum(axis=0) @ shifts
-    return alpha, added, least
+def write(vectors: Rows, steps: Steps, out: Rows, where: str, ids: Sequence[str] | None = None, first: int = 0) -> None:
+    """Write the rows after `steps` into `out` (n, d), fp16 or fp32; each row's result depends on that row alone.
+
+    UserError as sum_of.
+    """
+    lengths = write_after(vectors, *_arrays(steps, vectors.shape[1]), out)
+    rows, walked = _left_out(lengths, vectors, steps, where, ids, first)
+    out[rows] = walked
+
+
+def _arrays(steps: Steps, dimension: int) -> tuple[Float64, Float64]:
+    shifts = np.array([shift for _, shift in steps]).reshape(len(steps), dimension)
+    return np.array([scale for scale, _ in steps]), shifts
+
+
+def _left_out(
+    lengths: Lengths, vectors: Rows, steps: Steps, where: str, ids: Sequence[str] | None, first: int
+) -> tuple[NDArray[np.intp], Float64]:
+    """(numbers (k,), rows (k, d)): the rows that were left out, after the steps, in float64."""
+    numbers = np.flatnonzero(lengths.left_out)
+    if not len(numbers):
+        return numbers, np.empty((0, vectors.shape[1]))
+    if not ((lengths.squares > 0) & (lengths.squares < np.inf)).all():
+        # Refuses what is wrong; what passes is only very long or very short.
+        unit_rows(vectors, where=where, ids=ids, first=first)
+    walked = unit_rows(vectors[numbers])
+    after, lengths.least[numbers] = walk(walked, np.ones(len(numbers)), steps)
+    refuse_without_direction(lengths.least, where, ids, first)
+    walked /= after[:, None]
+    return numbers, walked
 
 
 def refuse_without_direction(least: Rows, where: str, ids: Sequence[str] | None, first: int) -> None:

@@ -7,19 +7,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from unicorn_assets.representation.blocks import Block, blocks, in_threads, task_rows
-from unicorn_assets.representation.half import narrow
+from unicorn_assets.representation.blocks import blocks, in_threads, task_rows
 from unicorn_assets.representation.packing import content_hash, pack, unpack
 from unicorn_assets.representation.transfer.aniso import move_aniso
 from unicorn_assets.representation.transfer.noise import noisy
 from unicorn_assets.representation.transfer.steps import CENTRED, image_steps, text_steps
-from unicorn_assets.representation.vectors import Float64, Rows, Space, check_shape
-from unicorn_assets.representation.walk import Steps, coefficients, refuse_without_direction, walk
-
-# A float32 row shorter than this after a step has lost digits: such blocks are computed again in float64.
-_LOSSY = 1e-3
-# A float32 row shorter than this is not left to dot products, whose rounding it would feel.
-_SHORT = 0.05
+from unicorn_assets.representation.vectors import Float64, Rows, Space, check_shape, unit_rows
+from unicorn_assets.representation.walk import refuse_without_direction, write
 
 
 @dataclass(frozen=True)
@@ -141,39 +135,15 @@ class Transfer:
             pass
 
     def _move(self, rows: Rows, moved: Rows, text: bool, where: str, ids: Sequence[str] | None, first: int) -> None:
-        """Fill `moved`, float32 or float16, block by block."""
-        d = self.space.dimension
-        steps = text_steps(self.method, self.parameters) if text else image_steps(self.method, self.parameters)
-        aniso = text and self.method == "aniso_init"
-        single = rows.dtype == np.float16 and not aniso
-        buffer = Block.here(d, double=not single)
-        for part in blocks(len(rows), d):
+        """Fill `moved`, float32 or float16."""
+        if not text or self.method != "aniso_init":
+            steps = text_steps(self.method, self.parameters) if text else image_steps(self.method, self.parameters)
+            write(rows, steps, moved, where, ids, first)
+            return
+        for part in blocks(len(rows), self.space.dimension):
             names = None if ids is None else ids[part]
-            found, lengths = buffer.lengths(rows[part], where, names, first + part.start)
-            if single and steps and moved.dtype == np.float16:
-                alpha, beta, shifts, shortest = coefficients(found, lengths, steps)
-                if shortest.min() > _SHORT:
-                    narrow(found, alpha, moved[part], buffer.spare[: len(found)], (beta, shifts))
-                    continue
-            if aniso:
-                found = move_aniso(found.astype(np.float64) / lengths[:, None], self.parameters)
-                lengths = least = np.sqrt(np.vecdot(found, found))
-            else:
-                lengths, least = walk(found, lengths, steps)
-                if single and len(least) and least.min() < _LOSSY:
-                    found, lengths, least = self._exactly(rows[part], steps, where, names, first + part.start)
-            refuse_without_direction(least, where, names, first + part.start)
-            n = len(found)
-            if moved.dtype == np.float32:
-                np.divide(found, lengths[:, None], out=moved[part], casting="same_kind")
-                continue
-            if found.dtype != np.float32:
-                np.copyto(buffer.out[:n], found, casting="same_kind")
-                found = buffer.out[:n]
-            narrow(found, 1 / lengths, moved[part], buffer.spare[:n])
-
-    def _exactly(
-        self, rows: Rows, steps: Steps, where: str, ids: Sequence[str] | None, first: int
-    ) -> tuple[Rows, Rows, Rows]:
-        found, lengths = Block(self.space.dimension, double=True).lengths(rows, where, ids, first)
-        return found, *walk(found, lengths, steps)
+            unit = unit_rows(rows[part], where=where, ids=names, first=first + part.start)
+            found = move_aniso(unit, self.parameters)
+            lengths = np.sqrt(np.vecdot(found, found))
+            refuse_without_direction(lengths, where, names, first + part.start)
+            np.divide(found, lengths[:, None], out=moved[part], casting="same_kind")
