@@ -2,13 +2,17 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import dagster as dg
 import pytest
 from typer.testing import CliRunner
 
 from unicorn_assets.automation import local_run
 from unicorn_assets.cli import app
+from unicorn_assets.home import Home
 from unicorn_assets.lake.store import Lake
 from unicorn_assets_tests.plan.server import Scripted, write_recipe
 
@@ -20,6 +24,14 @@ def unicorn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for name in ("UNICORN_HOME", "UNICORN_LAKE", "UNICORN_RECIPE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(local_run, "STRETCHES", STRETCHES)
+    # Dagster's records on disk cost most of the time and are not what is tested here: they are kept in memory.
+    instance = dg.DagsterInstance.ephemeral()
+
+    @contextmanager
+    def in_memory(home: Home) -> Iterator[dg.DagsterInstance]:
+        yield instance
+
+    monkeypatch.setattr(local_run, "local_instance", in_memory)
 
     def call(*arguments: str, code: int = 0) -> str:
         home = ("--home", str(tmp_path / "home"))
@@ -27,7 +39,8 @@ def unicorn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         assert result.exit_code == code, result.output
         return result.output
 
-    return call
+    yield call
+    instance.dispose()
 
 
 def inputs(lake: Lake) -> dict[str, tuple[str, str]]:
@@ -101,3 +114,49 @@ def test_a_reason_is_asked_again_and_nothing_else(tmp_path: Path, unicorn) -> No
     }.items():
         assert words in unicorn("quarantine", "retry", *arguments, code=2)
     assert "behind the command" in unicorn("quarantine", "--stage", "captions", "retry", code=2)
+
+
+def test_a_whole_retry_on_s3(tmp_path: Path, unicorn, s3_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quarantine, grant, further drafts and journal, all of them in a bucket; nothing is asked twice."""
+    monkeypatch.setattr(local_run, "STRETCHES", (("seeds", "caption_drafts"), ("near_duplicates",), ("captions",)))
+    with Scripted() as server:
+        write_recipe(tmp_path, server.url, rows=40)
+        unicorn("run", "--recipe", str(tmp_path / "recipe.yaml"), "--lake", s3_url)
+        lake = Lake(s3_url)
+        shards = sorted(lake.read("seed_catalog")["shard"].unique())
+        before = {shard: lake.info("caption_drafts", shard) for shard in shards}
+        look = ("quarantine", "--rows", "99", "--reason", "too_short", "--json")
+        refused = json.loads(unicorn(*look))
+        assert {(row["stage"], row["reason"], row["attempts"]) for row in refused} == {
+            ("caption_drafts", "too_short", 2)
+        }
+        shard = refused[0]["shard"]
+        granted = {row["row_id"] for row in refused if row["shard"] == shard}
+        calls = server.calls
+
+        # In one command: the grant, and the run that uses it.
+        said = unicorn("quarantine", "retry", "--reason", "too_short", "--shard", shard, "--drafts", "9")
+        assert f"{len(granted)} rows of caption_drafts in 1 shards get up to 9 further drafts each" in said
+        assert set(server.messages.values()) == {1}
+        assert calls + len(granted) <= server.calls <= calls + 9 * len(granted)
+        drafts = lake.read("caption_drafts", shard)
+        taken = drafts.filter(drafts["seed_id"].is_in(granted))
+        left = [row for row in json.loads(unicorn(*look)) if row["shard"] == shard]
+        assert taken.height > 0
+        assert set(taken["seed_id"]) | {row["row_id"] for row in left} == granted
+        assert all(row["attempts"] == 11 for row in left)
+        assert server.calls == calls + sum(taken["drafts"] - 2) + 9 * len(left)
+        after = {shard: lake.info("caption_drafts", shard) for shard in shards}
+        assert [key for key in shards if after[key] != before[key]] == [shard]
+
+        # With its shards gone, the same data comes back from the journal alone.
+        calls = server.calls
+        for key in shards:
+            lake.files.remove(f"tables/caption_drafts/{key}.parquet")
+        unicorn("run")
+        assert server.calls == calls
+        assert {key: lake.info("caption_drafts", key).content for key in shards} == {
+            key: after[key].content for key in shards
+        }
+    assert not list(tmp_path.rglob("*.parquet"))
+    assert not list(tmp_path.rglob("*.part"))

@@ -77,7 +77,7 @@ class Client:
                         times = process.cpu_times()
                         self.cpu[process.pid] = times.user + times.system
                 self.peak = max(self.peak, total)
-                time.sleep(0.05)
+                time.sleep(0.25)
 
     def kill(self) -> None:
         """SIGKILL to the client's whole process group."""

@@ -148,4 +148,6 @@ async def _models() -> web.Response:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    import uvloop
+
+    uvloop.run(main())

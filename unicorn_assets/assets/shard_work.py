@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from unicorn_assets.assets.metadata import shard_metadata
 from unicorn_assets.errors import UserError
 from unicorn_assets.lake.artifacts import failed_checks
-from unicorn_assets.lake.ledger import keep_making
+from unicorn_assets.lake.ledger import LEDGER_ASSETS, keep_making
 from unicorn_assets.lake.schemas import VECTORS
 from unicorn_assets.lake.store import ALL, Lake, Made, ShardInfo
+from unicorn_assets.llm.journal import Damage, damage_heard
 from unicorn_assets.llm.ledger import making
 from unicorn_assets.progress import Progress, Stage
 from unicorn_assets.recipe import Recipe
@@ -108,13 +109,16 @@ def fill_shards(
         try:
             for shard, made in plan:
                 reused = shard not in stale
+                damaged: list[Damage] = []
                 if not reused:
-                    with making(name, shard, partial(keep_making, lake, made=made)):
+                    with making(name, shard, partial(keep_making, lake, made=made)), damage_heard(damaged.append):
                         output = work(shard, stage)
                     _write(lake, name, shard, made, output)
                 info = shard_info(lake, name, shard)
                 assert info is not None, "a shard that was just written or found current"
                 metadata = shard_metadata(lake, name, shard, info, reused)
+                if name in LEDGER_ASSETS and not reused:
+                    metadata["damaged journal parts"] = len(damaged)
                 context.add_asset_metadata(metadata, asset_key=name, partition_key=shard)
                 if not reused and len(plan) > 1:
                     # The run's own events come at its end; this one survives if the pod does not.

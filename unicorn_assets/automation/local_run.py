@@ -3,7 +3,6 @@
 Here: the order of runs, which shards, what a failed run says. Not here: printing (terminal/), or what the assets do.
 """
 
-import logging
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -17,7 +16,7 @@ from unicorn_assets.assets.shard_work import EXIT_CODE
 from unicorn_assets.definitions import build_defs
 from unicorn_assets.errors import UserError
 from unicorn_assets.home import Home
-from unicorn_assets.llm.journal import Damage
+from unicorn_assets.llm.journal import damage_heard
 from unicorn_assets.partitions import RANGE_END, RANGE_START, SHARDS_NAME, ranges
 from unicorn_assets.progress import Progress
 from unicorn_assets.resources.progress import listening
@@ -64,32 +63,11 @@ def local_instance(home: Home) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-class _Damages(logging.Handler):
-    """Takes what the journal reports as damaged, in words."""
-
-    def __init__(self, warnings: list[str]) -> None:
-        super().__init__(logging.WARNING)
-        self._warnings = warnings
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._warnings += [str(each) for each in record.args or () if isinstance(each, Damage)]
-
-
-@contextmanager
-def damage_heard(warnings: list[str]) -> Iterator[None]:
-    """Append a line for every part of the journal that is set aside meanwhile; steps run in this process."""
-    log, handler = logging.getLogger(Damage.__module__), _Damages(warnings)
-    log.addHandler(handler)
-    try:
-        yield
-    finally:
-        log.removeHandler(handler)
-
-
 def run_graph(home: Home, progress: Progress, chosen: Sequence[str] | None = None) -> Outcome:
     """Bring everything up to date: the catalog first, then all shards, or the chosen ones, up to the releases."""
     outcome = Outcome()
-    with local_instance(home) as instance, listening(progress), damage_heard(outcome.warnings):
+    heard = damage_heard(lambda damage: outcome.warnings.append(str(damage)))  # steps run in this process
+    with local_instance(home) as instance, listening(progress), heard:
         _bury_dead_runs(instance)
         definitions = build_defs(home)
         job = definitions.resolve_implicit_global_asset_job_def()

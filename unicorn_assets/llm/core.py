@@ -41,6 +41,7 @@ GROUP_S = 0.05
 """Longest time an answer waits for others to be synced with it."""
 
 REPLAYS_PER_TURN = 256
+JUDGED_PER_TURN = 8
 """Answers taken from the journal before the loop serves its sockets again."""
 
 
@@ -180,7 +181,7 @@ class Core(Generic[T]):
                     self._stop_if_spent(self._account)
                     return
             self._asked.setdefault(job.key, [job])
-            lane.in_flight += 1
+            lane.sent(now)
             self._tasks.add(asyncio.create_task(self._ask(job, lane)))
         if self._later and not self._ready:
             self._wake_at(self._later[0][0])
@@ -219,8 +220,7 @@ class Core(Generic[T]):
             return
         if self._timer is not None:
             self._timer.cancel()
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_at(loop.time() + max(0.0, when - time.monotonic()) + 0.001, self._pump)
+        self._timer = asyncio.get_running_loop().call_at(when, self._pump)  # the loop's clock is time.monotonic
 
     # One attempt
 
@@ -237,7 +237,7 @@ class Core(Generic[T]):
             if self._account is not None and job.held is not None:
                 self._account.settle(job.held, outcome, job.request)
             if isinstance(outcome, Answer):
-                lane.answered(now)
+                lane.answered(now, now - started)
                 self._breaker.on_good(now)
                 number = self._journal.put(outcome)
                 self._settling.append((number, job, outcome))
@@ -312,9 +312,10 @@ class Core(Generic[T]):
 
     def _sync_soon(self) -> None:
         """Sync when a group is full, when an answer has waited long enough, or when there is nothing to wait for."""
-        if self._syncing or not self._settling:
+        unsynced = self._settling[-1][0] - self._journal.durable if self._settling else 0
+        if self._syncing or unsynced <= 0:
             return
-        if len(self._settling) >= GROUP or not self._fleet.in_flight():
+        if unsynced >= GROUP or not self._fleet.in_flight():
             self._sync()
         elif self._sync_timer is None:
             self._sync_timer = asyncio.get_running_loop().call_later(GROUP_S, self._sync)
@@ -336,15 +337,19 @@ class Core(Generic[T]):
             self._sync_soon()
 
     def _settle(self, durable: int) -> None:
-        """Judge the answers that are durable now."""
+        """Judge the answers that are durable now, a few per turn of the loop: a group at once would clump requests."""
         try:
             self._journal.check()
-            while self._settling and self._settling[0][0] <= durable:
+            for _ in range(JUDGED_PER_TURN):
+                if not self._settling or self._settling[0][0] > durable:
+                    break
                 _, job, answer = self._settling.popleft()
                 first, *others = self._asked.pop(job.key)
                 self._judge(first, answer)
                 for waiting in others:  # they asked the same: it was paid for once
                     self._judge(waiting, replace(answer, from_journal=True))
+            else:
+                asyncio.get_running_loop().call_soon(self._settle, durable)
         except Exception as error:
             self.fail(error)
         self._pump()

@@ -53,7 +53,7 @@ class Fleet:
 
     def next_room(self, now: float) -> float | None:
         """When a pause ends, if that is what we wait for; everything else announces itself."""
-        pauses = [lane.pace.paused_until for lane in self._lanes if not lane.away and lane.pace.paused_until > now]
+        pauses = [lane.room_at() for lane in self._lanes if lane.has_place() and lane.room_at() > now]
         return min(pauses, default=None)
 
     def on_fault(self, lane: Lane, failure: Failure, now: float, seconds: float, report: Report) -> bool:

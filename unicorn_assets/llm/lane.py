@@ -25,12 +25,25 @@ class Lane:
 
     def room(self, now: float) -> bool:
         """Whether it may get one more request now."""
-        return not self.away and self.in_flight < int(self.pace.limit) and now >= self.pace.paused_until
+        return now >= self.room_at() and self.has_place()
 
-    def answered(self, now: float) -> None:
-        """It gave a good answer."""
+    def has_place(self) -> bool:
+        """Whether its window is open, now or when a pause ends."""
+        return not self.away and self.in_flight < int(self.pace.limit)
+
+    def room_at(self) -> float:
+        """When the pause ends, if there is one, and the last request is far enough away."""
+        return max(self.pace.paused_until, self.pace.next_start)
+
+    def sent(self, now: float) -> None:
+        """It gets a request."""
+        self.in_flight += 1
+        self.pace.on_start(now)
+
+    def answered(self, now: float, seconds: float) -> None:
+        """It gave a good answer, `seconds` after the request."""
         self.lost = 0
-        self.pace.on_good(now)
+        self.pace.on_good(now, seconds)
 
     def count(self, reason: str) -> None:
         """Remember a failure for the message that ends a broken run."""

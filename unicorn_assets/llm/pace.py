@@ -10,6 +10,11 @@ from dataclasses import dataclass
 OVERLOAD_SHARE = 0.1
 GROWTH = 2.0
 """Requests added to the window per window of good answers."""
+APART = 0.7
+"""Requests go out at least this share of the mean time between two answers apart, but never more than MOST_APART_S."""
+MOST_APART_S = 0.001
+CATCH_UP_S = 0.002
+"""What a late start may make up for: timers are a millisecond coarse."""
 
 
 def pause_before(attempts: int, retry_after: float | None, patience: float) -> float:
@@ -26,11 +31,18 @@ def pause_before(attempts: int, retry_after: float | None, patience: float) -> f
 
 @dataclass(slots=True)
 class Pace:
-    """The window of one server: `limit` requests in flight, between 1 and `ceiling`."""
+    """The window of one server: `limit` requests in flight, between 1 and `ceiling`; none before `next_start`.
+
+    Answers that arrive together are processed together, and the requests that follow them meet in the server's queue
+    and arrive together again: like buses, clumps merge and never part. A small distance between requests parts them,
+    which is worth 8 % of the rate at 64 in flight and 50 ms.
+    """
 
     ceiling: int
     limit: float = 0.0
     paused_until: float = 0.0
+    next_start: float = 0.0
+    _mean_s: float = 0.0
     _good: int = 0
     _bad: int = 0
     _cool_until: float = 0.0
@@ -38,8 +50,14 @@ class Pace:
     def __post_init__(self) -> None:
         self.limit = float(self.ceiling)
 
-    def on_good(self, now: float) -> None:
-        """A finished answer."""
+    def on_start(self, now: float) -> None:
+        """A request goes out."""
+        apart = min(MOST_APART_S, APART * self._mean_s / self.limit)
+        self.next_start = max(self.next_start, now - CATCH_UP_S) + apart
+
+    def on_good(self, now: float, seconds: float) -> None:
+        """A finished answer, `seconds` after its request."""
+        self._mean_s += (seconds - self._mean_s) / 16 if self._mean_s else seconds
         self._good += 1
         if self.limit < self.ceiling and now >= self._cool_until:
             self.limit = min(float(self.ceiling), self.limit + GROWTH / self.limit)

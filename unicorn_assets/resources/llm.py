@@ -12,6 +12,7 @@ from pydantic import PrivateAttr
 
 from unicorn_assets.lake.store import Lake
 from unicorn_assets.llm.asking import Ask, Asker
+from unicorn_assets.llm.journal import damage_heard
 from unicorn_assets.llm.ledger import Ledger
 from unicorn_assets.progress import Stage
 from unicorn_assets.resources.loaded import loaded
@@ -27,10 +28,16 @@ class LlmResource(dg.ConfigurableResource):
     _asker: Asker | None = PrivateAttr(default=None)
 
     @contextmanager
-    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["LlmResource"]:  # noqa: ARG002
-        """Hand out the resource; whatever it opened ends with the run, well or not."""
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["LlmResource"]:
+        """Hand out the resource; whatever it opened ends with the run, well or not. The run's log says what of the
+        journal is damaged, whichever process the run is in.
+        """
         recipe, lake = loaded(self.recipe), Lake(self.lake_url)
-        with Asker(recipe.llm, lake.url, lake.files, Path(self.logs), recipe.folder, lake.storage_options) as asker:
+        log = context.log or dg.get_dagster_logger()
+        with (
+            damage_heard(lambda damage: log.warning(str(damage))),
+            Asker(recipe.llm, lake.url, lake.files, Path(self.logs), recipe.folder, lake.storage_options) as asker,
+        ):
             self._asker = asker
             yield self
 

@@ -73,7 +73,7 @@ def _journal(home: Home) -> Finding:
         return Finding("journal", "ok", "no damaged part of the LLM's answers")
     return Finding(
         "journal", "note",
-        f"{len(aside)} damaged or half-written parts were set aside ({aside[0]}); what could be read is kept, the rest "
+        f"{len(aside)} damaged, half-written or missing parts ({aside[0]}); what could be read is kept, the rest "
         "is asked again; delete journal/*.damaged when you need them no more",
     )  # fmt: skip
 

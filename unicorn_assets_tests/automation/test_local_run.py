@@ -8,9 +8,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from unicorn_assets.automation.local_run import Outcome, _run, damage_heard
+from unicorn_assets.automation.local_run import Outcome, _run
 from unicorn_assets.lake.store import Lake
-from unicorn_assets.llm.journal import Damage, Journal
+from unicorn_assets.llm.journal import Damage, Journal, damage_heard
 from unicorn_assets.llm.journal.store import PART_SUFFIX
 from unicorn_assets.terminal.report import gather
 from unicorn_assets.terminal.tables import journal_line
@@ -45,7 +45,7 @@ def test_a_damaged_journal_is_heard_by_who_runs_and_by_who_looks(tmp_path: Path)
 
     job = dg.Definitions([work]).resolve_implicit_global_asset_job_def()
     outcome, handlers = Outcome(), list(logging.getLogger(Damage.__module__).handlers)
-    with dg.DagsterInstance.ephemeral() as instance, damage_heard(outcome.warnings):
+    with dg.DagsterInstance.ephemeral() as instance, damage_heard(lambda damage: outcome.warnings.append(str(damage))):
         for _ in range(2):  # the second run finds all in order
             assert _run(job, instance, ["work"], {}, outcome)
     (warning,) = outcome.warnings

@@ -140,13 +140,14 @@ def test_a_halved_window_grows_again_to_its_ceiling(tmp_path):
         return None
 
     events = []
-    with FaultyServer(fault, latency=0.005) as server:
+    # Slow enough that requests are side by side at the server, not in the queues of a busy machine.
+    with FaultyServer(fault, latency=0.02) as server:
         outcomes = run(tmp_path, server, rows(600), events.append)
     assert accepted(outcomes) == list(range(600))
     slowed = [event.detail for event in events if event.kind == "slowed"]
     assert slowed[0].endswith(": 8")
     assert max(levels[: faulty[0]]) == 16
-    after = levels[faulty[-1] + 16 :]  # what was sent with the old window has arrived
+    after = levels[faulty[-1] + 16 : -16]  # what was sent with the old window has arrived, the end is not near
     low = after.index(min(after))
     assert after[low] <= 10
     assert max(after[low:]) == 16

@@ -206,3 +206,60 @@ def test_a_full_disk_is_told_to_whoever_writes(tmp_path, monkeypatch):
 
 def _no_space(descriptor: int) -> None:
     raise OSError(28, "No space left on device")
+
+
+def test_a_part_that_was_deleted_is_missed_once(tmp_path):
+    fill(tmp_path, range(20))
+    fill(tmp_path, range(20, 30))
+    (first, second), notes = files(tmp_path, PART_SUFFIX), tmp_path / "journal"
+    assert len(files(tmp_path, INDEX_SUFFIX)) == 1  # a small journal's writer leaves an index, too
+    first.unlink()
+    with Journal.open(str(tmp_path)) as journal:
+        assert [(damage.name, damage.answers_gone) for damage in journal.damage] == [(first.name, 20)]
+        assert f"{first.name} is gone, and 20 of its answers" in str(journal.damage[0])
+        assert [number for number in range(30) if journal.get(digest(number)) is None] == list(range(20))
+    note = notes / f"{first.name}.damaged"
+    assert "20 of its answers" in note.read_text()
+    note.unlink()  # reported once, also when nobody keeps the note
+    with Journal.open(str(tmp_path)) as journal:
+        assert journal.damage == []
+    assert second.exists()
+
+
+def test_compaction_removes_parts_without_an_alarm_and_a_power_cut_is_none(tmp_path, monkeypatch):
+    for start in range(0, 60, 10):
+        fill(tmp_path, range(start, start + 10))
+    upkeep.compact(Journal.open(str(tmp_path))._store, at_least=2)  # killed before it renewed the index
+    (index,) = files(tmp_path, INDEX_SUFFIX)
+    old = index.read_bytes()
+    with Journal.open(str(tmp_path)) as journal:
+        assert journal.damage == []
+        assert len(journal) == 60
+    # An index that was written while a part grew does not say how long that part was.
+    monkeypatch.setattr(upkeep, "INDEX_AT", 1)
+    writer = Journal.open(str(tmp_path))
+    writer.put(answer(60))
+    writer.flush()
+    Journal.open(str(tmp_path)).close()
+    assert files(tmp_path, INDEX_SUFFIX)[0].read_bytes() != old
+    writer._store.release()
+    files(tmp_path, PART_SUFFIX)[-1].unlink()  # its name was never synced
+    with Journal.open(str(tmp_path)) as journal:
+        assert journal.damage == []
+        assert journal.get(digest(60)) is None
+    writer._growing = None
+    writer.close()
+
+
+def test_no_index_can_be_written_and_no_part_merged(tmp_path, monkeypatch, caplog):
+    """Answers are safe by then: a full disk costs the order in the folder, not the run."""
+    fill(tmp_path, range(10))
+    monkeypatch.setattr(upkeep, "COMPACT_AT", 2)
+    journal = Journal.open(str(tmp_path))
+    journal.put(answer(10))
+    journal.flush()
+    monkeypatch.setattr("os.fsync", _no_space)
+    journal.close()
+    assert "No space left" in caplog.text
+    monkeypatch.undo()
+    assert missing(tmp_path, range(11)) == []

@@ -2,6 +2,7 @@
 
 import datetime
 import email.utils
+from itertools import accumulate, pairwise
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from unicorn_assets.llm.breaker import Breaker
 from unicorn_assets.llm.events import Event
 from unicorn_assets.llm.ledger import Ledger
-from unicorn_assets.llm.pace import Pace
+from unicorn_assets.llm.pace import APART, CATCH_UP_S, MOST_APART_S, Pace
 from unicorn_assets.llm.request import Answer, ChatRequest
 from unicorn_assets.llm.settings import Price, Sampling
 from unicorn_assets.llm.transport import parse_retry_after
@@ -96,13 +97,13 @@ def test_retry_after():
 def test_pace_ignores_single_faults_and_halves_on_many():
     pace = Pace(64)
     for step in range(1000):
-        assert not pace.on_overload(step, 0.05) if step % 100 == 0 else pace.on_good(step) is None
+        assert not pace.on_overload(step, 0.05) if step % 100 == 0 else pace.on_good(step, 0.05) is None
     assert pace.limit == 64
     halved = [pace.on_overload(2000.0, 0.05) for _ in range(64)]
     assert sum(halved) == 1  # the whole window failed at once: one event
     assert pace.limit == 32
     for _ in range(5000):
-        pace.on_good(3000.0)
+        pace.on_good(3000.0, 0.05)
     assert pace.limit == 64
 
 
@@ -119,8 +120,43 @@ def test_pace_stays_between_one_and_the_ceiling(history, ceiling):
     pace, now = Pace(ceiling), 0.0
     for good, pause in history:
         now += pause
-        pace.on_good(now) if good else pace.on_overload(now, pause, pause)
+        pace.on_good(now, pause) if good else pace.on_overload(now, pause, pause)
         assert 1 <= pace.limit <= ceiling
+
+
+def starts(pace: Pace, times: list[float]) -> list[float]:
+    """When requests go out that are wanted at these times."""
+    found = []
+    for wanted in times:
+        found.append(max(wanted, pace.next_start))
+        pace.on_start(found[-1])
+    return found
+
+
+def test_the_first_window_goes_out_at_once():
+    assert starts(Pace(64), [5.0] * 64) == [5.0] * 64
+
+
+def test_requests_wanted_together_go_out_apart_once_the_servers_time_is_known():
+    pace = Pace(64)
+    for _ in range(64):
+        pace.on_good(1.0, 0.064)  # an answer each millisecond
+    found = starts(pace, [5.0] * 64)
+    # After a pause a few go out at once, as many as fit into what may be made up for.
+    assert sum(one == 5.0 for one in found) <= CATCH_UP_S / (APART * 0.001) + 2
+    gaps = [later - sooner for sooner, later in pairwise(found)][5:]
+    assert gaps == pytest.approx([APART * 0.001] * len(gaps))
+
+
+@given(st.lists(st.floats(0, 0.01), min_size=2, max_size=200), st.floats(0.001, 100), st.integers(1, 256))
+def test_nothing_waits_long_and_the_rate_can_always_grow(waits, seconds, limit):
+    pace = Pace(limit)
+    pace.on_good(0.0, seconds)
+    wanted = list(accumulate(waits))
+    for before, after in zip(wanted, starts(pace, wanted), strict=True):
+        assert after - before <= MOST_APART_S * len(waits)
+    found = starts(pace, [wanted[-1]] * 1000)
+    assert found[-1] - found[0] <= 1000 * min(MOST_APART_S, APART * seconds / limit) + 1e-6
 
 
 def test_breaker_forgives_a_share_of_failures_and_a_pause():

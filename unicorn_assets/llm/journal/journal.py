@@ -36,6 +36,7 @@ FIRST_READ = 1 << 16
 CACHE_BYTES = 16 << 20
 RECENT_KEYS = 50_000
 PUT_ATTEMPTS = 4
+RETRY_S = 0.2
 
 _Group = list[tuple[bytes, bytes]]
 
@@ -96,7 +97,9 @@ class Journal:
     # Reading
 
     def get(self, key: str) -> Answer | None:
-        """The stored answer, or None. A part that vanished (compacted elsewhere) or is damaged is dealt with here."""
+        """The stored answer, or None. A part that vanished (compacted elsewhere) or is damaged is dealt with here;
+        one that cannot be read now raises JournalBroken.
+        """
         for _ in range(2):
             with self._lock:
                 pending = self._pending.get(key)
@@ -112,6 +115,8 @@ class Journal:
                 log.info("journal: part %s is gone, reading the folder again", name)
             except (ValueError, IndexError):
                 log.warning("journal: a block of %s cannot be read, checking the part", name)
+            except self._store.errors as error:
+                raise self._unreadable(error) from error
             self._reload(name)
         return None
 
@@ -141,15 +146,12 @@ class Journal:
                 self._cache_bytes += size
         return lines
 
-    def _load(self) -> None:
+    def _load(self, suspect: str | None = None, after_writing: bool = False) -> None:
         try:
-            found = upkeep.take_inventory(self._store)
+            found = upkeep.take_inventory(self._store, suspect, after_writing)
         except self._store.errors as error:
-            raise JournalBroken(
-                f"The journal at {self._store.where} cannot be read: {error}",
-                "check the lake's address, its permissions and the credentials in the environment.",
-            ) from error
-        self._table, self._names = found.table, found.names
+            raise self._unreadable(error) from error
+        self._table, self._names, self._unindexed = found.table, found.names, found.unindexed
         self.damage += found.damage
         self._recent = merge([], {})
         self._places: dict[bytes, Place] = {}
@@ -157,11 +159,16 @@ class Journal:
     def _reload(self, suspect: str) -> None:
         """Read the folder again after a part was compacted by somebody else or turned out damaged."""
         with self._lock:
-            upkeep.check_part(self._store, suspect, self.damage)
             self._cache.clear()
             self._cache_bytes = 0
             self._part = None
-            self._load()
+            self._load(suspect)
+
+    def _unreadable(self, error: Exception) -> JournalBroken:
+        return JournalBroken(
+            f"The journal at {self._store.where} cannot be read: {error}",
+            "check the lake's address, its permissions and the credentials in the environment.",
+        )
 
     # Writing
 
@@ -240,9 +247,18 @@ class Journal:
                 self._failed(error)
         self._raise_failure()
         if self._written:
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Merge small parts, renew the index. Every answer is safe by now, so a failure only leaves more files."""
+        failures: tuple[type[Exception], ...] = (JournalBroken, *self._store.errors)
+        try:
             merged = upkeep.compact(self._store)
-            if merged or self._written >= upkeep.INDEX_AT:
-                self._load()
+            fresh = self._unindexed + self._written
+            if merged or upkeep.index_is_due(fresh, len(self._table) + self._written):
+                self._load(after_writing=True)
+        except failures as error:
+            log.warning("journal: small parts are not merged, or the index is not renewed: %s", error)
 
     def check(self) -> None:
         """Raise JournalBroken if a commit failed."""
@@ -289,7 +305,7 @@ class Journal:
                 # A local disk says what is wrong at once; an object store deserves another try.
                 if self._store.commit_at_once or attempt == PUT_ATTEMPTS - 1:
                     raise
-                time.sleep(0.2 * 4**attempt)
+                time.sleep(RETRY_S * 4**attempt)
         self._growing = name
         self._seal.add(block)
         with self._lock:

@@ -65,6 +65,11 @@ class KeyTable:
         keep = ~np.isin(self.part, np.asarray(gone, dtype=np.uint32))
         return _table([getattr(self, name)[keep] for name, _ in COLUMNS], self.parts)
 
+    def only(self, numbers: Sequence[int]) -> "KeyTable":
+        """The answers of some parts; part numbers stay as they are."""
+        keep = np.isin(self.part, np.asarray(numbers, dtype=np.uint32))
+        return _table([getattr(self, name)[keep] for name, _ in COLUMNS], self.parts)
+
 
 def _table(columns: Sequence[npt.NDArray[Any]], parts: dict[str, int]) -> KeyTable:
     high, low, part, offset, slot = columns

@@ -7,6 +7,7 @@ Bytes and names only; what the bytes mean is in blocks.py.
 """
 
 import contextlib
+import errno
 import fcntl
 import mmap
 import os
@@ -21,6 +22,7 @@ from unicorn_assets.llm.journal.blocks import CLOSED_HEADER, PART_HEADER, closed
 PART_SUFFIX = ".part"
 INDEX_SUFFIX = ".index"
 DAMAGED_SUFFIX = ".damaged"
+SUFFIXES = (PART_SUFFIX, INDEX_SUFFIX, DAMAGED_SUFFIX)
 STALE_TEMPORARY_S = 3600.0
 
 
@@ -37,13 +39,13 @@ class Store(Protocol):
     errors: tuple[type[Exception], ...]
 
     def listing(self) -> dict[str, int]:
-        """Names and sizes (bytes) of all parts and indexes."""
+        """Names and sizes (bytes) of all parts and indexes, and of what was set aside."""
 
     def read(self, name: str, start: int = 0, end: int | None = None) -> bytes:
         """Bytes [start, end) of a file; FileNotFoundError if it is gone."""
 
     def read_many(self, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-        """Whole files, those that are gone left out; a few at a time in memory."""
+        """Whole files, those that are gone left out; a few at a time in memory. Any other failure is raised."""
 
     def mapped(self, name: str) -> Any:
         """A whole file as a buffer, from the page cache where the place allows it."""
@@ -91,7 +93,7 @@ class LocalStore:
         with contextlib.suppress(FileNotFoundError), os.scandir(self.folder) as entries:
             for entry in entries:
                 with contextlib.suppress(FileNotFoundError):
-                    if entry.name.endswith((PART_SUFFIX, INDEX_SUFFIX)):
+                    if entry.name.endswith(SUFFIXES):
                         found[entry.name] = entry.stat().st_size
                     elif entry.name.endswith(".tmp") and time.time() - entry.stat().st_mtime > STALE_TEMPORARY_S:
                         self.remove(entry.name)
@@ -247,17 +249,26 @@ class ObjectStore:
         except FileNotFoundError:
             return {}
         names = {str(entry["name"]).rsplit("/", 1)[-1]: int(entry["size"] or 0) for entry in entries}
-        return {name: size for name, size in names.items() if name.endswith((PART_SUFFIX, INDEX_SUFFIX))}
+        return {name: size for name, size in names.items() if name.endswith(SUFFIXES)}
 
     def read(self, name: str, start: int = 0, end: int | None = None) -> bytes:
-        """One ranged GET."""
-        return bytes(self._fs.cat_file(self._path(name), start=start or None, end=end))
+        """One ranged GET; a range beyond the object's end, which S3 refuses, holds no bytes."""
+        try:
+            return bytes(self._fs.cat_file(self._path(name), start=start or None, end=end))
+        except OSError as error:
+            if start and error.errno == errno.EINVAL:
+                return b""
+            raise
 
     def read_many(self, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         """Sixteen GETs at a time."""
         for start in range(0, len(names), 16):
             paths = {self._path(name): name for name in names[start : start + 16]}
-            for path, data in self._fs.cat(list(paths), on_error="omit").items():
+            for path, data in self._fs.cat(list(paths), on_error="return").items():
+                if isinstance(data, FileNotFoundError):
+                    continue
+                if isinstance(data, Exception):  # an object that cannot be read is not one that is gone
+                    raise data
                 yield paths[path], bytes(data)
 
     def mapped(self, name: str) -> Any:

@@ -5,8 +5,9 @@ last, and an answer that is stored twice in between does no harm because keys ar
 """
 
 import contextlib
+import dataclasses
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,7 @@ LARGE_PART = 64 << 20
 COMPACT_AT = 64
 LOCKS_AT_ONCE = 256
 INDEX_AT = 10_000
+INDEX_SHARE = 8
 ANSWERS_PER_BLOCK = 128
 SEAL_BYTES = len(Seal().encode())
 
@@ -42,15 +44,22 @@ SEAL_BYTES = len(Seal().encode())
 class Damage:
     """A file that was set aside: how many answers were saved from it, and how many bytes could not be read or, where
     an index remembers the part's size, are missing. `end_missing`: what is left can be read, but it was longer once.
+    `answers_gone`: the whole part is gone, and so many of its answers are in no other.
     """
 
     name: str
     answers_saved: int
     bytes_lost: int
     end_missing: bool = False
+    answers_gone: int = 0
 
     def __str__(self) -> str:
         """One line for people."""
+        if self.answers_gone:
+            return (
+                f"journal: {self.name} is gone, and {self.answers_gone} of its answers are in no other part; their "
+                "rows are asked again; bring the file back from a copy to have them"
+            )
         what = "lost its end" if self.end_missing else "was damaged or half written"
         lost = f", {self.bytes_lost} bytes lost" if self.bytes_lost else ""
         if not self.name.endswith(PART_SUFFIX):
@@ -63,29 +72,55 @@ class Damage:
 
 @dataclass(slots=True)
 class Inventory:
-    """What a folder holds: a searchable table, the names behind its part numbers, and the damage found on the way."""
+    """What a folder holds: a searchable table, the names behind its part numbers, the damage found on the way, and how
+    many answers no index covers.
+    """
 
     table: KeyTable
     names: list[str]
     damage: list[Damage]
+    unindexed: int
 
 
-def take_inventory(store: Store) -> Inventory:
-    """Read the newest index, scan the parts it does not cover, and write a new index when that was much."""
+def take_inventory(store: Store, suspect: str | None = None, after_writing: bool = False) -> Inventory:
+    """Read the newest index, scan the parts it does not cover, and write a new index when that was much.
+
+    `suspect`: a part that is read from end to end first. `after_writing`: much is also what is a good share of all;
+    opening a journal to read it writes no small index.
+    """
     damage: list[Damage] = []
+    for name, data in store.read_many([suspect] if suspect else []):
+        _sound_blocks(store, name, data, 0, damage)
+    missed: set[str] = set()
     while True:
-        found = _inventory_once(store, damage)
+        found = _inventory_once(store, damage, missed, after_writing)
         if found is not None:
             return found
 
 
-def _inventory_once(store: Store, damage: list[Damage]) -> Inventory | None:
-    """None when a part vanished while we read: somebody compacted it, and its answers are in a part not yet listed."""
+def index_is_due(unindexed: int, answers: int) -> bool:
+    """Whether a writer leaves a new index: it costs 26 bytes an answer, and only what it covers can be missed."""
+    return unindexed >= min(INDEX_AT, answers // INDEX_SHARE + 1)
+
+
+def _inventory_once(store: Store, damage: list[Damage], missed: set[str], after_writing: bool) -> Inventory | None:
+    """None when it has to be done again: a part vanished while we read, because somebody compacted it, and its answers
+    are in a part not yet listed; or answers are missing, and a second listing has to confirm it (`missed`).
+    """
     files = store.listing()
     table = _newest_index(store, files, damage)
     names = list(table.parts)
     gone = [number for number, name in enumerate(names) if files.get(name) != table.parts[name]]
     sizes = {name: size for name, size in table.parts.items() if files.get(name) == size}
+    # Compaction removes parts, too, but their answers are in another part then. So the answers of parts that are gone
+    # come last in the merge below, and only those that are nowhere else survive it. Not counted: a part that was set
+    # aside, which has been told of, and one that was still growing, whose end a power cut may take.
+    deleted = [
+        number
+        for number in gone
+        if not {names[number], names[number] + DAMAGED_SUFFIX} & files.keys() and table.parts[names[number]] > 0
+    ]
+    lost = table.only(deleted) if deleted else empty_table()
     if gone:
         table = table.without(gone)
     fresh: list[KeyTable] = []
@@ -104,10 +139,39 @@ def _inventory_once(store: Store, damage: list[Damage]) -> Inventory | None:
     if seen < len(wanted):
         return None
     if fresh or gone:
-        table = merge([table, *fresh], sizes)
-    if sum(map(len, fresh)) >= INDEX_AT or len(gone) >= COMPACT_AT:
-        return Inventory(*_write_index(store, table, names, sizes, files), damage)
-    return Inventory(table, names, damage)
+        table = merge([table, *fresh, lost], sizes)
+    if len(lost):
+        # Damage found just now explains what is missing: a part that was merged from these.
+        nowhere = {} if damage else _answers_by_part(table, deleted, names)
+        if nowhere.keys() - missed:
+            missed.update(nowhere)
+            return None
+        damage += [_report_deleted(store, name, count, lost.parts[name]) for name, count in nowhere.items()]
+        table = table.without(deleted)
+    unindexed = sum(map(len, fresh))
+    much = index_is_due(unindexed, len(table)) if after_writing else unindexed >= INDEX_AT
+    aside = any(names[number] + DAMAGED_SUFFIX in files for number in gone)
+    if much or len(gone) >= COMPACT_AT or damage or aside:  # a new index forgets a loss, so that it is reported once
+        try:
+            return Inventory(*_write_index(store, table, names, sizes, files), damage, 0)
+        except store.errors as error:  # it is a shortcut only
+            log.info("journal: no index was written: %s", error)
+    return Inventory(table, names, damage, unindexed)
+
+
+def _answers_by_part(table: KeyTable, numbers: Sequence[int], names: Sequence[str]) -> dict[str, int]:
+    """How many of the table's answers lie in each of some parts; parts without any are left out."""
+    counts = np.bincount(table.part, minlength=len(names))
+    return {names[number]: int(counts[number]) for number in numbers if counts[number]}
+
+
+def _report_deleted(store: Store, name: str, answers: int, size: int) -> Damage:
+    """Tell of a part that is gone with answers that nobody else has, and leave a note where its file would be."""
+    found = Damage(name, 0, size, answers_gone=answers)
+    log.warning("%s", found)
+    with contextlib.suppress(*store.errors):
+        store.write(name + DAMAGED_SUFFIX, iter([f"{found}\n".encode()]))
+    return found
 
 
 def _newest_index(store: Store, files: dict[str, int], damage: list[Damage]) -> KeyTable:
@@ -131,8 +195,7 @@ def _write_index(
     """Write the table with part numbers closed up; returns the table over the new file and the names it numbers."""
     number_of = {name: number for number, name in enumerate(sizes)}
     renumber = np.array([number_of.get(name, 0) for name in names], "<u4")
-    table.part = renumber[table.part]
-    table.parts = sizes
+    table = dataclasses.replace(table, part=renumber[table.part], parts=sizes)
     name = new_name(INDEX_SUFFIX)
     store.write(name, index_bytes(table))
     for stale in files:
@@ -194,17 +257,13 @@ def _set_aside(store: Store, name: str, data: bytes, known: int, damage: list[Da
     return fresh, size, blocks
 
 
-def check_part(store: Store, name: str, damage: list[Damage]) -> None:
-    """Read a part that is under suspicion from end to end, and set it aside if it is damaged."""
-    for _, data in store.read_many([name]):
-        _sound_blocks(store, name, data, 0, damage)
-
-
-def compact(store: Store, at_least: int = COMPACT_AT) -> int:
-    """Merge sealed small parts into large ones when there are `at_least` of them; returns how many were merged."""
+def compact(store: Store, at_least: int | None = None) -> int:
+    """Merge sealed small parts into large ones when there are `at_least` (COMPACT_AT) of them; returns how many were
+    merged.
+    """
     files = store.listing()
     small = sorted(name for name, size in files.items() if name.endswith(PART_SUFFIX) and size < SMALL_PART)
-    if len(small) < at_least:
+    if len(small) < (at_least or COMPACT_AT):
         return 0
     merged: list[str] = []
     batch: list[str] = []
