@@ -6,10 +6,10 @@ release the interpreter's lock. Not here: rows that are faulty or nearly vanish,
 threads (blocks.py).
 """
 
+import contextlib
 import ctypes
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unicorn_assets.errors import UserError
 from unicorn_assets.representation.vectors import Float64, Rows
 
 # What LLVM may do to a sum: add in another order, as vectors do. The order is fixed per processor type and row length.
@@ -47,7 +48,13 @@ class Lengths:
 
 def prepare(*kinds: tuple[int, int, int]) -> None:
     """Compile in the background what will be needed: (bytes of a number in, out or 0 for sums, steps) of each."""
-    threading.Thread(target=lambda: [_kernel(*kind) for kind in kinds], daemon=True).start()
+
+    def compile_all() -> None:
+        with contextlib.suppress(UserError):  # whoever needs the kernel is told
+            for kind in kinds:
+                _kernel(*kind)
+
+    threading.Thread(target=compile_all, daemon=True).start()
 
 
 def sum_after(rows: Rows, scales: Float64, shifts: Float64) -> tuple[Float64, Lengths]:
@@ -110,8 +117,13 @@ def _at(array: NDArray[Any]) -> int:
 @cache
 def _library() -> tuple[Any, Any]:
     """(llvmlite.ir, llvmlite.binding), which take a tenth of a second to import."""
-    from llvmlite import binding, ir
-
+    try:
+        from llvmlite import binding, ir
+    except ImportError:
+        raise UserError(
+            "vectors are moved by code that the package llvmlite compiles, and it is not installed",
+            "pip install 'unicorn-assets[transfer]'",
+        ) from None
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
     return ir, binding
@@ -247,7 +259,7 @@ class _Writer:
                 b.store(self._multiply_add(y, other, b.load(one)), one)
         return [b.load(one) for one in self.dots]
 
-    @contextmanager
+    @contextlib.contextmanager
     def _each(self, end: Any, first: Any = None, step: Any = None) -> Iterator[Any]:
         """for (i = first; i < end; i += step); the block is the loop's body."""
         b, place = self.b, self._variable(self.long)

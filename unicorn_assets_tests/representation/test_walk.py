@@ -1,5 +1,7 @@
 """Steps on rows, summed and written, against plain float64 formulas."""
 
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -144,3 +146,15 @@ def test_a_row_that_vanishes_is_named() -> None:
         sum_of(rows, [(1.0, -rows[1])], "texts", ["a", "b", "c"], 7)
     with pytest.raises(UserError, match=r"texts: row 8 \(id b\) equals the mean"):
         write(rows, [(1.0, -rows[1])], np.empty((3, 3), np.float16), "texts", ["a", "b", "c"], 7)
+
+
+def test_a_missing_compiler_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "llvmlite", None)
+    monkeypatch.setattr(kernels, "_made", {})
+    kernels._library.cache_clear()
+    try:
+        kernels.prepare((2, 0, 0))  # in the background, where nobody would see a traceback
+        with pytest.raises(UserError, match=r"llvmlite.*not installed"):
+            sum_of(np.ones((3, 4)), (), "texts")
+    finally:
+        kernels._library.cache_clear()
