@@ -13,20 +13,21 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Generic, TypeVar, cast
 
 from unicorn_assets.llm.breaker import Breaker
-from unicorn_assets.llm.budget import Account, Held
+from unicorn_assets.llm.budget import Account
 from unicorn_assets.llm.drafting import Refusal, judge
 from unicorn_assets.llm.errors import ServerBroken
 from unicorn_assets.llm.events import Event
 from unicorn_assets.llm.fleet import Fleet
+from unicorn_assets.llm.job import Job
 from unicorn_assets.llm.journal import Journal
 from unicorn_assets.llm.lane import Lane
 from unicorn_assets.llm.pace import pause_before
-from unicorn_assets.llm.request import Answer, ChatRequest
+from unicorn_assets.llm.request import Answer
 from unicorn_assets.llm.row import Accepted, Draftable, Quarantined, Resume
 from unicorn_assets.llm.settings import LlmSettings
 from unicorn_assets.llm.structured import repairs
@@ -41,22 +42,10 @@ GROUP_S = 0.05
 """Longest time an answer waits for others to be synced with it."""
 
 REPLAYS_PER_TURN = 256
-JUDGED_PER_TURN = 8
 """Answers taken from the journal before the loop serves its sockets again."""
 
-
-@dataclass(slots=True, eq=False)
-class Job(Generic[T]):
-    """A row on its way: which draft, how many attempts for it, and what it has used so far."""
-
-    row: Draftable[T]
-    request: ChatRequest
-    key: str
-    draft: int = 0
-    attempts: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-    held: Held | None = None
+JUDGED_PER_TURN = 8
+"""Durable answers judged before the loop serves its sockets again."""
 
 
 class Core(Generic[T]):
