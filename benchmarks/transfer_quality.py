@@ -5,8 +5,9 @@
 For both gap widths and five trainings of the pocket encoder each: accuracy at naming a picture's group, by transfer
 method, with 95 % intervals over the trainings, beside the same probe trained on real pictures. docs/transfer-quality.md
 fixes the recipe, gives its reasons and publishes the tables. ART is the folder that scripts/train-pocket fetched;
-encoders that are missing in DIR are trained there first (about 2 minutes each on a free core). What an encoder answered
-is kept in its folder, so that a run that was cut off goes on; --fresh asks again (after a change of the moves).
+encoders that are missing in DIR are trained there first (half a minute each, after 10 minutes for the towers). What an
+encoder answered is kept in its folder, so that a run that was cut off goes on; --fresh asks again
+(after a change of the moves).
 """
 
 import argparse
@@ -30,7 +31,6 @@ from unicorn_assets.representation.pocket.files import WEIGHTS, revision
 from unicorn_assets.representation.pocket.train import Settings, train
 
 WIDTHS = ("narrow", "wide")
-STEPS = 500
 ASKING = ("material", "methods", "probe", "conditions")  # modules that decide an encoder's answers
 HOME = Path(os.environ.get("UNICORN_HOME", ".unicorn"))
 
@@ -44,7 +44,7 @@ def encoder_folder(encoders: Path, art: Path, width: str, seed: int) -> Path:
     folder = encoders / f"{width}-{seed}"
     if not (folder / WEIGHTS).is_file():
         say(f"training {folder}")
-        train(art, folder, Settings(width=width, seed=seed, steps=STEPS))
+        train(art, folder, Settings(width=width, seed=seed))
     return folder
 
 

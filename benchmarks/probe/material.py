@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from unicorn_assets.representation.pocket import PocketEncoder
 from unicorn_assets.representation.pocket.captions import training_captions
 from unicorn_assets.representation.pocket.concepts import Concept, read_concepts
 from unicorn_assets.representation.pocket.files import read_metrics
+from unicorn_assets.representation.pocket.image_features import plain_features, through_image_head
 from unicorn_assets.representation.pocket.pictures import HELD_OUT_VENDOR, Pictures, read_pictures
 from unicorn_assets.representation.pocket.text_features import text_features, through_head
 from unicorn_assets.representation.vectors import Space
@@ -91,7 +91,7 @@ class Material:
 
 
 def encode(world: World, folder: Path) -> Material:
-    """All vectors of the encoder in `folder`; kept there in vectors.npz, as the pictures take half a minute."""
+    """All vectors of the encoder in `folder`; kept there in vectors.npz."""
     encoder = PocketEncoder(read_metrics(folder)["width"], folder=folder)
     space = Space(encoder.name, encoder.revision, encoder.dimension)
     cache = folder / "vectors.npz"
@@ -102,8 +102,9 @@ def encode(world: World, folder: Path) -> Material:
                 return _material(world, space, encoder, text, image)
     seen = [concept for concept in world.concepts if not concept.held_out]
     written = [caption for concept in seen for caption in plain_captions(concept)]
-    features = text_features(encoder.pocket, written, world.art, lambda line: print(line, file=sys.stderr))
-    image = encoder.encode_images([Image.fromarray(pixels) for pixels in world.pictures.pixels])
+    features = text_features(encoder.pocket, written, world.art, _say)
+    pixels = world.pictures.pixels
+    image = through_image_head(encoder.pocket, plain_features(encoder.pocket, pixels, world.art, _say))
     text = np.full((len(world.concepts), CAPTIONS, encoder.dimension), np.nan, np.float32)
     text[~world.held_out] = through_head(encoder.pocket, features).reshape(-1, CAPTIONS, encoder.dimension)
     np.savez(cache, revision=encoder.revision, text=text, image=image)
@@ -113,3 +114,7 @@ def encode(world: World, folder: Path) -> Material:
 def _material(world: World, space: Space, encoder: PocketEncoder, text: Vectors, image: Vectors) -> Material:
     scale = float(encoder.pocket.model.logit_scale.detach().exp())
     return Material(space, scale, text, image, world.pictures.concept, world.pictures.vendor == HELD_OUT_VENDOR)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)

@@ -1,6 +1,6 @@
-"""Random variations of training pictures, so that the image tower learns shapes rather than one vendor's pixels.
+"""Random variations of training pictures, so that the image head learns shapes rather than one vendor's pixels.
 
-No mirroring: arrows, flags and letters would change their meaning. Works on whole batches; used by train.py alone.
+No mirroring: arrows, flags and letters would change their meaning. Works on whole batches.
 """
 
 from typing import TYPE_CHECKING
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-MEAN, STD = 0.5, 0.25  # of model.py's preprocessing
+MEAN, STD = 0.5, 0.5  # of model.py's preprocessing
 
 
 def augment(pixels: "torch.Tensor", generator: "torch.Generator", size: int) -> "torch.Tensor":

@@ -1,12 +1,14 @@
-"""English captions of a concept, short and sentence-like, for training and for the evaluation pairs.
+"""English captions of a concept, short, sentence-like and descriptive, for training and for the evaluation pairs.
 
-Each concept gets its own draw of templates, tags and order, seeded by its code points: the same on every machine.
+What a concept looks like is in descriptions.py; the rest is filled from templates here. Each concept gets its own draw
+of templates, tags and order, seeded by its code points: the same on every machine.
 """
 
 import random
 import re
 
 from unicorn_assets.representation.pocket.concepts import Concept
+from unicorn_assets.representation.pocket.descriptions import descriptions
 
 # Words of the group or subgroup that read well in a sentence; a missing subgroup falls back to its group.
 KINDS = {
@@ -131,7 +133,25 @@ def training_captions(concept: Concept, count: int) -> list[str]:
     return [fill(decks[i % 3][i // 3 % len(decks[i % 3])], concept, rng) for i in range(count)]
 
 
-def evaluation_captions(concept: Concept) -> tuple[str, str]:
-    """The short caption and the sentence of the evaluation pairs; the sentence's template is never trained on."""
+def described(concept: Concept) -> tuple[str, str, str, str]:
+    """Its three descriptions and, as a dense caption, all of them in a row.
+
+    A concept that descriptions.tsv does not know gets three sentences from templates instead.
+    """
+    rng = random.Random(concept.hexcode + " described")
+    three = descriptions().get(concept.hexcode) or [fill(template, concept, rng) for template in SENTENCES[:3]]
+    named, reworded, unnamed = three
+    return named, reworded, unnamed, " ".join(three)
+
+
+def evaluation_captions(concept: Concept) -> dict[str, str]:
+    """The texts of the evaluation pairs by kind: a short caption, a sentence, a dense description.
+
+    The sentence's template is never trained on; a description is, unless its concept is held out.
+    """
     rng = random.Random(concept.hexcode + " evaluation")
-    return fill(EVALUATION_CAPTION, concept, rng), fill(EVALUATION_SENTENCE, concept, rng)
+    return {
+        "caption": fill(EVALUATION_CAPTION, concept, rng),
+        "sentence": fill(EVALUATION_SENTENCE, concept, rng),
+        "description": described(concept)[-1],
+    }

@@ -23,13 +23,15 @@ def render(metrics: dict[str, Any]) -> str:
         "held_out_concepts_all_pictures": (metrics["held_out_pairs"], metrics["pairs"]),
     }
     found = metrics["retrieval"]
+    kinds = list(found)
     retrieval = [
-        f"| {words} | {sizes[name][0]:,} | {sizes[name][1]:,} | {_shares(found['caption'][name])} "
-        f"| {_shares(found['sentence'][name])} | {100 / sizes[name][1]:.2f} |"
+        f"| {words} | {sizes[name][0]:,} | {sizes[name][1]:,} | "
+        + " | ".join(_shares(found[kind][name]) for kind in kinds)
+        + f" | {100 / sizes[name][1]:.2f} |"
         for name, words in ASKED.items()
     ]
     gap = [
-        f"| {name.replace('_', ' ')} | {metrics['gap']['caption'][name]:.3f} | {metrics['gap']['sentence'][name]:.3f} |"
+        f"| {name.replace('_', ' ')} | " + " | ".join(f"{metrics['gap'][kind][name]:.3f}" for kind in kinds) + " |"
         for name in metrics["gap"]["caption"]
     ]
     drawn = metrics["trained_pictures"]
@@ -37,17 +39,11 @@ def render(metrics: dict[str, Any]) -> str:
         metrics,
         retrieval="\n".join(retrieval),
         gap="\n".join(gap),
-        rounds="\n".join(_round(number, row) for number, row in enumerate(metrics["rounds"], 1)),
-        steps=f"{sum(row['steps'] for row in metrics['rounds']):,}",
-        minutes=f"{sum(row['seconds'] for row in metrics['rounds']) / 60:.0f}",
+        **{name: metrics["training"][name] for name in ("seed", "steps", "captions", "views", "seconds")},
         scale="learned" if metrics["width"] == "narrow" else "fixed",
         trained_total=f"{sum(drawn.values()):,}",
         vendors=", ".join(f"{vendor} {count:,}" for vendor, count in drawn.items()),
     )
-
-
-def _round(number: int, row: dict[str, Any]) -> str:
-    return f"| {number} | {row['steps']:,} | {row['captions']} | {row['seed']} | {row['seconds']:,} |"
 
 
 def _shares(row: dict[str, float]) -> str:

@@ -55,7 +55,7 @@ class PocketEncoder:
         return vectors
 
     def encode_images(self, images: "Sequence[Image]", batch: int = 64) -> Vectors:
-        """(n, dimension) unit rows; transparent pictures are laid on white, all are padded to a square of 32 pixels."""
+        """(n, dimension) unit rows; transparent pictures are laid on white, all are padded to 128 x 128 pixels."""
         import torch
 
         vectors = np.zeros((len(images), self.dimension), np.float32)

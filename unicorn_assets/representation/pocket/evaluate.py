@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 from safetensors.numpy import save_file
 
 from unicorn_assets.representation.gap.distribution import distribution_metrics
@@ -21,6 +20,7 @@ from unicorn_assets.representation.pocket.card import CARD, render
 from unicorn_assets.representation.pocket.concepts import Concept
 from unicorn_assets.representation.pocket.encoder import PocketEncoder
 from unicorn_assets.representation.pocket.files import METRICS, PAIRS, PAIRS_TEXT, REFERENCE
+from unicorn_assets.representation.pocket.image_features import plain_features, through_image_head
 from unicorn_assets.representation.pocket.pictures import HELD_OUT_VENDOR, Pictures
 from unicorn_assets.representation.pocket.text_features import text_features, through_head
 
@@ -33,37 +33,39 @@ GAP = (
     "frechet_distance",
 )
 
+Vectors = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 
 
 def write_measured(
-    out: Path, concepts: list[Concept], pictures: Pictures, width: str, rounds: list[dict[str, Any]], cache: Path
+    out: Path, concepts: list[Concept], pictures: Pictures, width: str, training: dict[str, Any], cache: Path
 ) -> dict[str, Any]:
     """Write reference, evaluation pairs, metrics.json and the card beside the weights in `out`; returns the metrics.
 
-    `rounds` are the settings and seconds of each round of training, first to last; `cache` keeps MiniLM's features.
+    `training` are its settings and seconds; `cache` keeps the frozen towers' features.
     """
     encoder = PocketEncoder(width, folder=out)
+    images = through_image_head(encoder.pocket, plain_features(encoder.pocket, pictures.pixels, cache, print))
     about = {"encoder": encoder.name, "revision": encoder.revision}
-    counts = write_reference(out, encoder, concepts, pictures, about)
-    text, sentence, image, held_out = write_pairs(out, encoder, concepts, pictures, about, cache)
+    counts = write_reference(out, images, concepts, pictures, about)
+    texts, image, held_out = write_pairs(out, encoder, images, concepts, pictures, about, cache)
     scale = float(encoder.pocket.model.logit_scale.detach().exp())
-    metrics = about | {"width": width, "rounds": rounds} | counts | {"logit_scale": round(scale, 2)}
+    metrics = about | {"width": width, "training": training} | counts | {"logit_scale": round(scale, 2)}
     metrics |= {"held_out_vendor": HELD_OUT_VENDOR, "held_out_pairs": int(held_out.sum()), "pairs": len(held_out)}
-    metrics["retrieval"] = {"caption": recalls(text, image, held_out), "sentence": recalls(sentence, image, held_out)}
-    metrics["gap"] = {"caption": gap(text, image), "sentence": gap(sentence, image)}
+    metrics["retrieval"] = {kind: recalls(text, image, held_out) for kind, text in texts.items()}
+    metrics["gap"] = {kind: gap(text, image) for kind, text in texts.items()}
     (out / METRICS).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     (out / CARD).write_text(render(metrics), encoding="utf-8")
     return metrics
 
 
 def write_reference(
-    out: Path, encoder: PocketEncoder, concepts: list[Concept], pictures: Pictures, about: dict[str, str]
+    out: Path, images: Vectors, concepts: list[Concept], pictures: Pictures, about: dict[str, str]
 ) -> dict[str, Any]:
     """Statistics and a sample of the training pictures' vectors; counts of those pictures by vendor."""
     held_out = np.array([concept.held_out for concept in concepts])[pictures.concept]
     rows = np.flatnonzero((pictures.vendor != HELD_OUT_VENDOR) & ~held_out)
-    vectors = encoder.encode_images(_images(pictures, rows)).astype(np.float64)
+    vectors = images[rows].astype(np.float64)
     mean = vectors.mean(axis=0)
     centred = vectors - mean
     sample = np.sort(np.random.default_rng(0).choice(len(rows), min(SAMPLE, len(rows)), replace=False))
@@ -83,9 +85,15 @@ def write_reference(
 
 
 def write_pairs(
-    out: Path, encoder: PocketEncoder, concepts: list[Concept], pictures: Pictures, about: dict[str, str], cache: Path
-) -> tuple[Doubles, Doubles, Doubles, npt.NDArray[np.bool_]]:
-    """Vectors of the held-out vendor's captions, sentences and pictures, and which concepts were held out too."""
+    out: Path,
+    encoder: PocketEncoder,
+    images: Vectors,
+    concepts: list[Concept],
+    pictures: Pictures,
+    about: dict[str, str],
+    cache: Path,
+) -> tuple[dict[str, Doubles], Doubles, npt.NDArray[np.bool_]]:
+    """Vectors of the held-out vendor's texts by kind and of its pictures; which concepts were held out too."""
     rows = np.flatnonzero(pictures.vendor == HELD_OUT_VENDOR)
     shown = [concepts[i] for i in pictures.concept[rows]]
     written = [evaluation_captions(concept) for concept in shown]
@@ -95,18 +103,20 @@ def write_pairs(
             "label": concept.label,
             "group": concept.group,
             "held_out": concept.held_out,
-            "caption": caption,
-            "sentence": sentence,
         }
-        for concept, (caption, sentence) in zip(shown, written, strict=True)
+        | texts
+        for concept, texts in zip(shown, written, strict=True)
     ]
     text = json.dumps(lines, ensure_ascii=False, indent=0)
     (out / PAIRS_TEXT).write_text(text + "\n", encoding="utf-8")
-    image = encoder.encode_images(_images(pictures, rows))
+    image = images[rows]
     save_file({"vectors": image.astype(np.float16)}, out / PAIRS, about)
-    features = text_features(encoder.pocket, [text for both in written for text in both], cache, print)
-    texts = through_head(encoder.pocket, features).astype(np.float64)
-    return texts[::2], texts[1::2], image.astype(np.float64), np.array([concept.held_out for concept in shown])
+    kinds = {kind: [texts[kind] for texts in written] for kind in written[0]}
+    vectors = {
+        kind: through_head(encoder.pocket, text_features(encoder.pocket, texts, cache, print)).astype(np.float64)
+        for kind, texts in kinds.items()
+    }
+    return vectors, image.astype(np.float64), np.array([concept.held_out for concept in shown])
 
 
 def recalls(text: Doubles, image: Doubles, held_out: npt.NDArray[np.bool_]) -> dict[str, dict[str, float]]:
@@ -126,7 +136,3 @@ def gap(text: Doubles, image: Doubles) -> dict[str, float]:
     """The gap between the two sides of the evaluation pairs."""
     found = distribution_metrics(text, image) | mixing_metrics(text, image, 0) | paired_metrics(text, image)
     return {name: round(found[name], 4) for name in GAP}
-
-
-def _images(pictures: Pictures, rows: npt.NDArray[np.int64]) -> list[Image.Image]:
-    return [Image.fromarray(pictures.pixels[row]) for row in rows]

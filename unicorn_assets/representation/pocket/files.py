@@ -69,8 +69,8 @@ class ImageReference:
 class EvaluationPairs:
     """Real image-caption pairs of a vendor whose pictures were never trained on; row i of everything is one concept.
 
-    vectors (n, d) float32 unit rows; captions are short ("An emoji of ..."), sentences longer; held_out (n,) bool says
-    that the concept too, with its whole family, was kept out of training.
+    vectors (n, d) float32 unit rows; captions are short ("An emoji of ..."), sentences longer, descriptions dense: what
+    there is to see; held_out (n,) bool says that the concept too, with its whole family, was kept out of training.
     """
 
     vectors: Floats
@@ -78,6 +78,7 @@ class EvaluationPairs:
     labels: list[str]
     captions: list[str]
     sentences: list[str]
+    descriptions: list[str]
     groups: list[str]
     held_out: npt.NDArray[np.bool_]
     encoder: str
@@ -118,6 +119,7 @@ def read_evaluation_pairs(folder: Path | None = None, *, width: str = "narrow") 
             labels=[row["label"] for row in rows],
             captions=[row["caption"] for row in rows],
             sentences=[row["sentence"] for row in rows],
+            descriptions=[row["description"] for row in rows],
             groups=[row["group"] for row in rows],
             held_out=np.array([row["held_out"] for row in rows]),
             encoder=about["encoder"],

@@ -1,7 +1,8 @@
 """The pocket model: its image tower, its open_clip config, and loading both with open_clip's own functions.
 
-Text side: all-MiniLM-L6-v2, frozen, mean-pooled, then a trained linear head. Image side: a four-stage ResNet for
-32 x 32 pixels. Both end in 256 dimensions. Encoding lists of texts and pictures lives in encoder.py.
+Text side: all-MiniLM-L6-v2, frozen, mean-pooled, then a trained linear head. Image side, at 128 x 128 pixels: timm's
+EfficientNet-Lite0, frozen too, and beside it a thumbnail of the picture; then a trained head of two layers. Both end in
+256 dimensions. Encoding lists of texts and pictures lives in encoder.py.
 """
 
 import copy
@@ -19,8 +20,13 @@ from unicorn_assets.representation.pocket.files import CONFIG, WEIGHTS, model_fo
 if TYPE_CHECKING:
     import torch
 
-IMAGE_TOWER = "pocket_resnet"
-IMAGE_SIZE = 32  # pixels
+IMAGE_TOWER = "pocket_tower"
+PHOTO_TOWER = "tf_efficientnet_lite0"
+PHOTO_FEATURES = 1280
+IMAGE_SIZE = 128  # pixels
+THUMBNAIL = 8  # pixels
+IMAGE_FEATURES = PHOTO_FEATURES + 3 * THUMBNAIL**2
+HIDDEN = 1024
 DIMENSION = 256
 WINDOW = 256  # word pieces, [CLS] and [SEP] included
 FROZEN = "text.transformer."  # MiniLM's weights: never trained, never shipped
@@ -34,7 +40,7 @@ OPEN_CLIP_CONFIG: dict[str, Any] = {
             "timm_model_name": IMAGE_TOWER,
             "timm_model_pretrained": False,
             "timm_pool": "avg",
-            "timm_proj": "linear",
+            "timm_proj": "none",
         },
         "text_cfg": {
             "context_length": WINDOW,
@@ -46,7 +52,7 @@ OPEN_CLIP_CONFIG: dict[str, Any] = {
     },
     "preprocess_cfg": {
         "mean": [0.5, 0.5, 0.5],
-        "std": [0.25, 0.25, 0.25],
+        "std": [0.5, 0.5, 0.5],
         "interpolation": "bicubic",
         "resize_mode": "longest",
         "fill_color": 255,
@@ -56,7 +62,7 @@ OPEN_CLIP_CONFIG: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Pocket:
-    """An open_clip model, its tokenizer (texts -> (n, 256) word pieces), preprocessing (picture -> (3, 32, 32))."""
+    """An open_clip model, its tokenizer (texts -> (n, 256) word pieces), preprocessing (picture -> (3, 128, 128))."""
 
     model: Any
     tokenizer: Any
@@ -67,21 +73,40 @@ class Pocket:
 def register_image_tower() -> None:
     """Make the image tower known to timm under IMAGE_TOWER, once, so that open_clip can build it by name."""
     import timm
-    from timm.models import build_model_with_cfg
-    from timm.models.byobnet import ByoBlockCfg, ByobNet, ByoModelCfg
+    import torch
 
     if timm.is_model(IMAGE_TOWER):
         return
 
-    def pocket_resnet(pretrained: bool = False, **kwargs: Any) -> Any:
-        # The stem halves 32 pixels to 16; the stages work on 8, 4, 2 and 1: training must be affordable on one core.
-        stages = tuple(ByoBlockCfg(type="basic", d=1, c=channels, s=2) for channels in (32, 64, 128, 256))
-        layers = ByoModelCfg(blocks=stages, stem_chs=32, stem_type="3x3", stem_pool="", downsample="conv1x1")
-        shape = {"input_size": (3, IMAGE_SIZE, IMAGE_SIZE), "first_conv": "stem.conv", "classifier": "head.fc"}
-        kwargs["pretrained_cfg"] = shape
-        return build_model_with_cfg(ByobNet, IMAGE_TOWER, pretrained, model_cfg=layers, **kwargs)
+    class PocketTower(torch.nn.Module):
+        """(n, 3, 128, 128) normalised pictures to 1472 features, then (n, 256), not normalised.
 
-    timm.models.register_model(pocket_resnet)
+        A network for photographs averages over the picture and hardly minds colours: which stripe of a flag is on top
+        is lost. The thumbnail says it.
+        """
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.photo = timm.create_model(PHOTO_TOWER, num_classes=0)
+            self.head = torch.nn.Sequential(
+                torch.nn.Linear(IMAGE_FEATURES, HIDDEN), torch.nn.GELU(), torch.nn.Linear(HIDDEN, DIMENSION, bias=False)
+            )
+
+        def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+            found: torch.Tensor = self.head(torch.cat([self.photo(pictures), thumbnails(pictures)], dim=1))
+            return found
+
+    def pocket_tower(**_: Any) -> PocketTower:
+        return PocketTower()
+
+    timm.models.register_model(pocket_tower)
+
+
+def thumbnails(pictures: "torch.Tensor") -> "torch.Tensor":
+    """(n, 192) mean colours of 8 x 8 fields, red ones first, of pictures (n, 3, height, width)."""
+    import torch
+
+    return torch.nn.functional.adaptive_avg_pool2d(pictures, THUMBNAIL).flatten(1)
 
 
 def minilm_folder() -> Path:
@@ -97,7 +122,7 @@ def minilm_folder() -> Path:
 
 
 def build(folder: Path, device: str = "cpu") -> Pocket:
-    """The architecture of `folder`'s config with MiniLM's weights; towers and head start at random."""
+    """The architecture of `folder`'s config with MiniLM's weights; everything else starts at random."""
     import open_clip
     from open_clip.transform import PreprocessCfg, image_transform_v2
 
@@ -120,6 +145,7 @@ def load(width: str = "narrow", device: str = "cpu", folder: Path | None = None)
 
     `folder` names another trained encoder than the shipped one of this `width`. UserError when files do not fit.
     """
+    import torch
     from open_clip.factory import load_checkpoint
 
     pocket = build(folder or model_folder(width), device)
@@ -131,6 +157,7 @@ def load(width: str = "narrow", device: str = "cpu", folder: Path | None = None)
             "take config and weights from the same training run",
         )
     pocket.model.eval()
+    pocket.model.visual.to(memory_format=torch.channels_last)  # a third faster on a CPU
     return pocket
 
 

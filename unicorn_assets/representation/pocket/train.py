@@ -1,14 +1,16 @@
 """Trains a pocket encoder and writes all of its files: `python -m unicorn_assets.representation.pocket.train`.
 
-Symmetric InfoNCE between a picture of a concept and one of its captions. MiniLM stays frozen; its head, the image
-tower and, for the narrow width, the logit scale are trained. evaluate.py measures the result on a vendor not seen here.
+Both towers stay frozen: MiniLM, and an image tower that was pretrained on photographs. What is trained are the heads
+after them and, for the narrow width, the logit scale, by symmetric InfoNCE between a picture of a concept and one of
+its captions. Several members are trained, each without another part of the concepts, and shipped as one (heads.py).
+evaluate.py measures the result on a vendor not seen here.
 """
 
 import argparse
 import json
 import math
 import time
-from copy import deepcopy
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,71 +19,74 @@ import numpy as np
 import numpy.typing as npt
 
 from unicorn_assets.errors import UserError
-from unicorn_assets.representation.pocket.augment import augment
-from unicorn_assets.representation.pocket.captions import training_captions
+from unicorn_assets.representation.pocket.captions import described, training_captions
 from unicorn_assets.representation.pocket.concepts import Concept, read_concepts
 from unicorn_assets.representation.pocket.evaluate import write_measured
-from unicorn_assets.representation.pocket.files import CONFIG, WEIGHTS, read_metrics, revision
-from unicorn_assets.representation.pocket.model import FROZEN, IMAGE_SIZE, OPEN_CLIP_CONFIG, Pocket, build, load
-from unicorn_assets.representation.pocket.optimize import Optimizer
+from unicorn_assets.representation.pocket.files import CONFIG, WEIGHTS
+from unicorn_assets.representation.pocket.heads import LARGEST_SCALE, MEMBERS, Heads, merge
+from unicorn_assets.representation.pocket.image_features import plain_features, pretrained_tower, varied_features
+from unicorn_assets.representation.pocket.model import FROZEN, OPEN_CLIP_CONFIG, PHOTO_FEATURES, Pocket, build
 from unicorn_assets.representation.pocket.pictures import HELD_OUT_VENDOR, Pictures, read_pictures
-from unicorn_assets.representation.pocket.text_features import Features, head_start, text_features
+from unicorn_assets.representation.pocket.text_features import Features, text_features
 
 if TYPE_CHECKING:
     import torch
 
-WIDE_SCALE = 100.0  # the logit scale at which CLIP ends; keeps the two sides far apart
-BATCH = 192
+Rows = npt.NDArray[np.int64]
+
+BATCH = 384
 NEIGHBOURS = 4  # concepts
 AVERAGING = 0.99
-DROPOUT = 0.1  # of MiniLM's features
+MEMBERS_SHARE = 0.75  # of the concepts
+TEXT_DROPOUT, IMAGE_DROPOUT = 0.2, 0.5  # of the frozen towers' features
+PEAK_RATE = 1e-3  # of the image head
+TEXT_RATE = 1e-4  # of the text head, which starts where it should stay near: see head_start
+WEIGHT_DECAY = 0.05
+WARM_UP = 80  # steps, at most a fifth of all
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What one round of training is made of; written into metrics.json."""
+    """What a training is made of; written into metrics.json."""
 
     width: str = "narrow"
     seed: int = 0
-    steps: int = 1500
-    captions: int = 9  # per concept
-    start: str = ""  # revision of the weights that training went on from; empty: from random ones
+    steps: int = 900  # of each member
+    captions: int = 9  # per concept, from templates; its descriptions come on top
+    views: int = 6  # random variations of each picture, beside the picture as it is
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The trained concepts' captions (concepts, captions, 384) and pictures; rows_of names each concept's pictures."""
+    """The trained concepts' captions (concepts, captions, 384) and pictures.
+
+    views are the photo network's features of every picture as it is and in its random variations, (pictures, 1280)
+    each; thumbnails (pictures, 192) are those of the pictures as they are; rows_of names each concept's pictures.
+    """
 
     features: Features
-    pixels: npt.NDArray[np.uint8]
-    rows_of: list[npt.NDArray[np.int64]]
+    views: list[Features]
+    thumbnails: Features
+    rows_of: list[Rows]
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Parse the command line, train, evaluate; everything lands in --out."""
     parser = argparse.ArgumentParser(prog="python -m unicorn_assets.representation.pocket.train", description=__doc__)
-    parser.add_argument(
-        "--art", type=Path, required=True, help="folder with node_modules, made by scripts/train-pocket"
-    )
+    parser.add_argument("--art", type=Path, required=True, help="folder filled by scripts/train-pocket")
     parser.add_argument("--out", type=Path, required=True, help="folder for the encoder's files")
     parser.add_argument("--width", choices=["narrow", "wide"], default=Settings.width)
-    for name in ("seed", "steps", "captions"):
+    for name in ("seed", "steps", "captions", "views"):
         parser.add_argument(f"--{name}", type=int, default=getattr(Settings, name))
-    parser.add_argument("--start", type=Path, help="folder of a trained encoder to go on from")
     given = parser.parse_args(arguments)
     try:
-        start = revision(given.start) if given.start else ""
-        settings = Settings(given.width, given.seed, given.steps, given.captions, start)
-        train(given.art, given.out, settings, given.start)
+        train(given.art, given.out, Settings(given.width, given.seed, given.steps, given.captions, given.views))
     except UserError as error:
         parser.exit(2, f"{error}\n")
 
 
-def train(art: Path, out: Path, settings: Settings, start: Path | None = None) -> None:
-    """Train on the art's pictures and write weights, config, reference, pairs, metrics and card into `out`.
-
-    `start` is the folder of an encoder to go on from, with a learning rate that rises and falls once more.
-    """
+def train(art: Path, out: Path, settings: Settings) -> None:
+    """Train on the art's pictures and write weights, config, reference, pairs, metrics and card into `out`."""
     import torch
 
     started = time.monotonic()
@@ -93,18 +98,16 @@ def train(art: Path, out: Path, settings: Settings, start: Path | None = None) -
     concepts = read_concepts(art / "node_modules")
     pictures = read_pictures(art / "node_modules", concepts, art / "pictures.npz")
     say(f"{len(concepts)} concepts, {len(pictures.pixels)} pictures")
+    tower = pretrained_tower(art)
     out.mkdir(parents=True, exist_ok=True)
-    config = deepcopy(OPEN_CLIP_CONFIG)
-    (out / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    pocket = load(settings.width, folder=start) if start else build(out)
+    (out / CONFIG).write_text(json.dumps(OPEN_CLIP_CONFIG, indent=2) + "\n", encoding="utf-8")
+    pocket = build(out)
+    pocket.model.load_state_dict(tower, strict=False)
     data = training_data(pocket, concepts, pictures, settings, art, say)
-    if not start:
-        pocket.model.text.proj.load_state_dict({"weight": head_start(data.features)})
     averaged = fit(pocket, data, settings, say)
     save(averaged, out)
-    this_round = vars(settings) | {"seconds": round(time.monotonic() - started)}
-    rounds = [*(read_metrics(start)["rounds"] if start else []), this_round]
-    write_measured(out, concepts, pictures, settings.width, rounds, art)
+    this = vars(settings) | {"seconds": round(time.monotonic() - started)}
+    write_measured(out, concepts, pictures, settings.width, this, art)
     say(f"written to {out}")
 
 
@@ -112,56 +115,90 @@ def training_data(
     pocket: Pocket, concepts: list[Concept], pictures: Pictures, settings: Settings, cache: Path, say: Any
 ) -> TrainingData:
     """Captions and pictures of all concepts that are not held out, without the held-out vendor's pictures."""
-    trained = pictures.vendor != HELD_OUT_VENDOR
-    rows_of, texts = [], []
-    for i, concept in enumerate(concepts):
-        rows = np.flatnonzero(trained & (pictures.concept == i))
-        if not concept.held_out and len(rows):
-            rows_of.append(rows)
-            texts += training_captions(concept, settings.captions)
-    features = text_features(pocket, texts, cache, say).reshape(len(rows_of), settings.captions, -1)
-    say(f"{len(rows_of)} concepts are trained on, with {sum(map(len, rows_of))} pictures and {len(texts)} captions")
-    return TrainingData(features, pictures.pixels, rows_of)
+    held_out = np.array([concept.held_out for concept in concepts])[pictures.concept]
+    shown = np.flatnonzero((pictures.vendor != HELD_OUT_VENDOR) & ~held_out)
+    concept_of = pictures.concept[shown]
+    rows_of = [np.flatnonzero(concept_of == i) for i in np.unique(concept_of)]
+    texts = [
+        text
+        for i in np.unique(concept_of)
+        for text in (*training_captions(concepts[i], settings.captions), *described(concepts[i]))
+    ]
+    features = text_features(pocket, texts, cache, say).reshape(len(rows_of), len(texts) // len(rows_of), -1)
+    plain = plain_features(pocket, pictures.pixels, cache, say)[shown]
+    varied = varied_features(pocket, pictures.pixels[shown], settings.views, cache, say)
+    say(f"{len(rows_of)} concepts are trained on, with {len(shown)} pictures and {len(texts)} captions")
+    return TrainingData(features, [plain[:, :PHOTO_FEATURES], *varied], plain[:, PHOTO_FEATURES:], rows_of)
 
 
 def fit(pocket: Pocket, data: TrainingData, settings: Settings, say: Any) -> dict[str, "torch.Tensor"]:
-    """Train in place; the moving average of all trained weights by their names, fp32."""
+    """Train the members and put them into the model as one; all weights to ship by their names, fp32."""
+    pocket.model.requires_grad_(False)
+    members = [trained_member(number, data, settings, say) for number in range(MEMBERS)]
+    merge(members, pocket, data.views[0], data.thumbnails)
+    return {name: value for name, value in pocket.model.state_dict().items() if not name.startswith(FROZEN)}
+
+
+def trained_member(number: int, data: TrainingData, settings: Settings, say: Any) -> Heads:
+    """One member, trained on its share of the concepts; its weights are moving averages over the steps."""
     import torch
     from torch.nn import functional
 
-    rng, generator = np.random.default_rng(settings.seed), torch.Generator().manual_seed(settings.seed)
-    model = pocket.model.train()
-    model.text.transformer.requires_grad_(False)
-    if settings.width == "wide":
-        model.logit_scale.requires_grad_(False).fill_(math.log(WIDE_SCALE))
-    optimizer = Optimizer(model, settings.steps)
-    averaged = {name: value.clone() for name, value in shipped_state(model).items()}
-    batches = concept_batches(len(data.rows_of), rng)
+    rng = np.random.default_rng((settings.seed, number))
+    count = len(data.rows_of)
+    known = np.sort(rng.permutation(count)[: max(1, round(MEMBERS_SHARE * count))])
+    heads = Heads(data.features, data.views[0], data.thumbnails, wide=settings.width == "wide")
+    trained = heads.trained()
+    matrices = [p for p in heads.image.parameters() if p.ndim > 1]
+    others = [p for p in trained if p.ndim <= 1]
+    groups: list[dict[str, Any]] = [
+        {"params": matrices, "weight_decay": WEIGHT_DECAY},
+        {"params": others, "weight_decay": 0.0},
+        {"params": [heads.text.weight], "weight_decay": 0.0, "lr": TEXT_RATE},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=PEAK_RATE, betas=(0.9, 0.98))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, settings.steps))
+    averaged = [parameter.detach().clone() for parameter in trained]
+    batches = concept_batches(len(known), rng)
     for step in range(settings.steps):
-        chosen = next(batches)
-        rows = [int(rng.choice(data.rows_of[i])) for i in chosen]
-        captions = data.features[chosen, rng.integers(settings.captions, size=len(chosen))]
-        images = augment(torch.from_numpy(data.pixels[rows]), generator, IMAGE_SIZE)
-        with torch.autocast("cpu", torch.bfloat16):  # faster where the processor has bf16 instructions
-            picture = model.visual(images.contiguous(memory_format=torch.channels_last))
-        picture = functional.normalize(picture.float(), dim=-1)
-        read = functional.dropout(torch.from_numpy(captions).float(), DROPOUT)
-        text = functional.normalize(model.text.proj(read), dim=-1)
-        logits = model.logit_scale.exp() * picture @ text.T
+        chosen = known[next(batches)]
+        rows = np.array([rng.choice(data.rows_of[i]) for i in chosen])
+        views = rng.integers(len(data.views), size=len(chosen))
+        photo = np.stack([data.views[view][row] for view, row in zip(views, rows, strict=True)])
+        read = data.features[chosen, rng.integers(data.features.shape[1], size=len(chosen))]
+        seen = heads.scaled(photo, data.thumbnails[rows])
+        picture = heads.image(functional.dropout(seen, IMAGE_DROPOUT))
+        text = heads.text(functional.dropout(torch.from_numpy(read).float(), TEXT_DROPOUT))
+        logits = heads.scale.exp() * functional.normalize(picture, dim=-1) @ functional.normalize(text, dim=-1).T
         own = torch.arange(len(chosen))
         loss = (functional.cross_entropy(logits, own) + functional.cross_entropy(logits.T, own)) / 2
-        optimizer.step(loss)
+        optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        optimizer.step()
+        schedule.step()
         with torch.no_grad():
-            model.logit_scale.clamp_(0, math.log(100))
-            for name, value in shipped_state(model).items():
-                if value.is_floating_point():
-                    averaged[name].lerp_(value, 1 - min(AVERAGING, step / (step + 10)))
+            heads.scale.clamp_(0, LARGEST_SCALE)
+            for average, parameter in zip(averaged, trained, strict=True):
+                average.lerp_(parameter, 1 - min(AVERAGING, step / (step + 10)))
         if step % 50 == 0 or step == settings.steps - 1:
-            say(f"step {step}: loss {loss.item():.3f}, logit scale {model.logit_scale.exp().item():.1f}")
-    return averaged
+            at = heads.scale.exp().item()
+            say(f"member {number + 1} of {MEMBERS}, step {step}: loss {loss.item():.3f}, logit scale {at:.1f}")
+    with torch.no_grad():
+        for average, parameter in zip(averaged, trained, strict=True):
+            parameter.copy_(average)
+    return heads
 
 
-def concept_batches(count: int, rng: np.random.Generator) -> Any:
+def rate(step: int, steps: int) -> float:
+    """Share of the peak learning rate: linear warm-up, then a cosine down to 1 %."""
+    warm_up = min(WARM_UP, steps // 5)
+    if step < warm_up:
+        return (step + 1) / warm_up
+    done = (step - warm_up) / max(1, steps - warm_up)
+    return 0.01 + 0.99 * (1 + math.cos(math.pi * min(1.0, done))) / 2
+
+
+def concept_batches(count: int, rng: np.random.Generator) -> Iterator[Rows]:
     """Endless batches of different concepts; each pass over all of them is shuffled anew, its rest is left out.
 
     Concepts next to each other in Unicode's order travel together, NEIGHBOURS at a time: they are alike (a man and a
@@ -173,11 +210,6 @@ def concept_batches(count: int, rng: np.random.Generator) -> Any:
         order = np.concatenate([blocks[i] for i in rng.permutation(len(blocks))])
         for start in range(0, count - size + 1, size):
             yield order[start : start + size]
-
-
-def shipped_state(model: Any) -> dict[str, "torch.Tensor"]:
-    """Everything but MiniLM's frozen weights."""
-    return {name: value for name, value in model.state_dict().items() if not name.startswith(FROZEN)}
 
 
 def save(state: dict[str, "torch.Tensor"], out: Path) -> None:

@@ -1,16 +1,20 @@
 """Families, the split by families, and captions."""
 
+from dataclasses import replace
+
 import pytest
 
 from unicorn_assets.representation.pocket.captions import (
     EVALUATION_SENTENCE,
     SENTENCES,
+    described,
     evaluation_captions,
     phrase,
     training_captions,
     with_article,
 )
 from unicorn_assets.representation.pocket.concepts import Concept, code_key, family_of
+from unicorn_assets.representation.pocket.descriptions import DESCRIPTIONS, descriptions
 
 CAT = Concept("1f431", "cat face", ("cat", "face", "pet"), "animals-nature", "animal-mammal", "cat")
 
@@ -69,4 +73,22 @@ def test_captions_are_the_same_every_time_and_more_extend_fewer() -> None:
 
 def test_the_evaluation_sentence_is_never_trained_on() -> None:
     assert EVALUATION_SENTENCE not in SENTENCES
-    assert not set(evaluation_captions(CAT)[1:]) & set(training_captions(CAT, 60))
+    assert evaluation_captions(CAT)["sentence"] not in training_captions(CAT, 60)
+
+
+def test_a_dense_description_is_the_three_in_a_row_and_unknown_concepts_get_sentences() -> None:
+    named, reworded, unnamed, dense = described(CAT)
+    assert "cat" in named.lower()
+    assert dense == f"{named} {reworded} {unnamed}" == evaluation_captions(CAT)["description"]
+    new = described(replace(CAT, hexcode="10ffff"))
+    assert all("cat" in text for text in new)
+    assert new == described(replace(CAT, hexcode="10ffff")) != described(CAT)
+
+
+def test_every_description_is_there_once_and_says_what_is_seen() -> None:
+    lines = DESCRIPTIONS.read_text(encoding="utf-8").splitlines()
+    assert len(lines) - 1 == len(descriptions()) == 1914
+    for code, three in descriptions().items():
+        assert code == code_key(code)
+        assert len(set(three)) == 3, code
+        assert all(5 < len(text.split()) < 36 and text[0].isupper() and text[-1] in ".!" for text in three), code

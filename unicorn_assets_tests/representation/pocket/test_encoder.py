@@ -16,7 +16,6 @@ from unicorn_assets.representation.pocket import (
     load,
     read_evaluation_pairs,
     read_metrics,
-    register_image_tower,
 )
 from unicorn_assets.representation.pocket.files import CONFIG, WEIGHTS, model_folder
 from unicorn_assets.representation.pocket.model import FROZEN, minilm_folder
@@ -74,7 +73,6 @@ def test_open_clip_itself_loads_config_and_checkpoint(encoder: PocketEncoder) ->
     import open_clip
     from open_clip.factory import load_checkpoint
 
-    register_image_tower()
     folder = encoder.pocket.folder
     text = json.loads((folder / CONFIG).read_text())["model_cfg"]["text_cfg"] | {"hf_model_name": str(minilm_folder())}
     model = open_clip.create_model(f"local-dir:{folder}", load_weights=False, text_cfg=text)
@@ -112,16 +110,24 @@ def test_texts_find_their_pictures_far_above_chance(encoder: PocketEncoder) -> N
         scores = texts @ pairs.vectors.T
         ranks = (scores >= scores[np.arange(len(rows)), rows][:, None]).sum(axis=1)
         chance = 5 / len(pairs.ids)
-        margin = {"seen": 40, "held out": 10}[split]
+        margin = {"seen": 100, "held out": 20}[split]
         assert np.mean(ranks <= 5) > margin * chance, split
 
 
 def test_recall_in_the_metrics_is_what_the_shipped_files_give(encoder: PocketEncoder) -> None:
     pairs = read_evaluation_pairs(encoder.pocket.folder)
     rows = np.flatnonzero(pairs.held_out)
-    texts = encoder.encode_texts([pairs.captions[row] for row in rows])
-    ranks = own_ranks(texts.astype(np.float64) @ pairs.vectors[rows].T.astype(np.float64))
-    stated = read_metrics(encoder.pocket.folder)["retrieval"]["caption"]["held_out_concepts"]
-    for k in (1, 5):
-        # Vectors are shipped as fp16: a near tie may fall the other way.
-        assert 100 * np.mean(ranks <= k) == pytest.approx(stated[f"recall_{k}"], abs=1.5)
+    stated = read_metrics(encoder.pocket.folder)["retrieval"]
+    for kind, written in (
+        ("caption", pairs.captions),
+        ("sentence", pairs.sentences),
+        ("description", pairs.descriptions),
+    ):
+        texts = encoder.encode_texts([written[row] for row in rows]).astype(np.float64)
+        scores = texts @ pairs.vectors.T.astype(np.float64)
+        among_all = (scores >= scores[np.arange(len(rows)), rows][:, None]).sum(axis=1)
+        among_held_out = own_ranks(scores[:, rows])
+        for asked, ranks in (("held_out_concepts", among_held_out), ("held_out_concepts_all_pictures", among_all)):
+            for k in (1, 5):
+                # Vectors are shipped as fp16: a near tie may fall the other way.
+                assert 100 * np.mean(ranks <= k) == pytest.approx(stated[kind][asked][f"recall_{k}"], abs=1.5), kind

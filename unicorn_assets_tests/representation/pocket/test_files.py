@@ -52,9 +52,17 @@ def test_reference_has_no_picture_of_the_held_out_vendor_or_concepts(width: str)
 
 def test_pairs_are_complete(width: str) -> None:
     pairs = read_evaluation_pairs(width=width)
-    columns = (pairs.ids, pairs.labels, pairs.captions, pairs.sentences, pairs.groups, pairs.held_out)
+    columns = (
+        pairs.ids,
+        pairs.labels,
+        pairs.captions,
+        pairs.sentences,
+        pairs.descriptions,
+        pairs.groups,
+        pairs.held_out,
+    )
     assert {len(column) for column in columns} == {len(pairs.vectors)} == {read_metrics(width=width)["pairs"]}
     assert len(set(pairs.ids)) == len(pairs.ids)
     assert pairs.held_out.sum() == read_metrics(width=width)["held_out_pairs"] > 100
-    assert all(map(str.strip, pairs.captions + pairs.sentences))
+    assert all(map(str.strip, pairs.captions + pairs.sentences + pairs.descriptions))
     assert np.abs(np.linalg.norm(pairs.vectors, axis=1) - 1).max() < 1e-5
