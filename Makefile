@@ -47,7 +47,7 @@ bench-llm: .venv/.for-tests .venv-peers/.made  ## the LLM client beside other to
 	  DATA_DESIGNER_PYTHON=$(CURDIR)/.venv-peers/data-designer/bin/python \
 	  $(BIN)/python benchmarks/llm_client.py --json
 
-pocket: .venv/.for-tests  ## fetch the art and train the pocket encoder again (about a quarter of an hour)
+pocket: .venv/.for-tests  ## fetch the art and train the pocket encoder again (about half an hour)
 	@scripts/train-pocket
 
 constraints: $(UV)  ## resolve all extras together again
