@@ -16,6 +16,7 @@ from unicorn_assets.representation.pocket import (
     load,
     read_evaluation_pairs,
     read_metrics,
+    register_image_tower,
 )
 from unicorn_assets.representation.pocket.files import CONFIG, WEIGHTS, model_folder
 from unicorn_assets.representation.pocket.model import FROZEN, minilm_folder
@@ -73,6 +74,7 @@ def test_open_clip_itself_loads_config_and_checkpoint(encoder: PocketEncoder) ->
     import open_clip
     from open_clip.factory import load_checkpoint
 
+    register_image_tower()
     folder = encoder.pocket.folder
     text = json.loads((folder / CONFIG).read_text())["model_cfg"]["text_cfg"] | {"hf_model_name": str(minilm_folder())}
     model = open_clip.create_model(f"local-dir:{folder}", load_weights=False, text_cfg=text)
