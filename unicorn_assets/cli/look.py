@@ -6,6 +6,7 @@ import typer
 
 from unicorn_assets.cli.common import HomeOption, JsonOption, LakeOption, app, for_people, lake_of, out, print_json
 from unicorn_assets.home import find_home
+from unicorn_assets.redaction import redact_known
 
 
 @app.command()
@@ -49,7 +50,7 @@ def show(
 
     frame = browse(lake_of(find_home(home, lake)), table, rows, where)
     if as_json:
-        return print_json(frame.to_dicts())
+        return print_json(frame.to_dicts(), redact_known)
     for block in row_blocks(frame):
         out.print(block)
     out.print(f"{frame.height} rows of {table}", highlight=False)

@@ -5,10 +5,12 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
 from unicorn_assets.cli.common import HomeOption, JsonOption, LakeOption, RecipeOption, app, for_people, out, print_json
 from unicorn_assets.home import find_home
+from unicorn_assets.redaction import redact
+from unicorn_assets.terminal.console import plain
 
 
 @app.command()
@@ -28,7 +30,8 @@ def doctor(
         colours = {"ok": "green", "missing": "red", "note": "yellow"}
         for finding in findings:
             colour = colours[finding.state]
-            out.print(f"[{colour}]{finding.state:>7}[/]  {finding.what:<15} {escape(finding.detail)}", highlight=False)
+            words = f"  {finding.what:<15} {plain(redact(finding.detail))}"
+            out.print(Text.assemble((f"{finding.state:>7}", colour), words))
     if any(finding.state == "missing" for finding in findings):
         raise typer.Exit(1)
 

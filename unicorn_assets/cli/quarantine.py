@@ -3,7 +3,6 @@
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from unicorn_assets.cli.common import (
@@ -20,6 +19,7 @@ from unicorn_assets.cli.common import (
 from unicorn_assets.cli.run import run as run_all
 from unicorn_assets.errors import UserError
 from unicorn_assets.home import find_home
+from unicorn_assets.redaction import redact_known
 
 quarantine_app = typer.Typer(help="What was refused and why; `retry` asks again.")
 app.add_typer(quarantine_app, name="quarantine")
@@ -55,7 +55,7 @@ def quarantine(
     if rows or shard:
         frame = rows_of(store, rows or 10, stage, reason, shard)
         if as_json:
-            return print_json(frame.to_dicts())
+            return print_json(frame.to_dicts(), redact_known)
         for block in row_blocks(frame):
             out.print(block)
         out.print(f"{frame.height} rows in quarantine shown", highlight=False)
@@ -72,7 +72,7 @@ def quarantine(
     for group in groups:
         figures = f"{group.rows:,}", f"{group.share:.1%}"
         detail = group.example_detail if len(group.example_detail) < 120 else group.example_detail[:119] + "…"
-        table.add_row(group.stage, group.reason, *figures, group.example_id, escape(detail))
+        table.add_row(group.stage, group.reason, *figures, group.example_id, detail)
     out.print(table)
     if any(group.can_retry for group in groups):
         out.print("ask again: unicorn quarantine retry --stage STAGE --reason REASON", highlight=False)

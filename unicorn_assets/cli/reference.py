@@ -4,9 +4,18 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from unicorn_assets.cli.common import HomeOption, JsonOption, RecipeOption, app, err, for_people, out, print_json
+from unicorn_assets.cli.common import (
+    HomeOption,
+    JsonOption,
+    RecipeOption,
+    app,
+    err,
+    for_people,
+    labelled,
+    out,
+    print_json,
+)
 from unicorn_assets.errors import UserError
 from unicorn_assets.home import find_home
 
@@ -65,7 +74,7 @@ def reference(
     if as_json:
         return print_json(facts | {"corrupt": found.corrupt})
     for key, value in facts.items():
-        out.print(f"{key.replace('_', ' '):>15}  {escape(str(value))}", highlight=False, soft_wrap=True)
+        out.print(f"{key.replace('_', ' '):>15}  {value}", highlight=False, soft_wrap=True)
     for item, reason in found.corrupt[:SHOWN]:
-        err.print(f"[yellow]set aside[/] {escape(item)}: {escape(reason)}", highlight=False, soft_wrap=True)
+        err.print(labelled("set aside", "yellow", f"{item}: {reason}"), soft_wrap=True)
     return None

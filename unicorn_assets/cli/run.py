@@ -3,9 +3,8 @@
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from unicorn_assets.cli.common import HomeOption, LakeOption, RecipeOption, app, err, for_people, lake_of, out
+from unicorn_assets.cli.common import HomeOption, LakeOption, RecipeOption, app, err, for_people, labelled, lake_of, out
 from unicorn_assets.home import find_home, remember
 
 
@@ -44,10 +43,10 @@ def run(
         out.print(gaps)
         out.print(gap_page(report), soft_wrap=True, highlight=False)
     for warning in outcome.warnings:
-        out.print(f"[yellow]warning[/] {escape(warning)}", soft_wrap=True)
+        out.print(labelled("warning", "yellow", warning), soft_wrap=True)
     if outcome.problems:
         for problem in outcome.problems:
-            err.print(f"[bold red]failed[/] {escape(problem)}", highlight=False, soft_wrap=True)
+            err.print(labelled("failed", "bold red", problem), soft_wrap=True)
         err.print("everything finished is kept; mend the cause and run the same command again")
         raise typer.Exit(outcome.exit_code or 1)
     asked = sum(counters["tokens"] for counters in timed.counters.values())

@@ -18,7 +18,13 @@ def shown_on(console: Console) -> Iterator[Progress]:
     if not console.is_terminal:
         yield Bars(None, LogProgress(lambda line: console.print(line, highlight=False, soft_wrap=True), every_s=15))
         return
-    columns = (TextColumn("{task.description:<19}"), BarColumn(bar_width=16), MofNCompleteColumn(), Left(), Counts())
+    columns = (
+        TextColumn("{task.description:<19}", markup=False),
+        BarColumn(bar_width=16),
+        MofNCompleteColumn(),
+        Left(),
+        Counts(),
+    )
     with RichProgress(*columns, console=console) as progress:
         yield Bars(progress, None)
 

@@ -10,7 +10,9 @@ from rich.text import Text
 from rich.tree import Tree
 
 from unicorn_assets.lake.lineage import Lineage, Step
+from unicorn_assets.redaction import redact_known
 from unicorn_assets.representation.gap import explain
+from unicorn_assets.terminal.console import plain, to_json
 from unicorn_assets.terminal.report import Report
 
 SHOWN_METRICS = (
@@ -75,8 +77,9 @@ def journal_line(report: Report) -> str | None:
     )
 
 
-def _interval(estimate: Mapping[str, float]) -> str:
-    return f"{estimate['value']:.3f}\n[dim]{estimate['low']:.3f} to {estimate['high']:.3f}[/]"
+def _interval(estimate: Mapping[str, float]) -> Text:
+    ends = f"{estimate['low']:.3f} to {estimate['high']:.3f}"
+    return Text.assemble(f"{estimate['value']:.3f}\n", (ends, "dim"))
 
 
 def row_blocks(frame: pl.DataFrame) -> list[Table]:
@@ -87,22 +90,31 @@ def row_blocks(frame: pl.DataFrame) -> list[Table]:
         block.add_column(style="dim")
         block.add_column(overflow="fold")
         for column, value in row.items():
-            block.add_row(column, Text(value if isinstance(value, str) else json.dumps(value, default=str, indent=1)))
+            words = (
+                value
+                if isinstance(value, str)
+                else json.dumps(to_json(value, redact_known), indent=1, ensure_ascii=False)
+            )
+            block.add_row(plain(column), plain(redact_known(words)))
         blocks.append(block)
     return blocks
 
 
 def lineage_tree(lineage: Lineage) -> Tree:
     """The chain around an id: where it came from above it, what was made of it below."""
-    tree = Tree(f"[bold]{lineage.kind}[/] {lineage.id}")
+    tree = Tree(_named(lineage.kind, "bold", lineage.id))
     for step in lineage.steps:
         _grow(tree, step)
     return tree
 
 
 def _grow(tree: Tree, step: Step) -> None:
-    branch = tree.add(f"[bold cyan]{step.kind}[/] {step.id}")
+    branch = tree.add(_named(step.kind, "bold cyan", step.id))
     for key, value in step.facts.items():
-        branch.add(f"[dim]{key}[/] {value}")
+        branch.add(_named(key, "dim", value))
     for child in step.children:
         _grow(branch, child)
+
+
+def _named(name: str, style: str, value: object) -> Text:
+    return Text.assemble((name, style), " ", plain(str(value)))
