@@ -33,6 +33,11 @@ class Breaker:
     def __post_init__(self) -> None:
         self.last_good = self._turn = self.start
 
+    def on_first(self, now: float) -> None:
+        """A request goes out and none is on its way: a time in which nobody was asked tells nothing of the servers."""
+        if not self.failures:
+            self.last_good = now
+
     def on_good(self, now: float) -> None:
         """A finished answer."""
         self.worked = True

@@ -1,9 +1,11 @@
 """The engine's inside: one asyncio loop that keeps the servers' windows full.
 
-Everything here runs in the engine's thread (engine.py starts it). `_pump` is the heart: called after every change, it
-fills free slots with retries that are due and then with new rows, so the window refills continuously. An answer is
-journaled first. Local disk: all answers of a turn of the loop are written together, which frees their slots, and a
-thread syncs them in groups; an answer is judged when it is durable. Object store: judged when queued for its group.
+Everything here runs in the engine's thread (engine.py starts it). `_turn` is the heart, and the only place that decides
+what there is to do and who wakes it next: it writes what came to the journal, judges what is durable, fills free slots
+with retries that are due and then with new rows, and has the disk synced. Whatever happens elsewhere (an answer, a
+failure, a sync, a claim on the budget, a consumer that caught up) only asks for a turn, which finds what to do from the
+state alone. So no news can be missed, and `_watch` asks for a turn every second all the same. An answer is journaled
+first. Local disk: it is judged when it is durable (commit.py). Object store: when it is queued for its group.
 """
 
 import asyncio
@@ -14,13 +16,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
 from typing import Generic, TypeVar, cast
 
+from unicorn_assets.errors import UserError
 from unicorn_assets.llm.breaker import Breaker
 from unicorn_assets.llm.budget import Account
+from unicorn_assets.llm.commit import GROUP, Commits
 from unicorn_assets.llm.drafting import Refusal, judge
-from unicorn_assets.llm.errors import ServerBroken
+from unicorn_assets.llm.errors import EngineFailed, EngineStalled, ServerBroken, in_words
 from unicorn_assets.llm.events import Event
 from unicorn_assets.llm.fleet import Fleet
 from unicorn_assets.llm.job import Job
@@ -35,17 +38,11 @@ from unicorn_assets.llm.transport import Failure, Transport
 
 T = TypeVar("T")
 
-GROUP = 64
-"""Answers that are written and wait for the disk before it is told to sync."""
-
-GROUP_S = 0.05
-"""Longest time an answer waits for others to be synced with it."""
-
 REPLAYS_PER_TURN = 256
 """Answers taken from the journal before the loop serves its sockets again."""
 
 JUDGED_PER_TURN = 8
-"""Durable answers judged before the loop serves its sockets again."""
+"""Durable answers judged before the loop serves its sockets again: a group at once would clump requests."""
 
 
 class Core(Generic[T]):
@@ -69,82 +66,168 @@ class Core(Generic[T]):
         self._settings = settings
         self._emit = emit
         self._account = account
-        self._hold = journal.commits_at_once
+        self._loop = asyncio.get_running_loop()
         self._ready: deque[Job[T]] = deque()
         self._later: list[tuple[float, int, Job[T]]] = []
         self._tie = itertools.count()
         self._asked: dict[str, list[Job[T]]] = {}  # rows that wait for the same answer: it is asked for once
-        self._settling: deque[tuple[int, Job[T], Answer]] = deque()
+        self._commits: Commits[tuple[Job[T], Answer]] = Commits()
+        self._put = 0  # the journal's number of the last answer
         self._tasks: set[asyncio.Task[None]] = set()
         self._exhausted = False
         self._timer: asyncio.TimerHandle | None = None
-        self._breaker = Breaker(settings.patience_s, time.monotonic())
-        self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._turn_is_due = False
+        self.beat = self._moved = time.monotonic()  # the last turn; the last time that anything came or went
+        self._breaker = Breaker(settings.patience_s, self._moved)
+        self._done: asyncio.Future[None] = self._loop.create_future()
         self._keeps_up = True
-        self._pumping = False
-        self._unwritten = 0
-        self._syncing = False
-        self._sync_timer: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
         """Until every row has an outcome; raises what stops the run."""
         watch = asyncio.create_task(self._watch())
         if self._account is not None:
-            self._account.begin(self._fleet.ceiling(), partial(self._pump_soon, asyncio.get_running_loop()))
+            self._account.begin(self._fleet.ceiling(), self._soon_from_a_thread)
         try:
-            self._pump()
+            self._soon()
             await self._done
         finally:
+            if self._timer is not None:
+                self._timer.cancel()
             for task in (watch, *self._tasks):
                 task.cancel()
             await asyncio.gather(watch, *self._tasks, return_exceptions=True)
             if self._account is not None:
                 self._account.end()
 
-    def _pump_soon(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Called from another thread."""
+    def _soon_from_a_thread(self) -> None:
         with contextlib.suppress(RuntimeError):  # the loop closed in this moment
-            loop.call_soon_threadsafe(self._pump)
+            self._loop.call_soon_threadsafe(self._soon)
 
     def resume(self) -> None:
         """The consumer has caught up."""
         self._keeps_up = True
-        self._pump()
+        self._soon()
 
     async def _watch(self) -> None:
-        """Look once a second at what no event reports: patience, servers to probe."""
+        """Look once a second at what no event reports: patience, servers to probe, a run that stands still."""
         while True:
             await asyncio.sleep(min(1.0, self._settings.patience_s / 4))
             self._fleet.probe_absent(self._on_fleet)
             self._stop_if_broken()
-            self._pump()
+            self._stop_if_stalled()
+            self._soon()
 
     def _on_fleet(self, kind: str, detail: str) -> None:
         self._emit(Event("left" if kind == "left" else "returned", detail=detail))
-        self._pump()
+        self._soon()
+
+    def _stop_if_stalled(self) -> None:
+        """End a run in which nothing has come or gone for longer than anything that is waited for may take."""
+        now = time.monotonic()
+        if not self._keeps_up or self._fleet.waits_for_restart():
+            self._moved = now
+        due = self._later[0][0] if self._later else 0.0
+        patience = self._settings.patience_s + (self._settings.timeout_s if self._fleet.in_flight() else 0.0)
+        if now - max(self._moved, due) > patience:
+            self.fail(EngineStalled(f"nothing has moved for {now - self._moved:.0f} s with {self.describe()}"))
+
+    def describe(self) -> str:
+        """The state of the run in words, for the message that ends one that stands still."""
+        unsynced, sync = self._commits.undurable(self._durable()), "a" if self._commits.syncing else "no"
+        return (
+            f"{self._fleet.in_flight()} requests in flight at {self._fleet.describe()}, {len(self._commits)} answers "
+            f"to judge ({unsynced} of them not on disk, {sync} sync under way), {len(self._ready)} rows to ask, "
+            f"{len(self._later)} to ask again, {'no' if self._exhausted else 'some'} further rows"
+        )
+
+    # A turn
+
+    def _soon(self) -> None:
+        """Ask for a turn."""
+        if not self._turn_is_due:
+            self._turn_is_due = True
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        """Do what there is to do, and see to it that somebody asks for the next turn."""
+        self._turn_is_due = False
+        if self._done.done():
+            return
+        try:
+            self._journal_and_judge()
+            now = self.beat = time.monotonic()
+            again = [at for at in (self._fill(now), self._sync(now)) if at is not None]
+            if self._commits.ready(self._durable()):
+                again.append(now)
+            if again:
+                self._turn_at(min(again), now)
+            elif self._is_finished():
+                self._done.set_result(None)
+        except Exception as error:
+            self.fail(error)
+
+    def _turn_at(self, when: float, now: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if when <= now:
+            self._soon()
+        else:
+            self._timer = self._loop.call_at(when, self._soon)  # the loop's clock is time.monotonic
+
+    def _is_finished(self) -> bool:
+        return self._exhausted and not (self._asked or self._ready or self._later or self._commits)
+
+    def _durable(self) -> int:
+        """The journal's number of the last answer that may be judged."""
+        return self._journal.durable if self._journal.commits_at_once else self._put
+
+    def _journal_and_judge(self) -> None:
+        """Write what came since the last turn as one block; judge what is durable, a few answers a turn."""
+        if not self._commits:
+            return
+        if self._journal.commits_at_once:
+            self._journal.write()
+        self._journal.check()
+        for _ in range(JUDGED_PER_TURN):
+            taken = self._commits.take(self._durable())
+            if taken is None:
+                return
+            job, answer = taken
+            first, *others = self._asked.pop(job.key)
+            self._judge(first, answer)
+            for waiting in others:  # they asked the same: it was paid for once
+                self._judge(waiting, replace(answer, from_journal=True))
+
+    def _sync(self, now: float) -> float | None:
+        """Have the disk synced if it is time for it; returns when it will be time."""
+        when = self._commits.sync_at(self._durable(), now, idle=not self._fleet.in_flight())
+        if when is None or when > now:
+            return when
+        self._commits.sync_started()
+        self._loop.run_in_executor(None, self._journal.sync).add_done_callback(self._synced)
+        return None
+
+    def _synced(self, synced: "asyncio.Future[None]") -> None:
+        self._commits.sync_ended()
+        self._moved = time.monotonic()
+        if not synced.cancelled() and (error := synced.exception()) is not None:
+            self.fail(error)
+        self._soon()
 
     # Filling the window
 
-    def _pump(self) -> None:
-        if self._pumping or self._done.done():
-            return
-        self._pumping = True
-        try:
-            self._fill()
-        except Exception as error:
-            self.fail(error)
-        finally:
-            self._pumping = False
-
-    def _fill(self) -> None:
+    def _fill(self, now: float) -> float | None:
+        """Ask for as many rows as may be asked for; returns when more may be. None: something that is under way (an
+        answer, a sync, a claim on the budget, the consumer) will ask for a turn.
+        """
         replays = 0
-        now = time.monotonic()
         while self._keeps_up and not self._done.done():
-            if self._hold and self._disk_is_behind():
-                return
+            if len(self._commits) >= GROUP + self._fleet.ceiling():
+                return None  # the disk is behind: a power cut must cost no more than a group and a window
             job = self._next(now)
             if job is None:
-                break
+                return self._later[0][0] if self._later else None
             waiting = self._asked.get(job.key)
             if waiting is not None and job not in waiting:
                 waiting.append(job)
@@ -155,35 +238,29 @@ class Core(Generic[T]):
                     self._judge(job, answer)
                     replays += 1
                     if replays >= REPLAYS_PER_TURN:
-                        asyncio.get_running_loop().call_soon(self._pump)
-                        return
+                        return now
                     continue
             lane = self._fleet.choose(now)
             if lane is None:
                 self._ready.appendleft(job)
-                self._wake_at(self._fleet.next_room(now))
-                return
+                return self._fleet.next_room(now)
             if self._account is not None:
                 job.held = self._account.reserve(job.request)
                 if job.held is None:
                     self._ready.appendleft(job)
                     self._stop_if_spent(self._account)
-                    return
+                    return None
             self._asked.setdefault(job.key, [job])
+            if not self._fleet.in_flight():
+                self._breaker.on_first(now)
             lane.sent(now)
+            self._moved = now
             self._tasks.add(asyncio.create_task(self._ask(job, lane)))
-        if self._later and not self._ready:
-            self._wake_at(self._later[0][0])
-        if (
-            self._exhausted
-            and not (self._asked or self._ready or self._later or self._settling)
-            and not self._done.done()
-        ):
-            self._done.set_result(None)
+        return None
 
     def _stop_if_spent(self, account: Account) -> None:
         """End at the budget, once everything that was asked for is there and judged."""
-        if account.denied and not (self._fleet.in_flight() or self._settling):
+        if account.denied and not (self._fleet.in_flight() or self._commits):
             self.fail(account.reached())
 
     def _next(self, now: float) -> Job[T] | None:
@@ -204,41 +281,37 @@ class Core(Generic[T]):
         request = row.request(draft, problem)
         return Job(row, request, request.key(self._fleet.model, self._fleet.revision), draft)
 
-    def _wake_at(self, when: float | None) -> None:
-        if when is None:
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_at(when, self._pump)  # the loop's clock is time.monotonic
-
     # One attempt
 
     async def _ask(self, job: Job[T], lane: Lane) -> None:
         started = time.monotonic()
         job.attempts += 1
         try:
-            outcome = await self._transport.ask(lane.chat_url, job.request, job.key, job.attempts)
+            outcome = await self._attempt(job, lane)
         finally:
             lane.in_flight -= 1
             self._tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
-        now = time.monotonic()
+        now = self._moved = time.monotonic()
         try:
             if self._account is not None and job.held is not None:
                 self._account.settle(job.held, outcome, job.request)
             if isinstance(outcome, Answer):
                 lane.answered(now, now - started)
                 self._breaker.on_good(now)
-                number = self._journal.put(outcome)
-                self._settling.append((number, job, outcome))
-                if self._hold:
-                    self._write_soon()
-                    return
-                self._settle(number)
+                self._put = self._journal.put(outcome)
+                self._commits.arrived(self._put, (job, outcome), now)
             else:
                 self._on_failure(job, lane, outcome, now - started, now)
         except Exception as error:
             self.fail(error)
-        self._pump()
+        self._soon()
+
+    async def _attempt(self, job: Job[T], lane: Lane) -> Answer | Failure:
+        """What the transport says. It raises nothing; if it did, that would be the row's failure, not the run's end."""
+        try:
+            return await self._transport.ask(lane.chat_url, job.request, job.key, job.attempts)
+        except Exception as error:
+            return Failure("transport_error", in_words(error), server_fault=False)
 
     def _on_failure(self, job: Job[T], lane: Lane, failure: Failure, seconds: float, now: float) -> None:
         lane.count(failure.reason)
@@ -278,82 +351,18 @@ class Core(Generic[T]):
 
     # Judging
 
-    def _disk_is_behind(self) -> bool:
-        """Whether to wait: a kill must cost no more than what is in flight, a power cut a group and a window more."""
-        ceiling = self._fleet.ceiling()
-        return self._unwritten + self._fleet.in_flight() >= ceiling or len(self._settling) >= GROUP + ceiling
-
-    def _write_soon(self) -> None:
-        """Write once per turn of the loop, or per group: its answers make one block."""
-        self._unwritten += 1
-        if self._unwritten == 1:
-            asyncio.get_running_loop().call_soon(self._write)
-        elif self._unwritten >= GROUP:
-            self._write()
-
-    def _write(self) -> None:
-        if not self._unwritten:
-            return
-        self._unwritten = 0
-        self._journal.write()
-        self._pump()
-        self._sync_soon()
-
-    def _sync_soon(self) -> None:
-        """Sync when a group is full, when an answer has waited long enough, or when there is nothing to wait for."""
-        unsynced = self._settling[-1][0] - self._journal.durable if self._settling else 0
-        if self._syncing or unsynced <= 0:
-            return
-        if unsynced >= GROUP or not self._fleet.in_flight():
-            self._sync()
-        elif self._sync_timer is None:
-            self._sync_timer = asyncio.get_running_loop().call_later(GROUP_S, self._sync)
-
-    def _sync(self) -> None:
-        if self._sync_timer is not None:
-            self._sync_timer.cancel()
-            self._sync_timer = None
-        if self._syncing or self._done.done():
-            return
-        self._syncing = True
-        synced = asyncio.get_running_loop().run_in_executor(None, self._journal.sync)
-        synced.add_done_callback(self._synced)
-
-    def _synced(self, synced: "asyncio.Future[None]") -> None:
-        self._syncing = False
-        if not synced.cancelled():
-            self._settle(self._journal.durable)
-            self._sync_soon()
-
-    def _settle(self, durable: int) -> None:
-        """Judge the answers that are durable now, a few per turn of the loop: a group at once would clump requests."""
-        try:
-            self._journal.check()
-            for _ in range(JUDGED_PER_TURN):
-                if not self._settling or self._settling[0][0] > durable:
-                    break
-                _, job, answer = self._settling.popleft()
-                first, *others = self._asked.pop(job.key)
-                self._judge(first, answer)
-                for waiting in others:  # they asked the same: it was paid for once
-                    self._judge(waiting, replace(answer, from_journal=True))
-            else:
-                asyncio.get_running_loop().call_soon(self._settle, durable)
-        except Exception as error:
-            self.fail(error)
-        self._pump()
-
     def _judge(self, job: Job[T], answer: Answer) -> None:
-        row = job.row
+        self._moved = self.beat
         job.tokens += answer.completion_tokens
         job.seconds += answer.seconds
         mended = repairs()
-        verdict = judge(row, answer, job.draft, job.tokens, self._settings)
-        self._count_repair(job, mended)
+        verdict = judge(job.row, answer, job.draft, job.tokens, self._settings)
+        if repairs() != mended:
+            self._out(Event("repaired", job.row.row_id))
         if isinstance(verdict, Refusal):
             self._reject(job, answer, verdict)
         else:
-            self._out(Accepted(row.row_id, verdict, answer, job.draft + 1, job.tokens))
+            self._out(Accepted(job.row.row_id, verdict, answer, job.draft + 1, job.tokens))
 
     def _reject(self, job: Job[T], answer: Answer, refusal: Refusal) -> None:
         reason, problem, judged = refusal.reason, refusal.problem, job.draft + 1
@@ -364,10 +373,6 @@ class Core(Generic[T]):
             self._ready.append(following)
             return
         self._quarantine(job, reason, problem, answer.text, judged, answer.attempts, Resume(judged, problem))
-
-    def _count_repair(self, job: Job[T], before: int) -> None:
-        if repairs() != before:
-            self._out(Event("repaired", job.row.row_id))
 
     def _quarantine_all(self, job: Job[T], failure: Failure) -> None:
         reason, detail, raw = failure.reason, failure.detail, failure.excerpt
@@ -387,6 +392,6 @@ class Core(Generic[T]):
             self._keeps_up = False
 
     def fail(self, error: BaseException) -> None:
-        """End the run with an error; what is finished has been emitted."""
+        """End the run with an error, in words if it is the engine's own; what is finished has been emitted."""
         if not self._done.done():
-            self._done.set_exception(error)
+            self._done.set_exception(error if isinstance(error, UserError) else EngineFailed.of(error))

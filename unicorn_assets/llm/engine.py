@@ -7,7 +7,9 @@ run (the last row, an error, Ctrl-C, a caller that stops listening), the journal
 
 import asyncio
 import gc
+import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
@@ -15,6 +17,7 @@ from typing import Generic, TypeVar
 from unicorn_assets.llm.budget import Account
 from unicorn_assets.llm.core import Core
 from unicorn_assets.llm.endpoints.base import Endpoint
+from unicorn_assets.llm.errors import EngineStalled, place_of_thread
 from unicorn_assets.llm.events import Event
 from unicorn_assets.llm.fleet import Fleet
 from unicorn_assets.llm.journal import Journal
@@ -22,10 +25,19 @@ from unicorn_assets.llm.row import Accepted, Draftable, Quarantined
 from unicorn_assets.llm.settings import LlmSettings
 from unicorn_assets.llm.transport import Transport
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
 WAITING_OUTCOMES = 2048
 """Outcomes and events that may wait for the caller before the engine starts no further rows."""
+
+LOOK_EVERY_S = 1.0
+STUCK_AFTER_S = 60.0
+"""The engine's thread takes a turn every second; after so long without one, or twice `patience_s`, it is stuck."""
+
+STOP_WITHIN_S = 30.0
+"""Time for a cancelled run to end before its thread is left to itself."""
 
 GARBAGE_AFTER = 20_000
 """New objects after which Python looks for garbage while the engine runs."""
@@ -44,7 +56,8 @@ def generate(
     Rows are drawn lazily and judged in the engine's thread; `on_event` is called in the caller's. Answers found in
     the journal are not asked again. What is asked goes on `account`, whose budget no request may cross. Raises
     BudgetReached when it is used up and ServerBroken when the servers cannot do the work (after yielding everything
-    finished), JournalBroken, and any exception of a row except Rejected.
+    finished), JournalBroken, EngineStalled when nothing moves any more, and EngineFailed for a mistake of the engine or
+    of a row's `request`. Whatever happens, it ends.
     """
     run = _Run(iter(rows), endpoint, journal, settings, account)
     run.start()
@@ -97,6 +110,7 @@ class _Run(Generic[T]):
         self._finished = False
         self._behind = False
         self._waking = False
+        self._stopping = False
         self._thread = threading.Thread(target=self._main, name="llm-engine", daemon=True)
 
     def start(self) -> None:
@@ -105,7 +119,8 @@ class _Run(Generic[T]):
     def items(self) -> Iterator[Accepted[T] | Quarantined | Event]:
         """Everything the engine emits, until it ends; then its error, if any."""
         while True:
-            self._ready.wait()
+            while not self._ready.wait(LOOK_EVERY_S):
+                self._raise_if_stuck()
             self._ready.clear()
             finished = self._finished  # read before draining: what was emitted earlier is in the queue by then
             while self._queue:
@@ -118,10 +133,21 @@ class _Run(Generic[T]):
                     raise self._error
                 return
 
+    def _raise_if_stuck(self) -> None:
+        """The engine watches itself (core.py); this watches for what stops even that, such as a gate without end."""
+        core, allowed = self._core, max(STUCK_AFTER_S, 2 * self._settings.patience_s)
+        if core is None or self._finished or time.monotonic() - core.beat <= allowed:
+            return
+        place = place_of_thread(self._thread.ident)
+        raise EngineStalled(f"the engine's thread is stuck at {place}, with {core.describe()}")
+
     def stop(self) -> None:
-        """Cancel what is under way and wait for the thread."""
+        """Cancel what is under way and wait for the thread, unless it is stuck."""
+        self._stopping = True
         self._call(lambda: self._task and self._task.cancel())
-        self._thread.join()
+        self._thread.join(STOP_WITHIN_S)
+        if self._thread.is_alive():
+            log.warning("the engine's thread does not end: it is at %s", place_of_thread(self._thread.ident))
 
     def _call(self, function: Callable[[], object]) -> None:
         if self._loop is not None and not self._finished:
@@ -169,6 +195,8 @@ class _Run(Generic[T]):
     async def _asyncio_main(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
+        if self._stopping:  # the caller went away before there was a loop to tell
+            return
         endpoint, settings = self._endpoint, self._settings
         async with Transport(
             endpoint.model, endpoint.headers, settings.timeout_s, settings.max_answer_bytes

@@ -87,6 +87,11 @@ class Fleet:
             except UserError as error:  # a managed server that cannot be restarted any more
                 self.failed(error)
                 return
+            except Exception as error:
+                if self._endpoint.bounded_revive:  # the run waits for it, and it would fail again
+                    self.failed(error)
+                    return
+                continue  # it is asked again, and patience bounds that
             if url is not None:
                 self._return(lane, url)
                 report("returned", url)

@@ -1,15 +1,19 @@
 """The engine against a real HTTP server in this process, with faults."""
 
+import threading
+import time
 from contextlib import ExitStack
 
 import pytest
 
+from unicorn_assets.llm import engine
 from unicorn_assets.llm.endpoints import open_endpoint
 from unicorn_assets.llm.engine import generate
-from unicorn_assets.llm.errors import JournalBroken, ServerBroken
+from unicorn_assets.llm.errors import EngineFailed, EngineStalled, JournalBroken, ServerBroken
 from unicorn_assets.llm.journal import Journal
 from unicorn_assets.llm.ledger import Ledger
-from unicorn_assets.llm.row import Accepted, Quarantined
+from unicorn_assets.llm.row import Accepted, Quarantined, Rejected
+from unicorn_assets.llm.transport import Transport
 from unicorn_assets_tests.llm.faulty_server import FaultyServer, no_fault
 from unicorn_assets_tests.llm.rows import Row, rows, settings_for
 
@@ -225,13 +229,110 @@ def test_rows_are_drawn_lazily_while_the_caller_is_busy(tmp_path, monkeypatch):
     assert len(drawn) == 400
 
 
-def test_a_bug_in_a_row_reaches_the_caller(tmp_path):
+def test_a_bug_in_a_rows_request_ends_the_run_in_words(tmp_path):
     class Buggy(Row):
-        def accept(self, text):  # noqa: ARG002
-            raise ZeroDivisionError("gate")
+        def request(self, draft, problem):
+            if self.number == 5:
+                raise ZeroDivisionError("prompt")
+            return super().request(draft, problem)
 
-    with FaultyServer() as server, pytest.raises(ZeroDivisionError):
-        run(tmp_path, server, [Buggy(1)])
+    with FaultyServer() as server, pytest.raises(EngineFailed, match=r"ZeroDivisionError: prompt \(test_engine.py:\d+"):
+        run(tmp_path, server, [Buggy(number) for number in range(9)])
+
+
+def test_a_transport_that_breaks_its_word_fails_the_row_alone(tmp_path, monkeypatch):
+    usual = Transport.ask
+
+    async def ask(self, url, request, key, attempt):
+        if "<row 3>" in request.messages[0]["content"]:
+            raise OverflowError("cannot convert float infinity to integer")
+        return await usual(self, url, request, key, attempt)
+
+    monkeypatch.setattr(Transport, "ask", ask)
+    with FaultyServer() as server:
+        outcomes = run(tmp_path, server, rows(40), max_attempts=2)
+    assert accepted(outcomes) == [number for number in range(40) if number != 3]
+    (failed,) = [outcome for outcome in outcomes if isinstance(outcome, Quarantined)]
+    assert (failed.row_id, failed.reason, failed.attempts) == ("row-3", "transport_error", 2)
+    assert "OverflowError: cannot convert float infinity" in failed.detail
+
+
+@pytest.mark.parametrize("error", [OSError("the disk is gone"), AttributeError("a mistake")])
+def test_whatever_a_sync_raises_ends_the_run(tmp_path, monkeypatch, error):
+    usual, raised = Journal.sync, [error]
+
+    def sync(self):
+        if raised:
+            raise raised.pop()
+        usual(self)
+
+    monkeypatch.setattr(Journal, "sync", sync)
+    with FaultyServer() as server, pytest.raises(EngineFailed, match=f"{type(error).__name__}: {error}"):
+        run(tmp_path, server, rows(100))
+
+
+def test_a_disk_that_never_answers_ends_the_run_within_patience(tmp_path, monkeypatch):
+    answering = threading.Event()
+    monkeypatch.setattr(Journal, "sync", lambda self: answering.wait(20) and None)
+    told = "nothing has moved for .* with 0 requests in flight .* 9. answers to judge .9. of them not on disk, a sync"
+    with FaultyServer() as server:
+        settings = settings_for(server.url, patience_s=0.6)
+        with Journal.open(str(tmp_path)) as journal, open_endpoint(settings) as endpoint:
+            run = generate(rows(100), endpoint, journal, settings)
+            threading.Timer(3.0, answering.set).start()  # lets the thread end
+            with pytest.raises(EngineStalled, match=told):
+                list(run)
+
+
+def test_a_gate_without_end_is_named(tmp_path, monkeypatch):
+    leaving = threading.Event()
+
+    class Endless(Row):
+        def accept(self, text):  # noqa: ARG002
+            leaving.wait(20)
+            raise Rejected("too_late")
+
+    monkeypatch.setattr("unicorn_assets.llm.engine.STUCK_AFTER_S", 0.5)
+    monkeypatch.setattr("unicorn_assets.llm.engine.LOOK_EVERY_S", 0.1)
+    monkeypatch.setattr("unicorn_assets.llm.engine.STOP_WITHIN_S", 0.1)
+    with FaultyServer() as server, pytest.raises(EngineStalled, match=r"stuck at .*\.py:\d+ in \w+, with 0 requests"):
+        run(tmp_path, server, [Endless(1)], patience_s=0.2)
+    leaving.set()
+
+
+def test_a_caller_that_leaves_before_the_engine_has_begun_does_not_wait(tmp_path, monkeypatch):
+    begun, usual = threading.Event(), engine._Run._main
+
+    def late(self):
+        begun.wait(10)
+        usual(self)
+
+    monkeypatch.setattr(engine._Run, "_main", late)
+    with FaultyServer(latency=0.01) as server:
+        settings = settings_for(server.url)
+        with Journal.open(str(tmp_path)) as journal, open_endpoint(settings) as endpoint:
+            left = engine._Run(iter(rows(50_000)), endpoint, journal, settings, None)
+            left.start()
+            threading.Timer(0.2, begun.set).start()
+            left.stop()
+            assert not left._thread.is_alive()
+        assert server.requests == 0
+
+
+def test_a_pause_without_requests_is_no_fault_of_the_server(tmp_path):
+    """The caller takes longer over its rows than the patience; the first failure afterwards is only a failure."""
+    with FaultyServer(lambda row, nth: "503" if row == 60 and nth == 1 else None) as server:
+        settings = settings_for(server.url, patience_s=0.5, concurrency=1)
+
+        def work():
+            for row in rows(61):
+                if row.number == 60:
+                    time.sleep(1.2)
+                yield row
+
+        with Journal.open(str(tmp_path)) as journal, open_endpoint(settings) as endpoint:
+            outcomes = list(generate(work(), endpoint, journal, settings))
+    assert accepted(outcomes) == list(range(61))
 
 
 def test_a_journal_that_cannot_be_read_stops_the_run(tmp_path):
