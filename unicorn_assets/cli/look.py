@@ -38,7 +38,7 @@ def show(
     table: Annotated[
         str, typer.Argument(help="captions, instructions, quarantine, ... or a SQL query that starts with select")
     ],
-    rows: Annotated[int, typer.Option("--rows", help="How many rows", min=1)] = 10,
+    rows: Annotated[int, typer.Option("--rows", help="How many rows", min=1, max=100_000)] = 10,
     where: Annotated[str | None, typer.Option("--where", help='SQL condition, such as "words > 80"')] = None,
     as_json: JsonOption = False,
     lake: LakeOption = None,

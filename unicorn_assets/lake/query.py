@@ -39,6 +39,22 @@ def open_sql(lake: Lake) -> "Connection":
     return connection
 
 
+def fence(connection: "Connection", lake: Lake, memory_bytes: int) -> None:
+    """From now on the connection reads the lake's tables and nothing else; it cannot be undone.
+
+    No other file, no network, no extensions, no variables of Python, no temporary files, no more memory and threads.
+    """
+    # DuckDB looks at a path both before and after it took wildcards out of it.
+    tables = parquet_files(lake, ["tables/"])[1:-1] + ", '" + lake.files.url("tables/").replace("'", "''") + "'"
+    for setting in (
+        f"memory_limit = '{memory_bytes >> 20}MiB'", "threads = 2", "temp_directory = ''", "max_expression_depth = 250",
+        "python_enable_replacements = false", "autoinstall_known_extensions = false",
+        "autoload_known_extensions = false", f"allowed_directories = [{tables}]", "enable_external_access = false",
+        "lock_configuration = true",
+    ):  # fmt: skip
+        connection.execute(f"SET {setting}")
+
+
 def parquet_files(lake: Lake, paths: Sequence[str]) -> str:
     """Files of the lake as an SQL list for read_parquet; quotes and wildcards stand for themselves."""
     quoted = (re.sub(r"([*?\[])", r"[\1]", lake.files.url(path)).replace("'", "''") for path in paths)
