@@ -23,6 +23,7 @@ from unicorn_assets.llm.fleet import Fleet
 from unicorn_assets.llm.journal import Journal
 from unicorn_assets.llm.row import Accepted, Draftable, Quarantined
 from unicorn_assets.llm.settings import LlmSettings
+from unicorn_assets.llm.shaping import Shaper
 from unicorn_assets.llm.transport import Transport
 
 log = logging.getLogger(__name__)
@@ -199,7 +200,7 @@ class _Run(Generic[T]):
             return
         endpoint, settings = self._endpoint, self._settings
         async with Transport(
-            endpoint.model, endpoint.headers, settings.timeout_s, settings.max_answer_bytes
+            endpoint.model, endpoint.headers, settings.timeout_s, settings.max_answer_bytes, Shaper(settings.wire)
         ) as transport:
             fleet = Fleet(endpoint, settings.concurrency)
             self._core = Core(self._rows, fleet, transport, self._journal, settings, self._emit, self._account)

@@ -27,7 +27,7 @@ class Fleet:
     def __init__(self, endpoint: Endpoint, concurrency: int) -> None:
         self._endpoint = endpoint
         self._ceiling = min(concurrency, endpoint.capacity or concurrency)
-        self._lanes = [Lane(url, Pace(self._ceiling)) for url in endpoint.base_urls]
+        self._lanes = [self._lane(url) for url in endpoint.base_urls]
         self._probe: asyncio.Task[None] | None = None
         self._next_probe = 0.0
         self.failed: Callable[[BaseException], None] = lambda _: None
@@ -101,8 +101,10 @@ class Fleet:
             lane.away, lane.lost = False, 0
             lane.pace.paused_until = 0.0
             return
-        fresh = Lane(url, Pace(self._ceiling))
-        self._lanes[self._lanes.index(lane)] = fresh
+        self._lanes[self._lanes.index(lane)] = self._lane(url)
+
+    def _lane(self, url: str) -> Lane:
+        return Lane(url, Pace(self._ceiling), chat_url=self._endpoint.at(url, "/chat/completions"))
 
     def waits_for_restart(self) -> bool:
         """Whether all servers are away and their endpoint brings them back, or raises, within bounds of its own."""

@@ -10,7 +10,7 @@ LOST_BEFORE_LEAVING = 3
 
 @dataclass(slots=True)
 class Lane:
-    """A base URL (ending in /v1), requests in flight, and the connections lost since its last answer."""
+    """A base URL (such as .../v1), requests in flight, and the connections lost since its last answer."""
 
     base_url: str
     pace: Pace
@@ -18,10 +18,10 @@ class Lane:
     lost: int = 0
     away: bool = False
     errors: dict[str, int] = field(default_factory=dict)
-    chat_url: str = field(init=False)
+    chat_url: str = ""  # where requests go; messages show the base URL, which holds no query
 
     def __post_init__(self) -> None:
-        self.chat_url = f"{self.base_url}/chat/completions"
+        self.chat_url = self.chat_url or f"{self.base_url}/chat/completions"
 
     def room(self, now: float) -> bool:
         """Whether it may get one more request now."""

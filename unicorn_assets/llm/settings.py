@@ -3,9 +3,13 @@
 Only values live here. What they mean on the wire is in request.py, how they steer a run in engine.py.
 """
 
-from typing import Any, Literal
+import re
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from unicorn_assets.llm.address import Address
+from unicorn_assets.llm.extra import OURS, check_extra
 
 EMBEDDED_MODEL = "SmolLM2-135M-Instruct"
 """The model that the `local` extra ships."""
@@ -28,10 +32,67 @@ class Sampling(BaseModel):
     stop: tuple[str, ...] | None = None
     extra: dict[str, Any] = Field(default_factory=dict, description="sent as it is, e.g. chat_template_kwargs")
 
+    @field_validator("extra")
+    @classmethod
+    def _is_sent(cls, extra: dict[str, Any]) -> dict[str, Any]:
+        check_extra(extra)
+        return extra
+
     def body(self) -> dict[str, Any]:
         """The fields of the request body, those that are unset left out (a new option never changes old keys)."""
         fields = self.model_dump(mode="json", exclude_none=True, exclude={"extra"})
         return fields | self.extra
+
+
+SentField = Literal[
+    "seed", "temperature", "top_p", "max_tokens", "top_k", "min_p", "repeat_penalty", "repetition_penalty",
+    "presence_penalty", "frequency_penalty", "stop",
+]  # fmt: skip
+Keyword = Literal[
+    "minLength", "maxLength", "pattern", "format", "minItems", "maxItems", "uniqueItems", "minimum", "maximum",
+    "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "additionalProperties", "default",
+]  # fmt: skip
+
+
+class Wire(BaseModel):
+    """`llm.wire`: how a request is written for a server that refuses a part of it. Without it everything is sent."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    omit: tuple[SentField, ...] = Field((), description="fields that are not sent, such as seed")
+    rename: dict[SentField, Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]] = Field(
+        default_factory=dict, description="fields that are sent under another name"
+    )
+    response_format: Literal["json_schema", "json_object", "none"] = Field(
+        "json_schema", description="how JSON is asked for; the schema is always checked here too"
+    )
+    schema_omit: tuple[Keyword, ...] = Field((), description="keywords left out of the schema, such as maxLength")
+    system: Literal["role", "first_turn"] = Field(
+        "role", description="first_turn: for chat templates without a system role, its words start the first turn"
+    )
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> "Wire":
+        both = sorted(set(self.omit) & set(self.rename))
+        if both:
+            raise ValueError(f"{both[0]} is both omitted and renamed")
+        targets = list(self.rename.values())
+        taken = [t for t in targets if t in OURS or t in get_args(SentField) or targets.count(t) > 1]
+        if taken:
+            raise ValueError(f"rename: another field is sent as {taken[0]!r} already")
+        if self.schema_omit and self.response_format != "json_schema":
+            raise ValueError("schema_omit needs response_format: json_schema; with the others no schema is sent")
+        return self
+
+    def sent_as(self, name: str) -> str:
+        """The name under which a field goes out."""
+        return next((theirs for ours, theirs in self.rename.items() if ours == name), name)
+
+    def marks(self) -> list[str]:
+        """What of it can change answers, for the journal's key; nothing by default. Another name changes none."""
+        set_here = self.model_dump(mode="json", exclude_defaults=True, exclude={"rename"})
+        return [f"{key}={value if isinstance(value, str) else ','.join(sorted(set(value)))}"
+                for key, value in sorted(set_here.items()) if value]  # fmt: skip
 
 
 class Price(BaseModel):
@@ -111,6 +172,7 @@ class LlmSettings(BaseModel):
     max_row_tokens: int | None = Field(None, ge=1, description="completion tokens a row may use over all its drafts")
     max_answer_bytes: int = Field(262_144, ge=1024, description="larger HTTP answers are refused")
     max_restarts: int = Field(3, ge=0, description="managed servers: restarts after a crash")
+    wire: Wire = Wire()
     vllm: VllmSettings = VllmSettings()
     price: Price | None = None
     budget: Budget | None = None
@@ -125,6 +187,28 @@ class LlmSettings(BaseModel):
             raise ValueError(f"endpoint '{self.endpoint}' starts its own server: remove `url`, or set endpoint: url")
         if self.endpoint == "vllm" and "start_timeout_s" in self.model_fields_set:
             raise ValueError("start_timeout_s is the embedded server's: write it under `vllm` for endpoint 'vllm'")
+        return self
+
+    @field_validator("api_key_env")
+    @classmethod
+    def _names_a_variable(cls, name: str | None) -> str | None:
+        if name is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            raise ValueError("give the name of an environment variable, such as OPENAI_API_KEY, never the key")
+        return name
+
+    @model_validator(mode="after")
+    def _addresses_are_addresses(self) -> "LlmSettings":
+        known: dict[str, Address] = {}
+        for url in self.servers():
+            address = Address.of(url)
+            if known.setdefault(address.base, address) != address:
+                raise ValueError(f"urls: {address.base} is given twice with different queries")
+        return self
+
+    @model_validator(mode="after")
+    def _budget_has_a_limit_per_answer(self) -> "LlmSettings":
+        if self.budget is not None and "max_tokens" in self.wire.omit:
+            raise ValueError("wire.omit leaves out max_tokens, without which no budget can hold: rename it instead")
         return self
 
     @model_validator(mode="after")

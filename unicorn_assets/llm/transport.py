@@ -1,50 +1,50 @@
-"""One HTTP attempt: a request goes out, an Answer or a Failure comes back; nothing is raised, nothing is retried."""
+"""One HTTP attempt: a request goes out, an Answer or a Failure comes back; nothing is raised, nothing is retried.
+
+Not here: what a status or an error body means (failure.py).
+"""
 
 import asyncio
-import email.utils
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 import aiohttp
 
+from unicorn_assets.llm.failure import Failure, failure_inside, http_failure
+from unicorn_assets.llm.refused import Adviser
 from unicorn_assets.llm.request import Answer, ChatRequest
-from unicorn_assets.llm.wire import NotAnAnswer, excerpt, server_message, to_answer, to_body
+from unicorn_assets.llm.shaping import PLAIN, Shaper
+from unicorn_assets.llm.unpacking import ACCEPTED, unpack
+from unicorn_assets.llm.wire import NotAnAnswer, excerpt, to_answer, to_body, told
 
+__all__ = ["Failure", "Transport"]
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why an attempt gave no answer. `refusal`: asking again is useless; `server_fault`: the server may be overloaded;
-    `lost`: no HTTP response at all; `fatal`: wrong for every row; `retry_after` in seconds.
-    """
-
-    reason: str
-    detail: str
-    excerpt: str = ""
-    refusal: bool = False
-    server_fault: bool = True
-    lost: bool = False
-    fatal: bool = False
-    hint: str = ""
-    retry_after: float | None = None
+CONNECT_S = 10.0
 
 
 class Transport:
     """An aiohttp session with the limits of the settings; use it as an async context manager."""
 
-    def __init__(self, model: str, headers: dict[str, str], timeout_s: float, max_bytes: int) -> None:
+    def __init__(
+        self, model: str, headers: dict[str, str], timeout_s: float, max_bytes: int, shaper: Shaper = PLAIN
+    ) -> None:
         self._model = model
         self._max_bytes = max_bytes
         self._timeout_s = timeout_s
-        self._headers = {"Content-Type": "application/json", "Accept": "application/json", **headers}
+        self._shaper = shaper
+        # Unpacking is done here, within max_bytes: aiohttp would unpack a bomb whole.
+        self._headers = {
+            "Content-Type": "application/json", "Accept": "application/json", "Accept-Encoding": ACCEPTED, **headers,
+        }  # fmt: skip
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> "Transport":
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
-            timeout=aiohttp.ClientTimeout(total=self._timeout_s, sock_connect=min(10.0, self._timeout_s)),
+            timeout=aiohttp.ClientTimeout(total=self._timeout_s, sock_connect=min(CONNECT_S, self._timeout_s)),
             headers=self._headers,
             cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=True,
+            auto_decompress=False,
         )
         return self
 
@@ -53,73 +53,87 @@ class Transport:
             await self._session.close()
 
     async def ask(self, url: str, request: ChatRequest, key: str, attempt: int) -> Answer | Failure:
-        """POST one request; `attempt` counts from 1 and is kept in the answer."""
-        assert self._session is not None
-        started = time.monotonic()
+        """POST one request; `attempt` counts from 1 and is kept in the answer. Raises nothing but CancelledError."""
         try:
-            async with self._session.post(url, data=to_body(request, self._model), allow_redirects=False) as response:
-                length = response.content_length
-                raw = await (self._read(response) if length is None or length > self._max_bytes else response.read())
-                status, headers = response.status, response.headers
+            return await self._ask(url, request, key, attempt)
+        except aiohttp.ConnectionTimeoutError:
+            within = min(CONNECT_S, self._timeout_s)
+            return Failure("connection_lost", f"cannot connect: no connection within {within:g} s", lost=True)
         except TimeoutError:
             return Failure("timeout", f"no answer within {self._timeout_s:g} s")
         except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
             return Failure("connection_lost", _connection_text(error), lost=True)
+        except Exception as error:  # whatever a request or a server makes a library say, it is this row's failure
+            return Failure("no_exchange", f"the exchange broke off: {_error_text(error)}", server_fault=False)
+
+    async def _ask(self, url: str, request: ChatRequest, key: str, attempt: int) -> Answer | Failure:
+        assert self._session is not None
+        started = time.monotonic()
+        body = to_body(request, self._model, self._shaper)
+        async with self._session.post(url, data=body, allow_redirects=False) as response:
+            length = response.content_length
+            raw = await (self._read(response) if length is None or length > self._max_bytes else response.read())
+            status, headers = response.status, response.headers
+        if raw is not None and "Content-Encoding" in headers:
+            try:
+                raw = unpack(raw, headers["Content-Encoding"], self._max_bytes)
+            except ValueError as error:
+                return Failure("not_an_answer", f"cannot unpack the answer: {error}", server_fault=False)
         if raw is None:
             return Failure("answer_too_large", f"the answer has more than {self._max_bytes} bytes", server_fault=False)
-        if status != 200:
-            return _http_failure(status, raw, headers.get("Retry-After"))
+        if not 200 <= status < 300:
+            advise = Adviser(request, self._shaper)
+            return http_failure(status, raw, headers.get("Retry-After"), _target(headers), advise)
+        if status == 200 and b'"error"' in raw and (found := self._inside(request, raw, headers)):
+            return found
         try:
             return to_answer(raw, key, self._model, time.monotonic() - started, attempt)
         except NotAnAnswer as error:
-            return Failure("not_an_answer", str(error), excerpt(raw), server_fault=False)
+            problem = told(str(error)) if raw else f"an empty response (HTTP {status})"
+        except Exception as error:  # a body can be odd in ways that nobody has thought of
+            problem = f"cannot be read: {_error_text(error)}"
+        streamed = "; the server streams, which was not asked for" if raw.startswith((b"data:", b"event:")) else ""
+        return self._inside(request, raw, headers) or Failure(
+            "not_an_answer", problem + streamed, told(excerpt(raw)), server_fault=False
+        )
+
+    def _inside(self, request: ChatRequest, raw: bytes, headers: Mapping[str, str]) -> Failure | None:
+        return failure_inside(raw, headers.get("Retry-After"), Adviser(request, self._shaper))
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes | None:
         """A body of unknown length; None, and the connection dropped, once it is known to be too large."""
         if response.content_length is not None:
             response.close()
             return None
+        streams = response.headers.get("Content-Type", "").startswith("text/event-stream")
         body = bytearray()
         async for chunk in response.content.iter_any():
             body += chunk
             if len(body) > self._max_bytes:
                 response.close()
                 return None
+            if streams:  # no use in waiting for its end
+                response.close()
+                break
         return bytes(body)
 
 
 def _connection_text(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"cannot connect: {error.os_error.strerror or error.os_error}"
-    return f"connection lost: {str(error) or type(error).__name__}"
+        return f"cannot connect: {told(str(error.os_error.strerror or error.os_error))}"
+    if isinstance(error, aiohttp.ClientResponseError):  # its own text holds the address
+        return f"connection lost: no readable HTTP response: {told(error.message)[:200]}"
+    return f"connection lost: {_error_text(error)}"
 
 
-def _http_failure(status: int, raw: bytes, retry_after: str | None) -> Failure:
-    reason, said, shown = f"http_{status}", server_message(raw), excerpt(raw)
-    if status in (401, 403):
-        return Failure(
-            reason, f"refuses the key (HTTP {status}): {said}", shown, refusal=True, server_fault=False, fatal=True,
-            hint="set the environment variable that the recipe's llm.api_key_env names to a valid key.",
-        )  # fmt: skip
-    if status in (301, 302, 307, 308, 404, 405):
-        return Failure(
-            reason, f"does not serve this model under this address (HTTP {status}): {said}", shown, refusal=True,
-            server_fault=False, fatal=True, hint="check llm.url and llm.model in the recipe.",
-        )  # fmt: skip
-    if status in (408, 429) or status >= 500:
-        return Failure(reason, f"HTTP {status}: {said}", shown, retry_after=parse_retry_after(retry_after))
-    return Failure("bad_request" if status == 400 else reason, f"HTTP {status}: {said}", shown, True, False)
+def _error_text(error: BaseException) -> str:
+    return told(str(error))[:200] or type(error).__name__
 
 
-def parse_retry_after(value: str | None) -> float | None:
-    """Seconds of a Retry-After header: a number, or an HTTP date; None when absent or unreadable."""
-    if value is None:
-        return None
+def _target(headers: Mapping[str, str]) -> str:
+    """Scheme and host that a redirect leads to; what follows may hold a secret."""
     try:
-        return max(0.0, float(value))
+        parts = urlsplit(headers.get("Location", ""))
+        return f"{parts.scheme}://{parts.hostname}" if parts.hostname else parts.path
     except ValueError:
-        pass
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, TypeError):
-        return None
+        return ""

@@ -1,19 +1,22 @@
 """OpenAI chat completions as bytes: a request into a body, a response into an answer. No network here."""
 
 import json
+from typing import Any
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from unicorn_assets.llm.request import Answer, ChatRequest
+from unicorn_assets.llm.shaping import PLAIN, Shaper
+from unicorn_assets.redaction import redact
 
 
 class NotAnAnswer(Exception):  # noqa: N818 - describes the response
     """HTTP 200 whose body is not a chat completion: cut-off JSON, an HTML page, no choices."""
 
 
-def to_body(request: ChatRequest, model: str) -> bytes:
-    """The JSON body of POST /v1/chat/completions."""
-    body = {"model": model, "messages": request.messages, "seed": request.seed} | request.fixed().fields
+def to_body(request: ChatRequest, model: str, shaper: Shaper = PLAIN) -> bytes:
+    """The JSON body of POST /v1/chat/completions, as `shaper` writes it."""
+    body = shaper.body(request, model)
     try:
         return to_json(body)
     except PydanticSerializationError:  # half of a surrogate pair, which UTF-8 cannot express
@@ -51,12 +54,25 @@ def excerpt(raw: bytes, limit: int = 2000) -> str:
     return " ".join(raw[:limit].decode("utf-8", "replace").split())
 
 
+def told(text: str) -> str:
+    """Text of a server as one line for people: no control characters or marks that change a terminal, no secrets."""
+    return " ".join(redact("".join(c if c.isprintable() else " " for c in text)).split())
+
+
 def server_message(raw: bytes) -> str:
-    """What the server says in an error body ({"error": {"message": ...}} or whatever it sent), short."""
+    """What the server says in an error body ({"error": {"message": ...}} or whatever it sent), short, for people."""
     try:
-        body = json.loads(raw)
-        error = body.get("error", body)
-        said = (error.get("message") or error.get("detail") or "") if isinstance(error, dict) else str(error)
-        return " ".join(str(said).split())[:300] or excerpt(raw, 300)
-    except (ValueError, AttributeError):
-        return excerpt(raw, 200)
+        body = from_json(raw)
+        said = message_in(body.get("error") or body)
+    except (ValueError, AttributeError, RecursionError):
+        said = ""
+    return said or told(excerpt(raw))[:300]
+
+
+def message_in(error: Any) -> str:
+    """The words of an error object, or of whatever stands in its place; empty when it has none."""
+    said = (error.get("message") or error.get("detail") or "") if isinstance(error, dict) else error
+    try:
+        return told(str(said)[:2000])[:300]
+    except ValueError:  # a number of thousands of digits
+        return ""

@@ -63,7 +63,7 @@ class FaultyServer:
         return self.asked.total()
 
     async def _serve(self) -> None:
-        app = web.Application(client_max_size=1 << 24)
+        app = web.Application(client_max_size=1 << 24, middlewares=[self._guard])
         app.add_routes([web.post("/v1/chat/completions", self._chat), web.get("/v1/models", self._models)])
         app.add_routes(self.more_routes())
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0, handler_cancellation=True)
@@ -78,9 +78,13 @@ class FaultyServer:
         """What a test's own server answers besides."""
         return []
 
-    async def _models(self, request: web.Request) -> web.Response:
+    @web.middleware
+    async def _guard(self, request: web.Request, handler) -> web.StreamResponse:
         if self.key and request.headers.get("Authorization") != f"Bearer {self.key}":
             return web.json_response({"error": {"message": "bad key"}}, status=401)
+        return await handler(request)
+
+    async def _models(self, _: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": [{"id": name} for name in self.models]})
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:

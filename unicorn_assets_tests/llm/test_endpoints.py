@@ -8,9 +8,12 @@ from pydantic import ValidationError
 from unicorn_assets.errors import UserError
 from unicorn_assets.llm.endpoints import open_endpoint
 from unicorn_assets.llm.endpoints.url import normalise
+from unicorn_assets.llm.engine import generate
+from unicorn_assets.llm.errors import ServerBroken
+from unicorn_assets.llm.journal import Journal
 from unicorn_assets.llm.settings import LlmSettings
 from unicorn_assets_tests.llm.faulty_server import FaultyServer
-from unicorn_assets_tests.llm.rows import settings_for
+from unicorn_assets_tests.llm.rows import rows, settings_for
 
 
 @pytest.mark.parametrize(
@@ -53,16 +56,21 @@ def test_key_from_the_environment(monkeypatch):
         assert start(settings_for(server.url, api_key_env="MY_KEY")) == (f"{server.url}/v1",)
 
 
-def test_unknown_model_lists_what_there_is():
+def test_a_list_without_the_model_is_a_warning_that_lists_what_there_is(caplog):
     with FaultyServer() as server:
         server.models = ["a", "b"]
-        with pytest.raises(UserError, match=r"no model 'm'; it offers: a, b"):
-            start(settings_for(server.url))
+        start(settings_for(server.url))
+    (record,) = caplog.records
+    assert "lists no model 'm', but 2 others, such as a, b" in record.getMessage()
 
 
-def test_address_that_is_no_model_server():
-    with FaultyServer() as server, pytest.raises(UserError, match="no OpenAI-compatible server"):
-        start(settings_for(f"{server.url}/somewhere/v1"))
+def test_an_address_that_is_no_model_server_ends_with_its_first_answer(tmp_path, caplog):
+    with FaultyServer() as server, Journal.open(str(tmp_path)) as journal:
+        settings = settings_for(f"{server.url}/somewhere/v1")
+        with open_endpoint(settings) as endpoint, pytest.raises(ServerBroken, match="does not serve this") as broken:
+            list(generate(rows(50), endpoint, journal, settings))
+    assert "check llm.url" in broken.value.hint
+    assert "GET /models gave HTTP 404" in caplog.text
 
 
 def test_one_server_of_a_fleet_suffices_to_start():
@@ -72,8 +80,8 @@ def test_one_server_of_a_fleet_suffices_to_start():
 
 
 def test_not_a_url():
-    with pytest.raises(UserError, match="no address"):
-        open_endpoint(settings_for("localhost:8000"))
+    with pytest.raises(ValidationError, match="no address"):
+        settings_for("localhost:8000")
 
 
 def test_settings_name_what_is_missing():

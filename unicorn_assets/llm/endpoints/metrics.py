@@ -3,10 +3,10 @@
 import http.client
 import re
 import time
-import urllib.request
 from dataclasses import dataclass
 
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+from unicorn_assets.llm.endpoints.probe import OPENER
+
 _SAMPLE = re.compile(r"^(vllm:[a-z_]+)(?:\{[^\n]*\})? ([-+0-9.eE]+|NaN)", re.MULTILINE)
 _MOST_BYTES = 4 << 20
 
@@ -69,7 +69,7 @@ def _text(url: str, timeout_s: float) -> str | None:
     deadline = time.monotonic() + timeout_s
     text = bytearray()
     try:
-        with _OPENER.open(url, timeout=timeout_s) as response:
+        with OPENER.open(url, timeout=timeout_s) as response:
             while piece := response.read1(65536):
                 text += piece
                 if len(text) > _MOST_BYTES or time.monotonic() > deadline:
