@@ -20,6 +20,7 @@ from unicorn_assets.llm.replay import JournalOnly, all_answered
 from unicorn_assets.llm.rounds import Further, taken_up
 from unicorn_assets.llm.row import Accepted, Draftable, Quarantined
 from unicorn_assets.llm.settings import LlmSettings
+from unicorn_assets.llm.shaping import Shaper
 
 Ask = Callable[[Iterable[Draftable[Any]]], Iterator[Accepted[Any] | Quarantined]]
 
@@ -73,7 +74,9 @@ class Asker:
         """This process's account in the books."""
         if self._account is None:
             settings = self._settings
-            self._account = self._lifetime.enter_context(Account(self._shelf, settings.budget, settings.price))
+            self._account = self._lifetime.enter_context(
+                Account(self._shelf, settings.budget, settings.price, Shaper(settings.wire))
+            )
         return self._account
 
     @property

@@ -83,6 +83,11 @@ class Record:
         """What the answers cost, as the servers counted."""
         return Amount(self.calls, self.prompt_tokens + self.completion_tokens, self.cost_usd or 0.0)
 
+    @property
+    def uncertain(self) -> Amount:
+        """What counts beyond the answers' own figures: requests without an answer or usage, and an open claim."""
+        return self.lost.largest(self.claim - self.spent)
+
     def counted(self, price: Price | None) -> Amount:
         """What counts against a budget; answers from before the recipe had a price cost what they would cost now."""
         spent = self.spent

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 from unicorn_assets.errors import UserError
 from unicorn_assets.llm.books import Amount, Books, Record, Shelf, new_name, total
 from unicorn_assets.llm.errors import BudgetReached
-from unicorn_assets.llm.ledger import cost_usd
+from unicorn_assets.llm.ledger import cost_usd, usd_text
 from unicorn_assets.llm.request import Answer, ChatRequest
 from unicorn_assets.llm.settings import Budget, Price
+from unicorn_assets.llm.shaping import PLAIN, Shaper
 
 if TYPE_CHECKING:
     from unicorn_assets.llm.transport import Failure  # brings aiohttp, which a code server does without
@@ -37,9 +38,11 @@ TEMPLATE_TOKENS = 64
 LEARNT = 32
 """Answers after which the bound of prompt tokens follows what was seen instead of one token per byte."""
 MARGIN = 1.25
+DENSEST = 64
+"""Bytes per token that no text reaches on average: usage below that is not believed."""
 TRIES = 4
 """Attempts at a claim while another process, at work or ending, may give something back."""
-UNKNOWN = ("timeout", "connection_lost", "answer_too_large", "not_an_answer")
+UNKNOWN = ("timeout", "connection_lost", "answer_too_large", "not_an_answer", "server_error", "no_exchange")
 """Failures after which a server may have worked, and billed, although no answer came."""
 
 
@@ -60,9 +63,11 @@ class Account:
     of its own writes and claims. Use it as a context manager.
     """
 
-    def __init__(self, shelf: Shelf, budget: Budget | None = None, price: Price | None = None) -> None:
+    def __init__(
+        self, shelf: Shelf, budget: Budget | None = None, price: Price | None = None, shaper: Shaper = PLAIN
+    ) -> None:
         self._books = Books(shelf)
-        self._budget, self._price = budget, price
+        self._budget, self._price, self._shaper = budget, price, shaper
         self._lock = threading.Condition()
         self._record = Record(new_name(), started=time.time(), cost_usd=None if price is None else 0.0)
         self._reserved = Amount()
@@ -142,10 +147,12 @@ class Account:
                 record.completion_tokens += outcome.completion_tokens
                 record.cached_tokens += outcome.cached_tokens
                 if self._price is not None:
-                    record.cost_usd = (record.cost_usd or 0.0) + cost_usd(
-                        self._price, outcome.prompt_tokens, outcome.cached_tokens, outcome.completion_tokens
-                    )
-                if held.size:
+                    record.cost_usd = (record.cost_usd or 0.0) + self._cost_of(outcome)
+                if not usage_is_known(outcome, held.size):
+                    worst = self.worst_case(request).amount if held is UNLIMITED else held.amount
+                    counted = Amount(0, outcome.prompt_tokens + outcome.completion_tokens, self._cost_of(outcome))
+                    record.lost += (replace(worst, calls=0) - counted).largest(Amount())
+                elif held.size:
                     self._seen += 1
                     self._ratio = max(self._ratio, (outcome.prompt_tokens - TEMPLATE_TOKENS) / held.size)
                 self._touch()
@@ -153,9 +160,15 @@ class Account:
                 self._record.lost += self.worst_case(request).amount if held is UNLIMITED else held.amount
                 self._touch()
 
+    def _cost_of(self, answer: Answer) -> float:
+        if self._price is None:
+            return 0.0
+        return cost_usd(self._price, answer.prompt_tokens, answer.cached_tokens, answer.completion_tokens)
+
     def worst_case(self, request: ChatRequest) -> Held:
         """Most that `request` may cost: its token limit, and its prompt at one token per byte or as learnt so far."""
-        size = sum(len(message["content"].encode("utf-8", "replace")) for message in request.messages)
+        messages = self._shaper.messages(request)
+        size = sum(len(message["content"].encode("utf-8", "replace")) for message in messages)
         learnt = self._ratio * MARGIN
         prompt = math.ceil(size * (learnt if self._seen >= LEARNT else max(1.0, learnt))) + TEMPLATE_TOKENS
         fields = request.fixed().fields
@@ -172,7 +185,7 @@ class Account:
         records = self._records()
         used, lost = total(records, self._price), Amount()
         for record in records:
-            lost += record.counted(self._price) - record.spent if record.cost_usd is not None else record.lost
+            lost += record.uncertain
         return BudgetReached(reached_text(used, lost, self._budget), REACHED_HINT)
 
     @property
@@ -314,6 +327,14 @@ class Account:
             log.warning("the books of the lake could not be closed: %s", error)
 
 
+def usage_is_known(answer: Answer, prompt_bytes: int = 0) -> bool:
+    """Whether the answer says what it cost, and that can be: no prompt is empty, no text needs less than a token for
+    each DENSEST bytes.
+    """
+    prompt, completion = answer.prompt_tokens, answer.completion_tokens
+    return prompt > 0 and prompt * DENSEST >= prompt_bytes and completion * DENSEST >= len(answer.text)
+
+
 REACHED_HINT = "raise llm.budget in the recipe and run again: every finished answer is kept and is not asked again."
 
 
@@ -321,13 +342,13 @@ def reached_text(used: Amount, uncertain: Amount, budget: Budget) -> str:
     """One line: what was used, of which budget."""
     parts = []
     for limit, value, maybe, shown in (
-        (budget.usd, used.usd, uncertain.usd, "{:,.6g} USD"),
-        (budget.tokens, used.tokens, uncertain.tokens, "{:,} tokens"),
-        (budget.calls, used.calls, uncertain.calls, "{:,} calls"),
+        (budget.usd, used.usd, uncertain.usd, lambda usd: f"{usd_text(usd)} USD"),
+        (budget.tokens, used.tokens, uncertain.tokens, "{:,} tokens".format),
+        (budget.calls, used.calls, uncertain.calls, "{:,} calls".format),
     ):
         if limit is not None:
-            unsure = f" (of them {shown.format(maybe)} for requests whose answer was lost)" if maybe else ""
-            parts.append(f"{shown.format(value)} of {shown.format(limit)}{unsure}")
+            unsure = f" (of them up to {shown(maybe)} for answers that were lost or had no usage)"
+            parts.append(f"{shown(value)} of {shown(limit)}{unsure if shown(maybe) != shown(0) else ''}")
     return f"the next request could cross llm.budget: used {', '.join(parts)} over all runs of this lake"
 
 

@@ -9,7 +9,6 @@ OURS = {
     "seed": "each row has a seed of its own",
     "response_format": "set llm.wire.response_format",
     "stream": "answers are read whole",
-    "n": "further answers would be paid for and never read",
     "best_of": "further answers would be paid for and never read",
     "max_tokens": "set sampling.max_tokens, on which budgets rely",
 }
@@ -26,9 +25,10 @@ def check_extra(extra: dict[str, Any]) -> None:
             raise ValueError("names of fields are text")
         if name in OURS:
             raise ValueError(f"{name!r} cannot be given here: {OURS[name]}")
-    limit = extra.get("max_completion_tokens", 1)
-    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-        raise ValueError("'max_completion_tokens' is a number of tokens")
+    for name in ("max_completion_tokens", "n"):  # budgets count with them
+        number = extra.get(name, 1)
+        if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number < 1 << 31:
+            raise ValueError(f"{name!r} is a whole number from 1")
     left = MOST_VALUES
     waiting = [(value, name, 1) for name, value in extra.items()]
     while waiting:

@@ -21,8 +21,14 @@ from unicorn_assets.llm.settings import Price
 def cost_usd(price: Price, prompt_tokens: int, cached_tokens: int, completion_tokens: int) -> float:
     """USD for tokens; `cached_tokens` are part of `prompt_tokens`, and cost the same unless the price knows better."""
     cached = price.prompt if price.cached_prompt is None else price.cached_prompt
+    cached_tokens = min(cached_tokens, prompt_tokens)  # some servers count them apart
     fresh = prompt_tokens - cached_tokens
     return (fresh * price.prompt + cached_tokens * cached + completion_tokens * price.completion) / 1e6
+
+
+def usd_text(usd: float, digits: int = 6) -> str:
+    """USD for people, without the unit: what rounding leaves of nothing is 0, and no sum is negative."""
+    return f"{usd:,.{digits}g}" if usd >= 1e-9 else "0"
 
 
 @dataclass(slots=True)

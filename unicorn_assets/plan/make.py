@@ -114,8 +114,8 @@ def _weigh(plan: Plan, recipe: Recipe, asker: Asker, rest: Mapping[str, Rest], s
 def _cost(price: Price, need: Rest) -> Draws:
     used = need.used
     one = [cost_usd(price, *tokens) for tokens in ((1, 0, 0), (1, 1, 0), (0, 0, 1))]
-    fresh = used["prompt_tokens"] - used["cached_tokens"]
-    return fresh * one[0] + used["cached_tokens"] * one[1] + used["completion_tokens"] * one[2]
+    cached = np.minimum(used["cached_tokens"], used["prompt_tokens"])
+    return (used["prompt_tokens"] - cached) * one[0] + cached * one[1] + used["completion_tokens"] * one[2]
 
 
 def _sum(draws: list[Draws]) -> Draws:
