@@ -4,7 +4,7 @@ A list of rows whose answers are all in the journal starts no server. Here: life
 how rows are asked (engine.py), or Dagster (resources/llm.py).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -12,7 +12,7 @@ from typing import Any, Self
 from unicorn_assets.llm.books import Shelf
 from unicorn_assets.llm.budget import Account
 from unicorn_assets.llm.endpoints import Endpoint, open_endpoint
-from unicorn_assets.llm.errors import BudgetReached
+from unicorn_assets.llm.errors import BudgetReached, ServerBroken
 from unicorn_assets.llm.events import Event
 from unicorn_assets.llm.journal import Journal
 from unicorn_assets.llm.ledger import Ledger, current_making
@@ -21,6 +21,9 @@ from unicorn_assets.llm.rounds import Further, taken_up
 from unicorn_assets.llm.row import Accepted, Draftable, Quarantined
 from unicorn_assets.llm.settings import LlmSettings
 from unicorn_assets.llm.shaping import Shaper
+
+TELLING = 3
+"""Rows without any answer after which it is the server, and no longer a row that it does not like."""
 
 Ask = Callable[[Iterable[Draftable[Any]]], Iterator[Accepted[Any] | Quarantined]]
 
@@ -46,6 +49,8 @@ class Asker:
         self._endpoint: Endpoint | None = None
         self._account: Account | None = None
         self._started = False
+        self._answering: set[str] = set()  # stages that got an answer
+        self._unanswered: dict[str, list[Quarantined]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -133,9 +138,34 @@ class Asker:
         from unicorn_assets.llm.engine import generate  # brings aiohttp, which a code server does without
 
         done = 0
+        stage = making.asset if (making := current_making()) is not None else ""
         try:
             for outcome in generate(todo, endpoint, self.journal, settings, on_event, self.account):
                 done += 1
+                self._note(stage, outcome)
                 yield outcome
         except BudgetReached as error:
             raise error.waiting(len(todo) - done) from None
+        failed = self._unanswered.get(stage)
+        if failed and (len(failed) >= TELLING or not len(self.journal)):
+            raise nobody_answered(stage, failed)
+
+    def _note(self, stage: str, outcome: Accepted[Any] | Quarantined) -> None:
+        """Keep the rows of a stage that got no answer, until one gets one."""
+        if stage in self._answering:
+            return
+        if isinstance(outcome, Quarantined) and outcome.resume is None and not outcome.drafts:
+            self._unanswered.setdefault(stage, []).append(outcome)
+        else:
+            self._answering.add(stage)
+            self._unanswered.pop(stage, None)
+
+
+def nobody_answered(stage: str, failed: Sequence[Quarantined]) -> ServerBroken:
+    """The error that ends a run when the server gave no row of a stage an answer: it is not the rows' fault."""
+    what = f"{stage}: none" if stage else "None"
+    return ServerBroken(
+        f"{what} of {len(failed):,} rows got an answer; the server said last: {failed[-1].detail}",
+        "mend the server, or write requests as it takes them (llm.wire in docs/reference.md), then run again: "
+        "these rows are asked again.",
+    )

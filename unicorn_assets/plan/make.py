@@ -201,6 +201,8 @@ def _compare(plan: Plan, recipe: Recipe) -> None:
         if limit is None:
             continue
         free = limit - getattr(plan.spent, name)
+        if abs(free) < 1e-9:  # what rounding leaves of nothing
+            free = 0
         need = _need(plan, name)
         verdict = "unknown"
         if need is not None:

@@ -15,6 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from unicorn_assets.captions.stage import draft_captions
+from unicorn_assets.errors import UserError
 from unicorn_assets.instructions.stage import write_pairs
 from unicorn_assets.lake.ledger import keep_making
 from unicorn_assets.lake.store import Lake
@@ -112,8 +113,14 @@ class _Asking:
         self._used[stage].clear()
         with making(stage, "plan", partial(keep_making, self._lake)):
             ask, ledger = self._asker.asking(partial(self._listen, stage))
-            frame, _ = run(ask)
+            frame, refused = run(ask)
         self.ledger.add(ledger)
+        if rows and not self._used[stage]:  # then nothing is known of it, and there is no estimate
+            last = f"; the last: {refused['detail'][-1]}" if refused.height else ""
+            raise UserError(
+                f"no answer came for {stage}, of {rows} rows that were asked{last}",
+                "mend the server or llm in the recipe, then plan again; `--sample 0` asks nothing and gives bounds.",
+            )
         return frame
 
     def _listen(self, stage: str, event: Event) -> None:

@@ -6,6 +6,7 @@ from rich import box
 from rich.table import Table
 
 from unicorn_assets.llm.books import Amount
+from unicorn_assets.llm.ledger import usd_text
 from unicorn_assets.plan.estimate import Range
 from unicorn_assets.plan.make import Plan, StagePlan
 
@@ -46,7 +47,7 @@ def _cells(stage: StagePlan) -> list[str]:
             f"<= {bound.calls:,}",
             "",
             f"<= {bound.tokens:,} in all",
-            f"<= {bound.usd:,.4g}",
+            f"<= {usd_text(bound.usd, 4)}",
         ]
     sample = f"{stage.sampled}" + ("" if stage.accepted_share is None else f"\n{stage.accepted_share:.0%} good")
     shown = [_range(rest[key]) for key in ("calls", "prompt_tokens", "completion_tokens")]
@@ -59,6 +60,8 @@ def plan_sentences(plan: Plan) -> Iterator[str]:
     if asked is not None:
         now = f"{asked['calls']:,} answers asked for now and kept for the run"
         yield f"sample: {asked['seeds']} seeds, {now}, {asked['from_journal']:,} were there already"
+        if asked["calls"] and not asked["prompt_tokens"]:
+            yield "tokens and money: unknown, the server's answers say no usage; a budget counts each with its most"
     if hours is not None:
         yield f"time: {_duration(hours.low)} to {_duration(hours.high)} by the clock, at the sample's speed"
         if plan.gpus:
@@ -70,15 +73,15 @@ def plan_sentences(plan: Plan) -> Iterator[str]:
     elif plan.gpu_usd is None:
         yield "money: unknown, the recipe has neither llm.price nor llm.gpu_hour_usd"
     if bound is not None:
-        usd = f", {bound.usd:,.4g} USD" if bound.usd else ""
+        usd = f", {usd_text(bound.usd, 4)} USD" if bound.usd else ""
         yield f"upper bound where nothing was sampled: {bound.calls:,} calls, {bound.tokens:,} tokens{usd}"
     if plan.disk_bytes is not None:
         vectors = "the vectors of stage 3 add 4 bytes x dimension per caption"
         yield f"disk: about {_bytes(plan.disk_bytes)} of tables and journal; {vectors}"
-    usd = f", {spent.usd:,.4f} USD" if spent.usd else ""
+    usd = f", {usd_text(spent.usd)} USD" if spent.usd else ""
     yield f"spent so far over this lake: {spent.calls:,} calls, {spent.tokens:,} tokens{usd}"
     for name, figures in (plan.budget or {}).items():
-        yield f"budget: {figures['left']:,.6g} of {figures['limit']:,.6g} {name} left: {FITS[figures['fits']]}"
+        yield f"budget: {max(0, figures['left']):,.6g} of {figures['limit']:,.6g} {name} left: {FITS[figures['fits']]}"
 
 
 def _range(found: Range) -> str:
@@ -90,7 +93,7 @@ def _range(found: Range) -> str:
 def _money(found: Range | None, between: str = "\n") -> str:
     if found is None or not found.high:
         return "" if found is None else "0"
-    return f"{found.value:,.4g}{between}{found.low:,.4g} to {found.high:,.4g}"
+    return f"{usd_text(found.value, 4)}{between}{usd_text(found.low, 4)} to {usd_text(found.high, 4)}"
 
 
 def _duration(hours: float) -> str:

@@ -36,11 +36,11 @@ def report_table(report: Report, seconds: Mapping[str, float] | None = None) -> 
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in made.quarantined.items())
         tokens = f"{made.completion_tokens:,}" if made.completion_tokens else ""
         cells = [name, f"{made.shards:,}", f"{made.rows:,}", reasons, tokens]
-        cells += [f"{made.cost_usd:,.4f}" if made.cost_usd is not None else ""] if priced else []
+        cells += [f"{max(0.0, made.cost_usd):,.4f}" if made.cost_usd is not None else ""] if priced else []
         table.add_row(*cells, *([f"{seconds[name]:,.1f}" if name in seconds else ""] if seconds is not None else []))
     spent = report.spent
     if spent["calls"]:
-        usd = f", {spent['usd']:,.4f} USD" if spent["usd"] else ""
+        usd = f", {spent['usd']:,.4f} USD" if spent["usd"] >= 5e-5 else ""
         table.caption = f"spent over all runs: {spent['calls']:,} calls, {spent['tokens']:,} tokens{usd}"
     return table
 

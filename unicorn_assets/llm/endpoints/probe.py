@@ -119,7 +119,11 @@ def check_server(
         return None
     nearest = difflib.get_close_matches(model, offered[:2000], 3, 0.3) or offered[:3]
     shown = ", ".join(told(name)[:80] for name in nearest)
-    return _warning(address, f"it lists no model '{told(model)}', but {len(offered):,} others, such as {shown}")
+    return _warning(address, f"it lists no model '{told(model)}', but {_others(len(offered))}, such as {shown}")
+
+
+def _others(count: int) -> str:
+    return "another" if count == 1 else f"{count:,} others"
 
 
 def _warning(address: Address, what: str) -> str:
