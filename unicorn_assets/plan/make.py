@@ -114,7 +114,7 @@ def _weigh(plan: Plan, recipe: Recipe, asker: Asker, rest: Mapping[str, Rest], s
 def _cost(price: Price, need: Rest) -> Draws:
     used = need.used
     one = [cost_usd(price, *tokens) for tokens in ((1, 0, 0), (1, 1, 0), (0, 0, 1))]
-    cached = np.minimum(used["cached_tokens"], used["prompt_tokens"])
+    cached: Draws = np.minimum(used["cached_tokens"], used["prompt_tokens"])
     return (used["prompt_tokens"] - cached) * one[0] + cached * one[1] + used["completion_tokens"] * one[2]
 
 
