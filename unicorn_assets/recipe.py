@@ -6,6 +6,7 @@ a recipe and what each key means. Not here: reading YAML and wording errors (rec
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -41,7 +42,7 @@ class Source(Section):
     path: str | None = None  # file of seeds, relative to the recipe, or s3://
     format: Literal["text", "jsonl", "csv", "parquet"] | None = None  # None: by the file's ending
     columns: Columns = Columns()  # column mapping of CSV, JSONL and Parquet
-    encoding: str = "utf-8"  # of text, JSONL and CSV files
+    encoding: str = "utf-8"  # of text, JSONL and CSV files; a UTF-8 byte order mark in the file wins
     license: str = ""  # of the texts, for the cards; empty: "not stated"
     domain: str = "open"  # domain of all seeds, unless a column says it
     labels: str | None = None  # text file, one class label a line
@@ -63,6 +64,12 @@ class SeedGates(Section):
 
     min_chars: Annotated[int, Field(ge=1)] = 3  # shorter seeds are refused
     max_chars: Annotated[int, Field(ge=1)] = 2000  # longer seeds are refused
+    # Refused when they are the whole text, in any letter case and in quotes or brackets; so is punctuation alone.
+    # [] keeps all
+    no_text: tuple[str, ...] = (
+        "nan", "null", "none", "nil", "n/a", "n.a", "na", "nat", "undefined", "not available", "not applicable",
+        "no caption", "[deleted]", "[removed]", "#ref!", "#value!", "#name?", "#div/0!", "#num!", "[object object]",
+    )  # fmt: skip
 
 
 class CaptionGates(Section):
@@ -300,7 +307,9 @@ class Recipe(Section):
 
     def locate(self, path: str) -> str:
         """A path of the recipe as something that can be opened: URLs as they are, others from the recipe's folder."""
-        return path if "://" in path else str((self._folder / path).resolve())
+        if "://" in path or "\0" in path:  # nothing has such a name: opening it says so
+            return path
+        return os.path.realpath(self._folder / path)  # and not Path.resolve, which raises for links in a circle
 
     def section_hash(self, *names: str) -> str:
         """Hash of some sections, for code versions: editing one section leaves the others' data current."""

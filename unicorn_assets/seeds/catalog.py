@@ -15,7 +15,7 @@ from unicorn_assets.seeds.intake import Intake, as_quarantine
 from unicorn_assets.seeds.lines import RAW_CHARS
 from unicorn_assets.seeds.shards import assign_shards
 
-LOGIC = 1
+LOGIC = 2
 """Raise it when reading, normalising or drawing changes, so that catalogs are built anew."""
 
 

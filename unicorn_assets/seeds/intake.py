@@ -15,12 +15,17 @@ from unicorn_assets.ids import content_id
 from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets.recipe import Recipe, SeedGates, Source
 from unicorn_assets.seeds.lines import RAW_CHARS
-from unicorn_assets.seeds.normalise import lost_character, normalise, printable
+from unicorn_assets.seeds.normalise import damage, normalise, printable
+from unicorn_assets.seeds.plain import chat_mark, says_nothing, without_markup
 from unicorn_assets.seeds.readers import read_source, shown_file
 from unicorn_assets.seeds.rows import Fault, Row
 
 STAGE = "seed_catalog"
 BATCH_ROWS = 10_000
+MAX_SPARE = 50
+"""So many times seeds.max_chars a text may have before markup and white space are taken out of it."""
+MAX_VALUE_CHARS = 1000
+"""Of a domain or a label; the rest of a longer one is left out."""
 
 
 class Intake:
@@ -28,6 +33,7 @@ class Intake:
 
     def __init__(self, gates: SeedGates, on_progress: Callable[[int], None] | None) -> None:
         self.gates = gates
+        self._no_text = frozenset(normalise(word).casefold() for word in gates.no_text)
         self.counts: dict[str, Counter[str]] = {}
         self.at = datetime.now(UTC)
         self._on_progress = on_progress or (lambda _: None)
@@ -62,17 +68,29 @@ class Intake:
     def _check(self, row: Row, source: Source) -> Row | Fault:
         """The row with normalised values, or why it is refused."""
         number, raw, domain, label = row
-        if lost := lost_character(raw):
+        if len(raw) > MAX_SPARE * self.gates.max_chars:
+            return Fault(number, "too_long", f"{len(raw):,} characters, at most {self.gates.max_chars:,}", raw)
+        if lost := damage(raw):
             return Fault(number, "undecodable", lost, raw)
-        text = normalise(raw)
+        bare = without_markup(raw)
+        if bare is None:
+            return Fault(number, "markup", "entities or tags in more layers than anybody writes", raw)
+        if bare is not raw and (lost := damage(bare)):
+            return Fault(number, "undecodable", f"after decoding its entities: {lost}", raw)
+        text = normalise(bare)
         if not text:
             return Fault(number, "blank", "the text is empty", raw)
+        if mark := chat_mark(text):
+            return Fault(number, "markup", f"{mark} is a mark of chat templates", raw)
+        # Of a text made from a template the label is what was read.
+        if says_nothing(normalise(label) if source.labels and label else text, self._no_text):
+            return Fault(number, "no_text", "stands for nothing, or is punctuation alone (seeds.no_text)", raw)
         if len(text) < self.gates.min_chars:
             return Fault(number, "too_short", f"{len(text)} characters, at least {self.gates.min_chars}", raw)
         if len(text) > self.gates.max_chars:
             return Fault(number, "too_long", f"{len(text):,} characters, at most {self.gates.max_chars:,}", raw)
-        domain = domain and normalise(printable(domain))
-        label = label and normalise(printable(label))
+        domain = domain and _tidy(domain)
+        label = label and _tidy(label)
         return Row(number, text, domain or source.domain, label or None)
 
     def _pack(self, source: Source, count: Counter[str], good: list[Row], bad: list[Fault]) -> None:
@@ -105,6 +123,11 @@ class Intake:
             "raw_answer": [printable(fault.raw[:RAW_CHARS]) for fault in bad],
         }
         return as_quarantine(pl.DataFrame(columns), self.at)
+
+
+def _tidy(value: str) -> str:
+    """A domain or a label: not worth refusing a row for."""
+    return normalise(without_markup(printable(value[:MAX_VALUE_CHARS])) or "")
 
 
 def as_quarantine(refused: pl.DataFrame, at: datetime) -> pl.DataFrame:

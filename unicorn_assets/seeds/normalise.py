@@ -32,6 +32,13 @@ def lost_character(text: str) -> str | None:
     return f"U+{code:04X} at character {found.start() + 1}: {what}"
 
 
+def damage(text: str) -> str | None:
+    """Why `text` as it stands in a file is not to be trusted: a zero byte, or what `lost_character` finds."""
+    if "\0" in text:
+        return f"zero byte (U+0000) at character {text.index(chr(0)) + 1}"
+    return lost_character(text)
+
+
 def printable(text: str) -> str:
     """`text` as a table can store it: undecodable bytes are written as \\xE9."""
     if text.isascii():
@@ -40,3 +47,10 @@ def printable(text: str) -> str:
         return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     except UnicodeEncodeError:
         return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def escaped(name: str) -> str:
+    """A name for messages and tables, on one line: line breaks and what cannot be seen or stored are written out."""
+    if name.isprintable():
+        return name
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)

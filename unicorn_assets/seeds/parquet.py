@@ -1,5 +1,10 @@
-"""Parquet: batch by batch, only the mapped columns. Rows are counted from 1 over the whole file."""
+"""Parquet: batch by batch, only the mapped columns. Rows are counted from 1 over the whole file.
 
+Text stays dictionary-encoded until it is looked at, and long cells are never made into Python objects, so that a small
+file that unpacks to gigabytes costs little memory.
+"""
+
+import json
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -7,19 +12,46 @@ from unicorn_assets.errors import UserError
 from unicorn_assets.recipe import Source
 from unicorn_assets.seeds.columns import missing_column, wanted_columns
 from unicorn_assets.seeds.rows import Fault, Row
+from unicorn_assets.seeds.sniff import HEAD_BYTES, kind_of
+from unicorn_assets.seeds.sources import FREE_BYTES, MAX_RATIO
 
-BATCH_ROWS = 8192
+BATCH_ROWS = 1024
+MAX_CELL_BYTES = 1_000_000
+MAX_BATCH_BYTES = 256 << 20
+_PLAIN = frozenset({"PLAIN", "RLE", "BIT_PACKED", "PLAIN_DICTIONARY", "RLE_DICTIONARY"})
+"""Encodings of pages that can stay dictionary-encoded in memory, and unpack to what the footer says."""
+_BUFFER_BYTES = 1 << 20
+_TEXTS = ("is_string", "is_large_string", "is_string_view", "is_binary", "is_large_binary", "is_binary_view")
+_TOO_LONG = object()
 
 
 def read_parquet(source: Source, stream: IO[bytes], shown: str) -> Iterator[Row | Fault]:
     """Rows of a Parquet file; a missing column or one that holds no text is a UserError."""
     pa, pq = _pyarrow()
-    if stream.read(1) == b"":
+    head = stream.read(HEAD_BYTES)
+    if not head:
         raise UserError(f"{shown}: the file is empty", "every source needs at least one row")
+    kind = kind_of(head)
+    if kind and not head.startswith((b"PAR1", b"PARE")):
+        raise UserError(f"{shown}: this is {kind[0]}, not Parquet", kind[1])
     stream.seek(0)
+    wanted = wanted_columns(source)
     try:
-        yield from _rows(source, pq.ParquetFile(stream, pre_buffer=False), shown)
-    except pa.ArrowException as error:
+        footer = pq.ParquetFile(stream, pre_buffer=False)
+        _check_columns(source, footer.schema_arrow, wanted, shown)
+        _check_size(footer.metadata, set(wanted.values()), shown)
+        texts = [name for name in set(wanted.values()) if _holds_text(footer.schema_arrow.field(name).type)]
+        batch_rows, packed = BATCH_ROWS, list(texts)
+        for chunk in _chunks(footer.metadata, set(wanted.values())):
+            if not set(chunk.encodings) <= _PLAIN:
+                # A cell may repeat the one before it: it has at most the bytes of all, and a batch so many of them.
+                batch_rows = max(1, min(batch_rows, MAX_BATCH_BYTES // max(chunk.total_uncompressed_size, 1)))
+                packed = [name for name in packed if name != chunk.path_in_schema]
+        file = pq.ParquetFile(
+            stream, metadata=footer.metadata, pre_buffer=False, buffer_size=_BUFFER_BYTES, read_dictionary=packed
+        )
+        yield from _rows(file, wanted, batch_rows, shown)
+    except (pa.ArrowException, OSError) as error:
         first_line = str(error).strip().split("\n")[0]
         raise UserError(f"{shown}: cannot be read as Parquet: {first_line}", "is the file complete?") from None
 
@@ -33,42 +65,128 @@ def _pyarrow() -> tuple[Any, Any]:
     return pa, pq
 
 
-def _rows(source: Source, file: Any, shown: str) -> Iterator[Row | Fault]:
-    schema, wanted = file.schema_arrow, wanted_columns(source)
+def _rows(file: Any, wanted: dict[str, str], batch_rows: int, shown: str) -> Iterator[Row | Fault]:
+    is_json = _is_json(file.schema_arrow.field(wanted["text"]).type)
+    number = 0
+    for batch in file.iter_batches(batch_rows, columns=sorted(set(wanted.values()))):
+        lists = {role: _values(batch.column(batch.schema.get_field_index(name))) for role, name in wanted.items()}
+        nothing: list[Any] = [None] * batch.num_rows
+        domains, labels = lists.get("domain", nothing), lists.get("label", nothing)
+        for text, domain, label in zip(lists["text"], domains, labels, strict=True):
+            number += 1
+            if text is _TOO_LONG:
+                detail = f"the cell has more than {MAX_CELL_BYTES:,} bytes"
+                yield Fault(number, "line_too_long", detail, "")
+                continue
+            row = _from_json(number, text) if is_json and text is not None else text
+            if row is None:
+                yield Fault(number, "missing_value", f"{wanted['text']!r} is null", "")
+            elif isinstance(row, Fault):
+                yield row
+            else:
+                yield Row(number, row, _short(domain), _short(label))
+    if number != file.metadata.num_rows:
+        raise UserError(
+            f"{shown}: the file says that it has {file.metadata.num_rows:,} rows, {number:,} are there",
+            "is the file complete? write it again",
+        )
+
+
+def _check_columns(source: Source, schema: Any, wanted: dict[str, str], shown: str) -> None:
     for column in wanted.values():
         if column not in schema.names:
             raise missing_column(source, column, schema.names, shown)
+        if schema.names.count(column) > 1:
+            raise UserError(f"{shown}: there are {schema.names.count(column)} columns {column!r}", "rename one of them")
     kind = schema.field(wanted["text"]).type
     if not _holds_text(kind):
         raise UserError(
             f"{shown}: column {wanted['text']!r} holds {kind}, not text", "set the source's `columns: {text: ...}`"
         )
-    number = 0
-    for batch in file.iter_batches(BATCH_ROWS, columns=sorted(set(wanted.values()))):
-        lists = {role: _values(batch.column(batch.schema.get_field_index(name))) for role, name in wanted.items()}
-        nothing: list[str | None] = [None] * batch.num_rows
-        domains, labels = lists.get("domain", nothing), lists.get("label", nothing)
-        for text, domain, label in zip(lists["text"], domains, labels, strict=True):
-            number += 1
-            if text is None:
-                yield Fault(number, "missing_value", f"{wanted['text']!r} is null", "")
-            else:
-                yield Row(number, text, domain, label)
+
+
+def _chunks(metadata: Any, wanted: set[str]) -> Iterator[Any]:
+    """The footer's entries of the wanted columns, row group by row group."""
+    tops = {name.split(".")[0] for name in wanted}
+    for group in range(metadata.num_row_groups):
+        for place in range(metadata.num_columns):
+            chunk = metadata.row_group(group).column(place)
+            if chunk.path_in_schema.split(".")[0] in tops:
+                yield chunk
+
+
+def _check_size(metadata: Any, wanted: set[str], shown: str) -> None:
+    """Refuse a column that would unpack beyond all measure before anything is unpacked."""
+    for chunk in _chunks(metadata, wanted):
+        out, packed = chunk.total_uncompressed_size, max(chunk.total_compressed_size, 1)
+        if out > FREE_BYTES and out > packed * MAX_RATIO:
+            raise UserError(
+                f"{shown}: column {chunk.path_in_schema!r} unpacks to more than {MAX_RATIO} times its size: "
+                f"{out:,} bytes from {packed:,}",
+                "if these are real texts, write the file with a dictionary or smaller row groups",
+            )
+
+
+def _is_json(kind: Any) -> bool:
+    return str(getattr(kind, "extension_name", "")) == "arrow.json"
+
+
+def _plain_type(kind: Any) -> Any:
+    """Without an extension (Arrow's and DuckDB's JSON) and without a dictionary around it."""
+    pa, _ = _pyarrow()
+    kind = kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 def _holds_text(kind: Any) -> bool:
     pa, _ = _pyarrow()
-    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    tests = ("is_string", "is_large_string", "is_string_view", "is_binary", "is_large_binary", "is_binary_view")
-    return any(getattr(pa.types, test)(kind) for test in (*tests, "is_null"))
+    kind = _plain_type(kind)
+    return any(getattr(pa.types, test)(kind) for test in (*_TEXTS, "is_null"))
 
 
-def _values(column: Any) -> list[str | None]:
+def _values(column: Any) -> list[Any]:
+    """Python values of a column: texts as str, _TOO_LONG for cells beyond the limit, None for nulls."""
     pa, _ = _pyarrow()
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
+    import pyarrow.compute as pc
+
+    if isinstance(column.type, pa.BaseExtensionType):
+        column = column.storage
     if not _holds_text(column.type):
         return [None if value is None else str(value) for value in column.to_pylist()]
+    if not pa.types.is_dictionary(column.type):
+        return _texts(column)
+    # Only the values that this batch refers to, each once: a dictionary may be large, and its cells too.
+    used = pc.unique(column.indices).drop_null()
+    texts = dict(zip(used.to_pylist(), _texts(column.dictionary.take(used)), strict=True))
+    return [None if index is None else texts[index] for index in column.indices.to_pylist()]
+
+
+def _texts(column: Any) -> list[Any]:
+    pa, _ = _pyarrow()
+    import pyarrow.compute as pc
+
+    if pa.types.is_null(column.type):
+        return [None] * len(column)
     # By way of bytes, because Parquet files with broken UTF-8 exist and one such value must not end the file.
-    values = column.cast(pa.large_binary()).to_pylist()
-    return [None if value is None else value.decode("utf-8", "surrogateescape") for value in values]
+    cells = column.cast(pa.large_binary())
+    is_long = pc.greater(pc.binary_length(cells), MAX_CELL_BYTES)
+    values = pc.if_else(is_long, pa.scalar(None, pa.large_binary()), cells).to_pylist()
+    return [
+        _TOO_LONG if long else None if value is None else value.decode("utf-8", "surrogateescape")
+        for value, long in zip(values, is_long.to_pylist(), strict=True)
+    ]
+
+
+def _short(value: Any) -> str | None:
+    return None if value is _TOO_LONG else value
+
+
+def _from_json(number: int, text: str) -> str | Fault | None:
+    """The text in a cell of a JSON column: of a JSON text what it says, of what is no JSON the cell as it is."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    if value is None or isinstance(value, str):
+        return value
+    return Fault(number, "not_text", f"JSON of kind {type(value).__name__}, not a text", text)

@@ -8,6 +8,7 @@ from unicorn_assets.recipe import Recipe, Source
 from unicorn_assets.seeds.csv_table import read_csv
 from unicorn_assets.seeds.jsonl import read_jsonl
 from unicorn_assets.seeds.lines import Line, read_lines
+from unicorn_assets.seeds.normalise import escaped
 from unicorn_assets.seeds.parquet import read_parquet
 from unicorn_assets.seeds.rows import Fault, Row
 from unicorn_assets.seeds.sources import reading
@@ -22,7 +23,8 @@ ENDINGS = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
-_PACKED = (".gz", ".bz2", ".xz")
+_PACKED = (".gz", ".bz2", ".xz", ".zst", ".zstd", ".lz4")
+"""The last three are named as what they are when the file is read."""
 
 
 def read_source(recipe: Recipe, source: Source) -> Iterator[Row | Fault]:
@@ -35,35 +37,38 @@ def read_source(recipe: Recipe, source: Source) -> Iterator[Row | Fault]:
 
 def shown_file(source: Source) -> str:
     """The file that row numbers count in, as the recipe writes it."""
-    return source.path or source.labels or ""
+    return escaped(source.path or source.labels or "")
 
 
 def _from_file(recipe: Recipe, source: Source, path: str) -> Iterator[Row | Fault]:
     kind = source.format or _by_ending(source, path)
-    with reading(recipe.locate(path), path, unpack=kind != "parquet") as stream:
+    shown = escaped(path)
+    with reading(recipe.locate(path), shown, unpack=kind != "parquet") as stream:
         if kind == "parquet":
-            yield from read_parquet(source, stream, path)
+            yield from read_parquet(source, stream, shown)
             return
-        lines = read_lines(stream, source.encoding, path)
+        lines = read_lines(stream, source.encoding, shown)
         if kind == "csv":
-            yield from read_csv(source, lines, path)
+            yield from read_csv(source, lines, shown)
         elif kind == "jsonl":
             # Every line is a row, so the limit holds before parsing too; the reader then knows where the file ends.
-            yield from read_jsonl(source, islice(lines, source.max_rows), path)
+            yield from read_jsonl(source, islice(lines, source.max_rows), shown)
         else:
             yield from _read_text(lines)
 
 
 def _read_text(lines: Iterable[Line]) -> Iterator[Row | Fault]:
     for line in lines:
-        yield line.fault() if line.too_long else Row(line.number, line.text)
+        yield line.fault() if line.incomplete else Row(line.number, line.text)
 
 
 def _from_labels(recipe: Recipe, source: Source, labels: str, templates: str) -> Iterator[Row | Fault]:
-    with reading(recipe.locate(templates), templates) as stream:
-        found = read_templates(read_lines(stream, source.encoding, templates), templates)
-    with reading(recipe.locate(labels), labels) as stream:
-        yield from read_labels(source, read_lines(stream, source.encoding, labels), found)
+    shown = escaped(templates)
+    with reading(recipe.locate(templates), shown) as stream:
+        found = read_templates(read_lines(stream, source.encoding, shown), shown)
+    shown = escaped(labels)
+    with reading(recipe.locate(labels), shown) as stream:
+        yield from read_labels(source, read_lines(stream, source.encoding, shown), found)
 
 
 def _by_ending(source: Source, path: str) -> str:
@@ -74,6 +79,6 @@ def _by_ending(source: Source, path: str) -> str:
         if bare.endswith(ending):
             return kind
     raise UserError(
-        f"source {source.name!r}: cannot tell the format of {path} by its ending",
+        f"source {source.name!r}: cannot tell the format of {escaped(path)} by its ending",
         "set the source's `format`: text, jsonl, csv or parquet",
     )

@@ -4,18 +4,20 @@ from typing import Final, Literal, NamedTuple
 
 Reason = Literal[
     "blank", "missing_value", "not_text", "undecodable", "line_too_long", "malformed_json", "malformed_csv",
-    "ragged_row", "too_short", "too_long", "duplicate_label", "duplicate_seed",
+    "ragged_row", "no_text", "markup", "too_short", "too_long", "duplicate_label", "duplicate_seed",
 ]  # fmt: skip
 
 REASONS: Final[dict[Reason, str]] = {
     "blank": "the line or the value is empty, or only white space and control characters",
     "missing_value": "the text is null, or the row has no such key",
     "not_text": "the text is a number, a list or an object",
-    "undecodable": "bytes that the source's encoding does not know, or characters lost in an earlier conversion",
-    "line_too_long": "the line has more than a million characters",
-    "malformed_json": "the line is not a JSON object",
+    "undecodable": "bytes that the source's encoding does not know, zero bytes, or characters lost before",
+    "line_too_long": "the line, or the text alone, has more than a million characters",
+    "malformed_json": "the line is not a JSON object, or has a wanted key more than once",
     "malformed_csv": "a quote is not closed, or a field goes on after its closing quote",
     "ragged_row": "the row has more or fewer fields than the header",
+    "no_text": "a word that stands for nothing, such as nan or N/A (seeds.no_text), or punctuation alone",
+    "markup": "marks of chat templates such as [INST] or <image>, or HTML that does not come to an end",
     "too_short": "fewer characters than seeds.min_chars",
     "too_long": "more characters than seeds.max_chars",
     "duplicate_label": "the label occurs earlier in the same list",

@@ -10,7 +10,7 @@ from unicorn_assets.errors import UserError
 from unicorn_assets.ids import seed_of
 from unicorn_assets.recipe import Source
 from unicorn_assets.seeds.lines import Line
-from unicorn_assets.seeds.normalise import lost_character, normalise
+from unicorn_assets.seeds.normalise import damage, normalise
 from unicorn_assets.seeds.rows import Fault, Row
 
 _ARTICLE = re.compile(r"\b([Aa])n?(\s+)\{label\}")
@@ -24,7 +24,7 @@ def read_templates(lines: Iterable[Line], shown: str) -> list[str]:
     templates = []
     for line in lines:
         text = normalise(line.text)
-        if text and ("{label}" not in text or line.too_long or lost_character(text)):
+        if text and ("{label}" not in text or line.incomplete or damage(line.text)):
             raise UserError(f"{shown}:{line.number}: not a template: {text[:80]!r}", "each line needs {label} once")
         templates.append(text)
     found = list(dict.fromkeys(filter(None, templates)))
@@ -40,11 +40,11 @@ def read_labels(source: Source, lines: Iterable[Line], templates: list[str]) -> 
     seen: dict[str, int] = {}
     for line in lines:
         label = normalise(line.text)
-        if line.too_long:
+        if line.incomplete:
             yield line.fault()
         elif not label:
             yield Fault(line.number, "blank", "empty line", line.text)
-        elif lost := lost_character(label):
+        elif lost := damage(line.text):
             yield Fault(line.number, "undecodable", lost, line.text)
         elif label in seen:
             yield Fault(line.number, "duplicate_label", f"same label as line {seen[label]}", line.text)
