@@ -1,23 +1,19 @@
 """The one form of a seed text, from which its id is made.
 
-Control and other invisible characters go, then Unicode NFC, then runs of white space become one space.
+Control and other invisible characters go and Unicode NFC is taken (text.py), then runs of white space become one space.
 Applying it twice changes nothing.
 """
 
 import re
-import unicodedata
 
-# C0 and C1 controls except white space; soft hyphen; zero-width space, direction marks and overrides; invisible
-# operators; byte order mark. The zero-width joiners stay: scripts and emoji need them.
-_INVISIBLE = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
+from unicorn_assets.text import visible
+
 _LOST = re.compile("[\ud800-\udfff\ufffd]")
 
 
 def normalise(text: str) -> str:
     """`text` in the form in which seeds are compared and stored."""
-    if not (text.isascii() and text.isprintable()):
-        text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
-    return " ".join(text.split())
+    return " ".join(visible(text).split())
 
 
 def lost_character(text: str) -> str | None:

@@ -17,7 +17,7 @@ from unicorn_assets.seeds.sources import FREE_BYTES, MAX_RATIO
 
 BATCH_ROWS = 1024
 MAX_CELL_BYTES = 1_000_000
-MAX_BATCH_BYTES = 256 << 20
+MAX_BATCH_BYTES = 64 << 20
 _PLAIN = frozenset({"PLAIN", "RLE", "BIT_PACKED", "PLAIN_DICTIONARY", "RLE_DICTIONARY"})
 """Encodings of pages that can stay dictionary-encoded in memory, and unpack to what the footer says."""
 _BUFFER_BYTES = 1 << 20

@@ -123,7 +123,7 @@ def _check_binary(head: bytes, shown: str) -> None:
         raise UserError(
             f"{shown}:{line}: byte 0 in the text: this is a binary file", "give a text, JSONL, CSV or Parquet file"
         )
-    if len(head) - len(head.translate(None, _CONTROLS)) > len(head) / 20:
+    if len(head) - len(head.translate(None, _CONTROLS)) > max(32, len(head) / 20):
         raise UserError(f"{shown}: this is a binary file, not text", "give a text, JSONL, CSV or Parquet file")
 
 

@@ -25,7 +25,7 @@ from unicorn_assets.recipe import Recipe
 
 MAX_RATIO = 250
 """Unpacked to packed bytes; texts pack to a tenth, the same line over and over to a hundredth."""
-FREE_BYTES = 64 << 20
+FREE_BYTES = 16 << 20
 """Unpacked before the ratio counts."""
 _PACKINGS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 # Libraries below fsspec raise errors of their own, most of them no OSError. The names avoid importing these libraries.

@@ -17,7 +17,7 @@ from unicorn_assets.seeds.normalise import lost_character, normalise, printable
         ("\ufeffa dog\u200b", "a dog"),
         ("soft\u00adhyphen \u202eoverride\u202c", "softhyphen override"),
         ("line\u2028separator\x85next", "line separator next"),
-        ("man\u200dwoman", "man\u200dwoman"),  # the joiner of emoji stays
+        ("\U0001f468\u200d\U0001f469", "\U0001f468\u200d\U0001f469"),  # the joiner of emoji stays
         ("e\u200b\u0301", "\u00e9"),
         ("\x00\u200b \t", ""),
     ],
