@@ -5,6 +5,7 @@ read as language: the same to the eye, with one way of writing it. Not here: wha
 of a stage's own (seeds are one line), marks of web pages and chat templates.
 """
 
+import html
 import re
 import unicodedata
 from typing import Any
@@ -72,6 +73,19 @@ def visible(text: str) -> str:
     if text.isascii():
         return text
     return unicodedata.normalize("NFC", _CROWD.sub(_thinned, text))
+
+
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_LAYERS = 3
+
+
+def without_entities(text: str) -> str:
+    """`text` with HTML's `&quot;`, `&#39;` and their kind decoded, also such as were encoded twice or thrice."""
+    for _ in range(_LAYERS):
+        if "&" not in text:
+            break
+        text = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
+    return text
 
 
 def _thinned(crowd: re.Match[str]) -> str:

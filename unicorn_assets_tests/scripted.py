@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from unicorn_assets.llm.drafting import Refusal, judge
 from unicorn_assets.llm.request import Answer, ChatRequest
-from unicorn_assets.llm.row import Accepted, Draftable, Quarantined, Rejected, Resume
+from unicorn_assets.llm.row import Accepted, Draftable, Quarantined, Resume
+from unicorn_assets.llm.settings import LlmSettings
 from unicorn_assets.recipe import Recipe
 
 MODEL = "scripted@1"
@@ -26,14 +28,11 @@ def ask_by(
         for draft in range(drafts):
             request = row.request(draft, problem)
             text, key = say(request), request.key("scripted", "1")
-            try:
-                value = row.accept(text)
-            except Rejected as verdict:
-                problem, reason = verdict.detail, verdict.reason
-            else:
-                return Accepted(
-                    row.row_id, value, Answer(key, text, "stop", 9, 9, 0, 0.1, 1, MODEL), draft + 1, 9 * (draft + 1)
-                )
+            answer = Answer(key, text, "stop", 9, 9, 0, 0.1, 1, MODEL)
+            verdict = judge(row, answer, draft, 9 * (draft + 1), LlmSettings())
+            if not isinstance(verdict, Refusal):
+                return Accepted(row.row_id, verdict, answer, draft + 1, 9 * (draft + 1))
+            problem, reason = verdict.problem, verdict.reason
         return Quarantined(
             row.row_id, reason, problem or "", text, drafts, 1, MODEL, key, 0.1, 9 * drafts, Resume(drafts, problem)
         )

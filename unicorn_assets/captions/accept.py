@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from unicorn_assets.captions.stage import table
+from unicorn_assets.captions.stage import MOST_RAW, table
 from unicorn_assets.ids import rng_of
 from unicorn_assets.recipe import TASKS, Instructions, Recipe
 
@@ -59,7 +59,7 @@ def _refused(draft: dict[str, Any], reason: str, detail: str) -> dict[str, Any]:
         "parent_id": draft["seed_id"],
         "reason": reason,
         "detail": detail,
-        "raw_answer": draft["text"][:4000],
+        "raw_answer": draft["text"][:MOST_RAW],
         "attempts": draft["drafts"],
         "model": draft["model"],
         "request_hash": draft["request_hash"],

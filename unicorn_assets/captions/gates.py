@@ -25,7 +25,9 @@ from unicorn_assets.curation.words import (
 )
 from unicorn_assets.llm.row import Rejected
 from unicorn_assets.recipe import CaptionGates
+from unicorn_assets.text import visible, without_entities
 
+_MOST_CHARACTERS = 10_000
 Grams = frozenset[tuple[str, ...]]
 
 # Words of judgement that a seed may hold; a caption must not repeat them.
@@ -34,11 +36,14 @@ _OPINION = word_set("delicious tasty beautiful cute pretty nice lovely fresh fre
 
 def caption_of(answer: str, seed: str, gates: CaptionGates, prompt_grams: Grams) -> str:
     """The caption in a model's answer to `seed`; raises Rejected with a reason code."""
+    answer = visible(without_entities(answer))
+    if len(answer) > max(_MOST_CHARACTERS, 20 * gates.max_words):
+        raise Rejected("too_long", f"{len(answer):,} characters; write one paragraph.")
     text = " ".join(answer.split()) if "\n" not in answer.strip() else answer.strip()
     text = text.strip('"“” ') if text[:1] in '"“' else text
     if not text:
         raise Rejected("empty", "The answer is empty.")
-    for fault in (prose.refusal(text), prose.markup(text)):
+    for fault in (prose.refusal(text), prose.markup(text), prose.chat_mark(text)):
         _refuse(fault)
     if "\n" in text:
         raise Rejected("not_plain_text", "Write one paragraph.")

@@ -23,12 +23,15 @@ from unicorn_assets.llm.rounds import Attempt, outcomes
 from unicorn_assets.llm.row import Accepted, Draftable, Quarantined
 from unicorn_assets.prompt import Prompt, load_prompt
 from unicorn_assets.recipe import Captions, Recipe
+from unicorn_assets.text import storable_in
 
 T = TypeVar("T")
 Ask = Callable[[Iterable[Draftable[T]]], Iterator[Accepted[T] | Quarantined]]
 
 PROMPTS = Path(__file__).parent / "prompts"
-LOGIC = 1
+MOST_RAW = 4000
+"""Characters of an answer that the quarantine keeps."""
+LOGIC = 2
 """Raised when gates or trimming change, so that Dagster shows captions made by older rules as outdated."""
 
 
@@ -126,7 +129,7 @@ def quarantine_row(stage: str, row_id: str, parent_id: str | None, outcome: Quar
         "parent_id": parent_id,
         "reason": outcome.reason,
         "detail": detail,
-        "raw_answer": outcome.raw_answer[:4000],
+        "raw_answer": outcome.raw_answer[:MOST_RAW],
         "attempts": outcome.asked,
         "model": outcome.model or None,
         "request_hash": outcome.request_hash or None,
@@ -135,5 +138,5 @@ def quarantine_row(stage: str, row_id: str, parent_id: str | None, outcome: Quar
 
 
 def table(name: str, rows: list[dict[str, Any]]) -> pl.DataFrame:
-    """Rows as a frame with the columns and types of table `name`."""
-    return pl.DataFrame(rows, schema=polars_schema(name), orient="row")
+    """Rows as a frame with the columns and types of table `name`, every text `storable`."""
+    return pl.DataFrame(storable_in(rows), schema=polars_schema(name), orient="row")

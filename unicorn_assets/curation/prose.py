@@ -29,6 +29,14 @@ _REFUSAL = re.compile(
 _FIRST = re.compile(r"\bI(?:'(?:m|ve|d|ll))?\b|\b(?:[Ww]e|[Mm]y|[Mm]e|[Oo]ur|[Uu]s|[Mm]yself|[Oo]urselves)\b")
 _SECOND = re.compile(r"\b(?:you(?:'(?:re|ve|d|ll))?|yours?|yourself)\b", re.IGNORECASE)
 _MARKUP = re.compile(r"\*\*|^ *(?:[-*•#>]|\d+[.)]) |```|https?://|<[a-z/|]|[{}\\|]|\[[^\]]*\]\(", re.MULTILINE)
+_CHAT_MARK = re.compile(
+    r"""<[^\s\d=]|\|>|<<|>>|\#\#|\[/?(?:INST|SYS|SYSTEM_PROMPT|IMG|IMAGE|THINK|TOOL_CALLS|AVAILABLE_TOOLS)\]
+    |\b(?:USER|ASSISTANT|SYSTEM|HUMAN|GPT|BOT|INSTRUCTION|RESPONSE)\s?:  # as Vicuna, LLaVA and Alpaca write turns
+    |\b(?:User|Assistant|Human)\s?:
+    |(?:^|[.!?"'”’)\]]\s|\n)\s?(?i:user|assistant|human|system|gpt|bot|ai|model|instruction|response)\s?:
+    |&(?:\#\d+|\#[xX][0-9a-fA-F]+|[A-Za-z]\w{1,31});  # an entity that nobody decodes""",
+    re.VERBOSE,
+)
 _LETTERS = re.compile(r"[A-Za-z]")
 _FOREIGN = re.compile(r"[^\x09\x0a\x20-\x7e\u00a0-\u024f\u2010-\u201f\u2026\u2032\u2033°×½¼¾]")
 _META = re.compile(
@@ -63,6 +71,14 @@ def markup(text: str) -> Fault | None:
     """Lists, headings, code, links or braces instead of plain prose."""
     found = _MARKUP.search(text)
     return Fault("not_plain_text", f"Write plain sentences, without {found.group(0).strip()!r}.") if found else None
+
+
+def chat_mark(text: str) -> Fault | None:
+    """Words and marks by which trainers and chat templates tell whose turn it is, and other markup: they would break
+    the masking of a record. 'A user: manual lies open' is none: it needs a capital, or the start of a sentence.
+    """
+    found = _CHAT_MARK.search(text)
+    return Fault("chat_mark", f"Write what is there, without {found.group(0).strip()!r}.") if found else None
 
 
 def garbled(text: str) -> Fault | None:

@@ -10,13 +10,20 @@ from copy import deepcopy
 from itertools import permutations
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from unicorn_assets.curation.words import sentences
 from unicorn_assets.llm.structured import parse, schema_of
 from unicorn_assets.recipe import InstructionGates, ReasoningGates, TaskName
+from unicorn_assets.text import visible, without_entities
 
-Text = Annotated[str, Field(min_length=1, max_length=600)]
+
+def _plain(value: Any) -> Any:
+    """A text as a person reads it, without entities and what nobody sees."""
+    return visible(without_entities(value)) if isinstance(value, str) else value
+
+
+Text = Annotated[str, Field(min_length=1, max_length=600), BeforeValidator(_plain)]
 
 
 class Model(BaseModel):
@@ -100,6 +107,9 @@ def schema(task: TaskName, gates: InstructionGates, caption: str) -> dict[str, A
     return found
 
 
-def read(task: TaskName, answer: str) -> list[Pair]:
-    """The pairs in a model's answer; raises Rejected (not_json, schema_mismatch)."""
-    return list(parse(answer, SHAPES[task]).value.pairs)
+def read(task: TaskName, answer: str) -> tuple[list[Pair], bool]:
+    """The pairs in a model's answer, and whether it was cut off behind them; raises Rejected (not_json,
+    schema_mismatch, cut_off).
+    """
+    found = parse(answer, SHAPES[task])
+    return list(found.value.pairs), found.cut

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from unicorn_assets.captions.stage import table
+from unicorn_assets.captions.stage import MOST_RAW, table
 from unicorn_assets.instructions.stage import LETTERS
 from unicorn_assets.recipe import TASKS, Recipe
 
@@ -88,7 +88,7 @@ def _refused(row: dict[str, Any], reason: str, detail: str) -> dict[str, Any]:
         "parent_id": row["caption_id"],
         "reason": reason,
         "detail": detail,
-        "raw_answer": str(row["pairs"])[:4000],
+        "raw_answer": str(row["pairs"])[:MOST_RAW],
         "attempts": row["drafts"],
         "model": row["model"],
         "request_hash": row["request_hash"],

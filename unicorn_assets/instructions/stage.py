@@ -29,7 +29,7 @@ from unicorn_assets.recipe import Recipe, Task, TaskName
 
 PROMPTS = Path(__file__).parent / "prompts"
 LETTERS = "ABCD"
-LOGIC = 1
+LOGIC = 2
 """Raised when gates or the making of pairs change, so that Dagster shows pairs made by older rules as outdated."""
 
 Finished = dict[str, Any]
@@ -80,7 +80,8 @@ class PairsRow:
         gates = self.settings.gates
         kept: list[Pair] = []
         faults: list[tuple[str, str]] = []
-        for pair in read(self.task, text)[: gates.max_pairs]:
+        pairs, cut = read(self.task, text)
+        for pair in pairs[: gates.max_pairs]:
             fault = fault_of(pair, self.caption, gates)
             if fault is None and any(_same(pair.question, other.question) for other in kept):
                 faults.append(("duplicate_question", f"{pair.question!r} is asked twice."))
@@ -90,7 +91,8 @@ class PairsRow:
                 kept.append(pair)
         if len(kept) < gates.min_pairs:
             said = "; ".join(f"{reason}: {detail}" for reason, detail in faults[:3])
-            raise Rejected("too_few_pairs", f"{len(kept)} good pairs, {gates.min_pairs} needed. {said}".strip())
+            reason = "cut_off" if cut else "too_few_pairs"
+            raise Rejected(reason, f"{len(kept)} good pairs, {gates.min_pairs} needed. {said}".strip())
         return kept
 
 

@@ -26,6 +26,8 @@ from unicorn_assets.prompt import Prompt, load_prompt
 from unicorn_assets.recipe import MultipleChoice, Recipe
 
 PROMPTS = Path(__file__).parent / "prompts"
+MOST_QUESTIONS = 64
+"""Of one answer; each costs a request."""
 
 
 class Wrong(Model):
@@ -64,14 +66,16 @@ class QuestionsRow:
         gates = self.settings.gates
         good: dict[str, FreePair] = {}
         said = ""
-        for pair in cast("list[FreePair]", read("question_answering", text)):
+        pairs, cut = read("question_answering", text)
+        for pair in cast("list[FreePair]", pairs[:MOST_QUESTIONS]):
             fault = short_answer_fault(pair, self.caption, gates) or fault_of(pair, self.caption, gates)
             if fault is None:
                 good.setdefault(pair.answer.lower(), pair)
             else:
                 said += f" {fault.reason}: {fault.detail}"
         if len(good) < gates.min_pairs:
-            raise Rejected("too_few_pairs", f"{len(good)} good questions, {gates.min_pairs} needed.{said}")
+            reason = "cut_off" if cut else "too_few_pairs"
+            raise Rejected(reason, f"{len(good)} good questions, {gates.min_pairs} needed.{said}")
         return list(good.values())
 
 

@@ -61,9 +61,27 @@ _FIXED: dict[tuple[int, int], Fixed] = {}
 """By identity: a Fixed holds what it was made from, so that no other object can get the same id."""
 
 
+CUT_OFF = frozenset(("length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"))
+"""What servers call the token limit in `finish_reason`."""
+
+MOST_TOKENS = 2**31 - 1
+
+
+def token_count(value: Any) -> int | None:
+    """A number of tokens that can be one, or None."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if type(value) is int and 0 <= value <= MOST_TOKENS else None
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A finished answer as the journal keeps it. Tokens as the server counted them; seconds of the last attempt."""
+    """A finished answer as the journal keeps it. Seconds of the last attempt.
+
+    `finish_reason` as the server gave it, or `refusal` and `only_reasoning` for an answer that is none: `text` then is
+    what came in its place. Tokens as the server counted them, each 0 to MOST_TOKENS; all 0 when it did not say, or
+    said what cannot be.
+    """
 
     key: str
     text: str
@@ -79,4 +97,4 @@ class Answer:
     @property
     def cut_off(self) -> bool:
         """Whether the answer ended because the token limit was reached."""
-        return self.finish_reason == "length"
+        return self.finish_reason.lower() in CUT_OFF

@@ -1,7 +1,7 @@
 """JSON answers: from text to a validated pydantic model, or to a short sentence that says what is wrong.
 
 The server constrains the answer by the schema where it can; this is the second look. Text that is no JSON gets one
-repair (json-repair), which is logged and counted, and is validated like any other answer. Not here: what a model's
+repair (mending.py), which is logged and counted, and is validated like any other answer. Not here: what a model's
 fields must say; those are the stages' gates.
 """
 
@@ -13,7 +13,11 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from unicorn_assets.llm.mending import Unreadable, mended
 from unicorn_assets.llm.row import Rejected
+
+MOST_ERRORS = 1000
+"""Errors of one validation that are looked at; pydantic makes a dict, with the input, of each."""
 
 log = logging.getLogger(__name__)
 
@@ -34,43 +38,57 @@ def repairs() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Parsed(Generic[M]):
-    """A validated value, and whether its JSON had to be repaired first."""
+    """A validated value, whether its JSON had to be repaired first, and whether the model did not close it: then
+    `value` holds the objects that it did close.
+    """
 
     value: M
     repaired: bool = False
+    cut: bool = False
 
 
 def parse(text: str, model: type[M]) -> Parsed[M]:
-    """Validate a JSON answer; raises Rejected (`not_json`, `schema_mismatch`) with a sentence for a re-ask."""
+    """Validate a JSON answer; raises Rejected (`not_json`, `schema_mismatch`, `cut_off`), told as for a re-ask."""
     try:
         return Parsed(model.model_validate_json(text))
     except ValidationError as error:
         if not _is_syntax(error):
             raise Rejected("schema_mismatch", problem_text(error)) from error
-    return Parsed(_repair(text, model), repaired=True)
+    return _repair(text, model)
 
 
-def _repair(text: str, model: type[M]) -> M:
-    from json_repair import repair_json
-
+def _repair(text: str, model: type[M]) -> Parsed[M]:
     if "{" not in text and "[" not in text:
         raise Rejected("not_json", "The answer is not JSON. Answer with one JSON object and nothing else.")
-    found = repair_json(text, return_objects=True)
-    if not isinstance(found, dict | list) or not found:
-        raise Rejected("not_json", "The answer is not valid JSON. Answer with one JSON object and nothing else.")
+    first: Rejected | None = None
     try:
-        value = model.model_validate(found)
-    except ValidationError as error:
-        raise Rejected(
-            "not_json", f"The answer is not valid JSON, and read leniently: {problem_text(error)}"
-        ) from error
-    _REPAIRS.done += 1
-    log.info("repaired the JSON of an answer of %d characters", len(text))
-    return value
+        for found in mended(text):
+            try:
+                value = model.model_validate_json(found.json)
+            except ValidationError as error:
+                first = first or Rejected("cut_off" if found.cut else "not_json", _read_leniently(error, found.cut))
+                continue
+            _REPAIRS.done += 1
+            log.info("repaired the JSON of an answer of %d characters", len(text))
+            return Parsed(value, repaired=True, cut=found.cut)
+    except Unreadable as error:
+        if error.cut and first is None:
+            first = Rejected("cut_off", "The answer ends before its JSON is closed. Write less.")
+    raise first or Rejected("not_json", "The answer is not valid JSON. Answer with one JSON object and nothing else.")
+
+
+def _read_leniently(error: ValidationError, cut: bool) -> str:
+    if cut:
+        return f"The answer ends before its JSON is closed, and what is whole of it: {problem_text(error)}"
+    if _is_syntax(error):
+        return "The answer is not valid JSON. Answer with one JSON object and nothing else."
+    return f"The answer is not valid JSON, and read leniently: {problem_text(error)}"
 
 
 def problem_text(error: ValidationError, most: int = 3) -> str:
     """The first problems of a validation as one line: field path, message, and the offending value in short."""
+    if error.error_count() > MOST_ERRORS:
+        return f"{error.error_count():,} parts of the answer are not as the schema wants them"
     problems = []
     for entry in error.errors(include_url=False, include_context=False)[:most]:
         where = ".".join(str(step) for step in entry["loc"]) or "the answer"
@@ -106,7 +124,7 @@ def _strict(node: Any, inside_properties: bool = False) -> Any:
 
 
 def _is_syntax(error: ValidationError) -> bool:
-    return any(entry["type"] == "json_invalid" for entry in error.errors(include_url=False))
+    return error.error_count() == 1 and error.errors(include_url=False)[0]["type"] == "json_invalid"
 
 
 def _short(value: Any, limit: int = 60) -> str:

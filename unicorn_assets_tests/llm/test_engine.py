@@ -88,7 +88,7 @@ def test_a_passing_fault_is_recovered(tmp_path, fault):
         ("hang", "timeout"),
         ("html", "not_an_answer"),
         ("cut_off_body", "not_an_answer"),
-        ("cut_off_content", "not_json"),
+        ("cut_off_content", "cut_off"),
         ("huge", "answer_too_large"),
         ("400", "bad_request"),
         ("413", "http_413"),

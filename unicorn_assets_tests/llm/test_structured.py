@@ -59,7 +59,11 @@ def test_repair_is_a_second_step_and_says_so(text, caplog):
         ('{"pairs": []}', "schema_mismatch", "pairs"),
         ('{"pairs": [{"title": "?", "options": {}}]}', "schema_mismatch", "pairs.0.title"),
         ('{"pairs": [{"options": {}}], "more": 1}', "schema_mismatch", "Field required"),
-        ('{"pairs": [{"title": "Wha', "not_json", "pairs.0.options"),
+        ('{"pairs": [{"title": "Wha', "cut_off", "before its JSON is closed"),
+        ('{"pairs": [{"title": "What?", "options": {"A": "x"}', "cut_off", "before its JSON is closed"),
+        ('{"pairs": [{"title": "What?"}, {"title": "Wh', "cut_off", "pairs.0.options"),
+        ('{"pairs": [{"title": What?}]}', "not_json", "not valid JSON"),
+        ('{"pairs": [{"title": "?", }]}', "not_json", "pairs.0.title"),
     ],
 )
 def test_rejections_say_what_to_mend(text, reason, said):

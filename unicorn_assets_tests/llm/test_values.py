@@ -2,6 +2,8 @@
 
 import datetime
 import email.utils
+import json
+from dataclasses import replace
 from itertools import accumulate, pairwise
 
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from unicorn_assets.llm.breaker import Breaker
 from unicorn_assets.llm.events import Event
 from unicorn_assets.llm.failure import parse_retry_after
+from unicorn_assets.llm.journal.blocks import decode_line, encode_line
 from unicorn_assets.llm.ledger import Ledger
 from unicorn_assets.llm.pace import APART, CATCH_UP_S, MOST_APART_S, Pace
 from unicorn_assets.llm.request import Answer, ChatRequest
@@ -67,13 +70,79 @@ def test_half_a_surrogate_pair_is_sent_and_hashed():
     "raw",
     [
         b"", b"<html>", b"null", b"[]", b"{}", b'{"choices": []}', b'{"choices": [{"message": null}]}', b"\xff\xfe",
-        b'{"choices": [{"message": {"content": 5}}]}', b'{"choices": [{"message": {"content": "a"}}], "usage": 3}',
-        b'{"choices": [{"message": {"content": "a"}}', b'{"error": {"message": "x"}}',
+        b'{"choices": [{"message": {"content": 5}}]}', b'{"choices": [{"message": {"content": {"text": "a"}}}]}',
+        b'{"choices": [{"message": {"content": "a"}}', b'{"error": {"message": "x"}}', b'{"choices":' + b"[" * 200_000,
+        b'{"choices": [{"message": {"content": "a"}, "finish_reason": "error"}]}', b"[" * 90_000 + b'"\\ud83d',
     ],
 )  # fmt: skip
 def test_what_is_no_answer_is_recognised(raw):
     with pytest.raises(NotAnAnswer):
         to_answer(raw, "k", "m", 1.0, 1)
+
+
+USAGES = [
+    "{}", "null", "3", '"many"', "[]", '[{"prompt_tokens": 9, "completion_tokens": 9}]', "{P: 0, C: 0}",
+    "{P: NaN, C: 9}", "{P: 1e999, C: 9}", "{P: 9, C: Infinity}", "{P: -Infinity, C: 9}", "{P: -1, C: 9}",
+    "{P: null, C: 9}", "{P: 9, C: -9}",
+    "{P: 2147483648, C: 9}", "{P: 9, C: 1" + "0" * 30 + "}", '{P: "9", C: 9}', "{P: 9, C: [9]}", "{P: true, C: 9}",
+    "{P: 9.5, C: 9}", "{P: 9}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("usage", USAGES)
+def test_usage_that_cannot_be_is_not_believed_and_the_answer_counts(usage):
+    usage = usage.replace("P", '"prompt_tokens"').replace("C", '"completion_tokens"')
+    answer = to_answer(b'{"choices": [{"message": {"content": "a"}}], "usage": %s}' % usage.encode(), "k", "m", 1.0, 1)
+    assert (answer.text, answer.prompt_tokens, answer.completion_tokens, answer.cached_tokens) == ("a", 0, 0, 0)
+    assert decode_line("k", encode_line(answer)) == replace(answer, from_journal=True)
+
+
+def test_usage_as_servers_write_it():
+    usage = b'{"prompt_tokens": 60.0, "completion_tokens": 0, "prompt_tokens_details": {"cached_tokens": -1}}'
+    answer = to_answer(b'{"choices": [{"message": {"content": "a"}}], "usage": %s}' % usage, "k", "m", 1.0, 1)
+    assert (answer.prompt_tokens, answer.completion_tokens, answer.cached_tokens) == (60, 0, 0)
+
+
+def test_counts_of_an_old_journal_that_cannot_be_are_nothing():
+    line = json.dumps(["a", "stop", 10**30, -4, None, 0.5, 1, "m"]).encode()
+    answer = decode_line("k", line)
+    assert (answer.prompt_tokens, answer.completion_tokens, answer.cached_tokens) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("message", "finish", "text", "reason"),
+    [
+        (
+            {"content": [{"type": "text", "text": "A dog "}, {"type": "text", "text": "sits."}]},
+            "stop",
+            "A dog sits.",
+            "stop",
+        ),
+        (
+            {"content": [{"type": "thinking", "thinking": [{"text": "x"}]}, {"type": "text", "text": "A"}]},
+            "stop",
+            "A",
+            "stop",
+        ),
+        ({"content": ["A ", {"text": "dog"}, {"type": "image_url"}, 5]}, None, "A dog", ""),
+        ({"content": [{"type": "refusal", "refusal": "No."}]}, "stop", "No.", "refusal"),
+        ({"content": [{"type": "thinking", "thinking": "x"}]}, "length", "", "only_reasoning"),
+        ({"content": [], "reasoning": "x"}, "stop", "x", "only_reasoning"),
+        ({"content": None, "refusal": "I can't help with that."}, "stop", "I can't help with that.", "refusal"),
+        ({"content": "A dog", "refusal": None}, "stop", "A dog", "stop"),
+        ({"content": None, "reasoning_content": "I think"}, "length", "I think", "only_reasoning"),
+        ({"content": "A dog", "reasoning_content": "I think"}, "stop", "A dog", "stop"),
+        ({"content": None}, "content_filter", "", "content_filter"),
+        ({"content": None, "tool_calls": [{"id": "c"}]}, "stop", '[{"id":"c"}]', "tool_calls"),
+        ({}, "stop", "", "stop"),
+        ({"content": "half \ud83d"}, "stop", "half \ud83d", "stop"),
+    ],
+)
+def test_what_a_message_says(message, finish, text, reason):
+    raw = json.dumps({"choices": [{"message": message, "finish_reason": finish}]}).encode()
+    answer = to_answer(raw, "k", "m", 1.0, 1)
+    assert (answer.text, answer.finish_reason) == (text, reason)
+    assert decode_line("k", encode_line(answer)).text == text
 
 
 def test_an_answer_without_content_is_an_empty_answer():

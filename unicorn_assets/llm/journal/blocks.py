@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from pydantic_core import PydanticSerializationError, to_json
 
-from unicorn_assets.llm.request import Answer
+from unicorn_assets.llm.request import Answer, token_count
 
 PART_HEADER = b"UNICORN-JOURNAL1"
 """Of a part that may still grow."""
@@ -82,8 +82,9 @@ def encode_line(answer: Answer) -> bytes:
 
 
 def decode_line(key: str, line: bytes) -> Answer:
-    """The answer of `encode_line`, marked as coming from the journal."""
+    """The answer of `encode_line`, marked as coming from the journal. Counts that cannot be are 0."""
     text, finish, prompt, completion, cached, seconds, attempts, model = json.loads(line)
+    prompt, completion, cached = (token_count(count) or 0 for count in (prompt, completion, cached))
     return Answer(key, text, finish, prompt, completion, cached, seconds, attempts, model, from_journal=True)
 
 
