@@ -108,8 +108,9 @@ def _place(recipe: Recipe, source: str, revision: str | None) -> tuple[str, str]
         commit = known_commit(source.removeprefix(HUB), revision)
         return source, commit[:12] if commit else ABSENT
     folder = Path(recipe.locate(source.removeprefix(LOCAL_DIR)))
-    weights = [file for ending in _CHECKPOINTS for file in sorted(folder.glob(f"*{ending}"))]
-    configs = [file for name in ("open_clip_config.json", "config.json") for file in folder.glob(name)]
+    # What is no file, such as a pipe, would be waited for; opening the encoder names it.
+    weights = [file for ending in _CHECKPOINTS for file in sorted(folder.glob(f"*{ending}")) if file.is_file()]
+    configs = [folder / name for name in ("open_clip_config.json", "config.json") if (folder / name).is_file()]
     parts = [file_hash(file) for file in (*weights, *configs)]
     return f"{LOCAL_DIR}{folder.name}", digest(parts, 6) if weights else ABSENT
 

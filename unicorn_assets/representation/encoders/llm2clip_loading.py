@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 from unicorn_assets.errors import UserError
@@ -18,6 +17,20 @@ from unicorn_assets.representation.encoders.hub import HUB, snapshot
 from unicorn_assets.representation.encoders.identity import LOCAL_DIR, llm2clip_sources
 from unicorn_assets.representation.encoders.llm2clip_adapter import text_adapter
 from unicorn_assets.representation.encoders.llm2clip_prompt import Prompt
+from unicorn_assets.representation.encoders.model_config import (
+    least_numbers,
+    llama_config,
+    refuse_more_than,
+    tower_config,
+)
+from unicorn_assets.representation.encoders.vetting import (
+    check_weights,
+    reason_of,
+    require_finite,
+    stored_bytes,
+    vetted,
+    weight_index,
+)
 
 _FILES = ("config.json", "tokenizer*.json", "special_tokens_map.json", "*.index.json")
 _WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
@@ -63,11 +76,15 @@ def load(recipe: Recipe, device: str, precision: str) -> Parts:
             weights = _weights(adapter, ("text_adapter.", "vision_model.", "visual_projection."))
             tower, size = _tower(adapter, weights, dtype)
         mapping = text_adapter(weights, f"encoder.adapter: {adapter.name}")
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    except UserError:
+        raise
+    except Exception as error:  # three libraries that were given a stranger's files
         raise UserError(
-            f"cannot load the llm2clip encoder: {reason}", "check that both folders are complete and of this kind"
+            f"cannot load the llm2clip encoder: {reason_of(error)}",
+            "check that both folders are complete and of this kind",
         ) from None
+    for part, where in ((llama, f"encoder.model: {text}"), (tower, f"encoder.adapter: {adapter}"), (mapping, "")):
+        require_finite(part, where or f"encoder.adapter: {adapter}")
     if mapping.width != llama.config.hidden_size:
         raise UserError(
             f"the adapter takes {mapping.width} numbers, the text encoder gives {llama.config.hidden_size}",
@@ -82,22 +99,35 @@ def _llama(folder: Path, dtype: Any) -> tuple[Any, Prompt]:
 
     if not (folder / "tokenizer.json").is_file():
         raise UserError(f"encoder.model: no tokenizer.json in {folder}", "fetch the whole folder of the model")
-    config = LlamaConfig.from_pretrained(folder, local_files_only=True)
-    model, report = LlamaModel.from_pretrained(
-        folder, config=config, dtype=dtype, local_files_only=True, output_loading_info=True
-    )
+    # The index of weights in several files; an adapter beside them, which only some installations would add, is left.
+    indexes = {file.name: weight_index for file in folder.glob("*.index.json")}
+    with vetted(folder, {"config.json": llama_config, **indexes}) as place:
+        about = json.loads((place / "config.json").read_text(encoding="utf-8"))
+        shape = (about.get(key) for key in ("hidden_size", "num_hidden_layers", "vocab_size"))
+        refuse_more_than(least_numbers(*shape), stored_bytes(place), folder / "config.json")
+        try:
+            config = LlamaConfig.from_pretrained(place, local_files_only=True)
+            model, report = LlamaModel.from_pretrained(
+                place, config=config, dtype=dtype, local_files_only=True, output_loading_info=True
+            )
+            prompt = Prompt(PreTrainedTokenizerFast(tokenizer_file=str(place / "tokenizer.json")))
+        except UserError:
+            raise
+        except Exception as error:
+            raise RuntimeError(reason_of(error).replace(str(place), str(folder))) from None
     _require_all(report["missing_keys"], folder)
-    return model, Prompt(PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json")))
+    return model, prompt
 
 
 def _tower(folder: Path, weights: dict[str, Any], dtype: Any) -> tuple[Any, int]:
     from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
-    about = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    shape = dict(about.get("vision_config") or {})
+    shape = tower_config(folder / "config.json")
     shape["projection_dim"] = weights["visual_projection.weight"].shape[0]
-    config = CLIPVisionConfig.from_dict(shape)
     own = {name: value for name, value in weights.items() if not name.startswith("text_adapter.")}
+    least = least_numbers(shape.get("hidden_size"), shape.get("num_hidden_layers"))
+    refuse_more_than(least, 8 * sum(value.numel() for value in own.values()), folder / "config.json")
+    config = CLIPVisionConfig.from_dict(shape)
     model, report = CLIPVisionModelWithProjection.from_pretrained(
         None, config=config, state_dict=own, dtype=dtype, output_loading_info=True
     )
@@ -112,14 +142,18 @@ def _weights(folder: Path, prefixes: tuple[str, ...]) -> dict[str, Any]:
 
     found: dict[str, Any] = {}
     for file in sorted(folder.glob(_WEIGHTS[0])):
+        check_weights(file)
         with safe_open(file, framework="pt") as opened:
             found |= {name: opened.get_tensor(name) for name in opened.keys() if name.startswith(prefixes)}  # noqa: SIM118
     for file in [] if found else sorted(folder.glob(_WEIGHTS[1])):
+        check_weights(file)
         try:
             state = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-        except UnpicklingError:
-            raise UserError(f"{file}: holds more than tensors, so it is not opened", "fetch it again") from None
-        found |= {name: value for name, value in state.items() if name.startswith(prefixes)}
+        except Exception as error:
+            raise UserError(f"{file}: {reason_of(error)}", "fetch it again") from None
+        if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+            raise UserError(f"{file}: is no table of named tensors", "fetch it again")
+        found |= {str(name): value for name, value in state.items() if str(name).startswith(prefixes)}
     for prefix in prefixes:
         if not any(name.startswith(prefix) for name in found):
             raise UserError(f"encoder.adapter: {folder} has no weights named {prefix}*", "check encoder.adapter")

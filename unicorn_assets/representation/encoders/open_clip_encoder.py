@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unicorn_assets.errors import UserError
 from unicorn_assets.representation.encoders.batches import IMAGE_BATCH, by_budget, encode_batches
 from unicorn_assets.representation.encoders.devices import CPU_BATCH_TOKENS
 from unicorn_assets.representation.encoders.protocol import TOLERANCE, Progress, unit_float32
@@ -43,6 +44,7 @@ class OpenClipEncoder:
         self._model, self._tokenizer, self._device, self._batch_tokens = model, tokenizer, device, batch_tokens
         self._input_dtype = get_input_dtype(precision)
         self._preprocess = image_transform_v2(PreprocessCfg(**model.visual.preprocess_cfg), is_train=False)
+        self._require_pictures()
         self.trims = self._can_trim()
         self.dimension: int = self._forward(tokenizer(list(_PROBES[:1]))).shape[1]
 
@@ -102,6 +104,15 @@ class OpenClipEncoder:
             # The plain CLIP class adds all its positions to the tokens; lend it positions of the same width.
             found = torch.func.functional_call(self._model, shorter, args=(None, tokens))
             return unit_float32(found["text_features"] if isinstance(found, dict) else found[1])
+
+    def _require_pictures(self) -> None:
+        """UserError when the model's settings make no picture of a picture; a wrong one would spoil each of them."""
+        import torch
+        from PIL import Image
+
+        found = self.prepare_image(Image.new("RGB", (9, 6), (200, 100, 50)))
+        if not bool(torch.isfinite(found).all()):
+            raise UserError("its settings for images give NaN or Inf", "give a model that open_clip saved")
 
     def _position_tensors(self) -> list[tuple[str, Any]]:
         names = ("positional_embedding", "attn_mask")

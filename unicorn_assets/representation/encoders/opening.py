@@ -7,6 +7,7 @@ from unicorn_assets.recipe import Recipe
 from unicorn_assets.representation.encoders.devices import pick_batch_tokens, pick_device, pick_precision
 from unicorn_assets.representation.encoders.identity import ABSENT, identify
 from unicorn_assets.representation.encoders.protocol import Encoder
+from unicorn_assets.representation.encoders.vetting import reason_of
 
 INSTALL = 'install the extra: pip install "unicorn-assets[encode]"'
 PACKAGES = (
@@ -43,9 +44,17 @@ def open_encoder(recipe: Recipe) -> Encoder:
 
         precision = pick_precision(settings.precision, device)
         model, tokenizer = load(recipe, device, precision)
-    return OpenClipEncoder(
-        model, tokenizer, identify(recipe), device=device, precision=precision, batch_tokens=batch_tokens
-    )
+    try:
+        return OpenClipEncoder(
+            model, tokenizer, identify(recipe), device=device, precision=precision, batch_tokens=batch_tokens
+        )
+    except UserError:
+        raise
+    except Exception as error:  # its first texts and its settings for images: a stranger's, like the weights
+        raise UserError(
+            f"encoder {settings.model or settings.kind} loads, but does not encode: {reason_of(error)}",
+            "fetch the folder of the model again, or give another model",
+        ) from None
 
 
 def fetch_weights(recipe: Recipe) -> None:
