@@ -16,9 +16,11 @@ from unicorn_assets.assets.shard_work import EXIT_CODE
 from unicorn_assets.definitions import build_defs
 from unicorn_assets.errors import UserError
 from unicorn_assets.home import Home
+from unicorn_assets.llm.endpoints.heard import warnings_heard
 from unicorn_assets.llm.journal import damage_heard
 from unicorn_assets.partitions import RANGE_END, RANGE_START, SHARDS_NAME, ranges
 from unicorn_assets.progress import Progress
+from unicorn_assets.recipe import TASKS
 from unicorn_assets.resources.progress import listening
 
 PROCESS_TAG = "unicorn/process"
@@ -29,18 +31,19 @@ CONFIG = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}  # the 
 STRETCHES = (
     ("seeds", "caption_drafts"),
     ("near_duplicates", "image_reference"),
-    (
-        "captions", "multiple_choice", "question_answering", "complex_reasoning", "instructions", "text_embeddings",
-    ),
+    ("captions", "multiple_choice", "question_answering", "complex_reasoning", "instructions"),
+    ("text_embeddings",),
     ("transfer",),
     ("image_embeddings",),
     ("modality_gap", "unicorn_1_2m", "unicorn_471k_instruction"),
 )  # fmt: skip
+ASKING = {"caption_drafts", *TASKS}
+"""Assets that ask the LLM."""
 
 
 @dataclass
 class Outcome:
-    """What became of the runs: problems in words (empty when all went well), warnings of checks and of the journal,
+    """What became of the runs: problems in words (empty when all went well), warnings of checks, servers and journal,
     number of runs; the code to end with: 0, 1, or that of the error that stopped them when it is neither 0 nor the
     usual 2.
     """
@@ -67,11 +70,12 @@ def run_graph(home: Home, progress: Progress, chosen: Sequence[str] | None = Non
     """Bring everything up to date: the catalog first, then all shards, or the chosen ones, up to the releases."""
     outcome = Outcome()
     heard = damage_heard(lambda damage: outcome.warnings.append(str(damage)))  # steps run in this process
-    with local_instance(home) as instance, listening(progress), heard:
+    warned = warnings_heard(lambda words: words in outcome.warnings or outcome.warnings.append(words))
+    with local_instance(home) as instance, listening(progress), heard, warned:
         _bury_dead_runs(instance)
         definitions = build_defs(home)
         job = definitions.resolve_implicit_global_asset_job_def()
-        if not _run(job, instance, ["seed_catalog"], {}, outcome):
+        if not _run(job, instance, ["seed_catalog"], {}, outcome) or outcome.problems:
             return outcome
         known = list(instance.get_dynamic_partitions(SHARDS_NAME))
         if not known:
@@ -80,19 +84,26 @@ def run_graph(home: Home, progress: Progress, chosen: Sequence[str] | None = Non
         if unknown:
             raise UserError(f"there is no shard {unknown[0]!r}", f"the shards are {', '.join(known[:20])}")
         stretches = ranges(instance, chosen or known)
-        plan: Sequence[tuple[str, ...]] = STRETCHES if len(stretches) > 1 else [sum(STRETCHES, ())]
-        for names in plan:
+        for names in STRETCHES if len(stretches) > 1 else _in_two(STRETCHES):
             partitioned = any(definitions.resolve_asset_graph().get(dg.AssetKey(n)).is_partitioned for n in names)
             for start, end in stretches if partitioned else [stretches[0]]:
                 tags = {RANGE_START: start, RANGE_END: end} if partitioned else {}
-                if not _run(job, instance, names, tags, outcome):
+                if not _run(job, instance, names, tags, outcome) or (outcome.problems and len(stretches) > 1):
                     return outcome
     return outcome
+
+
+def _in_two(stretches: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """What asks the LLM, and the rest: a server that gives no answers ends a run before hours of embedding."""
+    last = max((number for number, names in enumerate(stretches, 1) if ASKING & set(names)), default=0)
+    return [names for names in (sum(stretches[:last], ()), sum(stretches[last:], ())) if names]
 
 
 def _run(
     job: dg.JobDefinition, instance: dg.DagsterInstance, names: Sequence[str], tags: dict[str, str], outcome: Outcome
 ) -> bool:
+    """Whether all steps were done; what went wrong, and what checks found, is in `outcome`."""
+    before = len(outcome.problems)
     keys = [dg.AssetKey(name) for name in names]
     all_tags = {**tags, PROCESS_TAG: f"{os.getpid()}:{_start_time(os.getpid())}"}
     result = job.execute_in_process(
@@ -104,15 +115,15 @@ def _run(
             words = f"check {check.asset_key.to_user_string()}.{check.check_name}: {check.description}"
             is_error = check.severity == dg.AssetCheckSeverity.ERROR
             (outcome.problems if is_error else outcome.warnings).append(words)
-    if not result.success and not outcome.problems:
+    if not result.success and len(outcome.problems) == before:
         failures = [event for event in result.all_events if event.is_step_failure]
         if any(_interrupted(event) for event in failures):
             raise KeyboardInterrupt  # Dagster turned Ctrl-C into a failed step
         outcome.problems += [_words(event) for event in failures]
         outcome.exit_code = max((_exit_code(event) for event in failures), default=0)
-    if not result.success and not outcome.problems:
+    if not result.success and len(outcome.problems) == before:
         outcome.problems.append(f"run {result.run_id} failed before any step; see it in the UI")
-    return bool(result.success and not outcome.problems)
+    return bool(result.success)
 
 
 def _words(event: dg.DagsterEvent) -> str:

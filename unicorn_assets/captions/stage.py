@@ -45,7 +45,7 @@ def prompt_of(recipe: Recipe) -> Prompt:
 def version(recipe: Recipe) -> str:
     """Short hash of all that decides the drafts of a seed: prompt, caption settings, model, rules."""
     llm = recipe.llm
-    model = [llm.model, llm.revision, *answer_options(llm)]
+    model = [llm.model, llm.revision, *answer_options(llm), *llm.wire.marks(has_schema=False)]
     return digest([LOGIC, prompt_of(recipe).version, recipe.section_hash("captions"), *model], 6)
 
 

@@ -52,7 +52,7 @@ def version(recipe: Recipe, task: str) -> str:
     second = options_prompt(recipe) if task == "multiple_choice" else None
     prompts = [prompt_of(recipe, task).version, second.version if second else None]
     llm = recipe.llm
-    return digest([LOGIC, prompts, settings, llm.model, llm.revision, *answer_options(llm)], 6)
+    return digest([LOGIC, prompts, settings, llm.model, llm.revision, *answer_options(llm), *llm.wire.marks()], 6)
 
 
 @dataclass(frozen=True)

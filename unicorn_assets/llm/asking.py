@@ -165,7 +165,7 @@ def nobody_answered(stage: str, failed: Sequence[Quarantined]) -> ServerBroken:
     """The error that ends a run when the server gave no row of a stage an answer: it is not the rows' fault."""
     what = f"{stage}: none" if stage else "None"
     return ServerBroken(
-        f"{what} of {len(failed):,} rows got an answer; the server said last: {failed[-1].detail}",
+        f"{what} of {len(failed):,} rows got an answer; the last: {failed[-1].detail}",
         "mend the server, or write requests as it takes them (llm.wire in docs/reference.md), then run again: "
         "these rows are asked again.",
     )

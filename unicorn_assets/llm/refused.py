@@ -12,15 +12,21 @@ from unicorn_assets.llm.request import ChatRequest
 from unicorn_assets.llm.settings import Keyword
 from unicorn_assets.llm.shaping import Shaper
 
-_NO = re.compile(
+_NEVER = re.compile(
     r"unsupported|not supported|n't support|not support|unknown|unrecogni[sz]ed|not permitted|not allowed|unexpected"
     r"|\bextra\b|forbidden|cannot both|can't both|only one|only the default|deprecated|not available|unavailable"
-    r"|not implemented|no longer|\binstead\b|\binvalid\b|must alternate|must be (?:one of|'?\"?(?:text|json_object))",
+    r"|not implemented|no longer|must alternate",
     re.IGNORECASE,
 )
 """Words by which a server says that it does not take a field, whatever its value and whatever the row."""
-_LENGTH = re.compile(r"context|too (?:large|long|many|big)|exceed|maximum|at most|at least|less than", re.IGNORECASE)
-"""Words about the size of one request: leaving a field out would be the wrong advice."""
+_PERHAPS = re.compile(r"\binstead\b|\binvalid\b|must be (?:one of|'?\"?(?:text|json_object))", re.IGNORECASE)
+"""Words that say so only where nothing is said of sizes."""
+_SIZE = re.compile(
+    r"context.{0,9}(?:length|window|size)|too (?:large|long|many|big|high|low)|exceed|maximum|minimum|at most|at least|less than|greater|range"
+    r"|between|above|below",
+    re.IGNORECASE,
+)
+"""Words about a value or the size of one request: leaving the field out would be the wrong advice."""
 _INSTEAD = re.compile(r"(?:use|with|try) [`'\"“‘]?(max_[a-z_]*tokens)\b", re.IGNORECASE)
 _SYSTEM = re.compile(
     r"(?:system|developer)\W{1,3}(?:role|message|prompt|instruction)|roles? must alternate", re.IGNORECASE
@@ -38,9 +44,8 @@ class Adviser:
         """The line for the recipe, or None when the server speaks of something else."""
         named = list(_named(raw))
         text = " ".join([said, *named])
-        if not named and (not _NO.search(said) or _LENGTH.search(said)):
-            return None
-        if named and _LENGTH.search(said) and not _NO.search(said):
+        is_refusal = _NEVER.search(said) or (_PERHAPS.search(said) and not _SIZE.search(said))
+        if not (named or is_refusal) or (_SIZE.search(said) and not (named and _NEVER.search(said))):
             return None
         found = self._line(text, set(re.findall(r"[A-Za-z_]+", " ".join(named))))
         return (
@@ -68,7 +73,7 @@ class Adviser:
             is_schema = format_sent["type"] == "json_schema"
             other = "json_object" if is_schema and not _refuses_objects(text) else "none"
             return f"response_format: {other}"
-        if wire.system == "role" and self._has_system() and (_SYSTEM.search(text) or "system" in named):
+        if wire.system == "role" and self._has_system() and _is_about_system(text, words, named):
             return "system: first_turn"
         fields = sorted(words & (body.keys() - {"model", "messages", "response_format"}))
         first = [name for name in fields if name in named] or fields
@@ -89,6 +94,10 @@ class Adviser:
 
     def _has_system(self) -> bool:
         return any(message["role"] == "system" for message in self._request.messages)
+
+
+def _is_about_system(text: str, words: set[str], named: set[str]) -> bool:
+    return bool(_SYSTEM.search(text)) or "system" in named or ("role" in named and "system" in words)
 
 
 def _refuses_objects(text: str) -> bool:

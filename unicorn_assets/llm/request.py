@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from unicorn_assets.ids import digest
-from unicorn_assets.llm.settings import Sampling
+from unicorn_assets.llm.settings import MARK, Sampling
 
 KEY_VERSION = 1
 """Part of every key; raised only when the meaning of a key changes, which makes every old answer unfindable."""
@@ -32,8 +32,20 @@ class ChatRequest:
 
     def key(self, model: str, revision: str) -> str:
         """Hex digest (16 bytes) of everything that determines the answer; never of row ids or asset names."""
+        if MARK in revision:
+            revision = self._concerned(revision)
         parts = [KEY_VERSION, model, revision, self.messages, self.seed, self.prompt_version, self.fixed().digest]
         return digest(parts)
+
+    def _concerned(self, revision: str) -> str:
+        """The revision with those marks of `llm.wire` that change this very request."""
+        plain, *marks = revision.split(MARK)
+        concern = {
+            "response_format": self.schema is not None,
+            "schema_omit": self.schema is not None,
+            "system": any(message["role"] == "system" for message in self.messages),
+        }
+        return " ".join([plain, *(mark for mark in marks if concern.get(mark.partition("=")[0], True))])
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,10 @@ Keyword = Literal[
 ]  # fmt: skip
 
 
+MARK = "\x1f"
+"""Stands between a revision and the marks of `llm.wire`."""
+
+
 class Wire(BaseModel):
     """`llm.wire`: how a request is written for a server that refuses a part of it. Without it everything is sent."""
 
@@ -88,11 +92,21 @@ class Wire(BaseModel):
         """The name under which a field goes out."""
         return next((theirs for ours, theirs in self.rename.items() if ours == name), name)
 
-    def marks(self) -> list[str]:
-        """What of it can change answers, for the journal's key; nothing by default. Another name changes none."""
-        set_here = self.model_dump(mode="json", exclude_defaults=True, exclude={"rename"})
-        return [f"{key}={value if isinstance(value, str) else ','.join(sorted(set(value)))}"
-                for key, value in sorted(set_here.items()) if value]  # fmt: skip
+    def marks(self, has_schema: bool = True, has_system: bool = True) -> list[str]:
+        """What of it can change the answer to a request that has a schema, or a system's turn; nothing by default.
+        Another name for a field changes none.
+        """
+        left_out = {"rename"} | (set() if has_schema else {"response_format", "schema_omit"})
+        left_out |= set() if has_system else {"system"}
+        set_here = self.model_dump(mode="json", exclude_defaults=True, exclude=left_out)
+        said = {
+            key: value if isinstance(value, str) else ",".join(sorted(set(value))) for key, value in set_here.items()
+        }
+        return [f"{key}={value}" for key, value in sorted(said.items()) if value]
+
+    def marked(self, revision: str) -> str:
+        """A revision with all marks; a request's key takes those that concern it (ChatRequest.key)."""
+        return MARK.join([revision, *self.marks()])
 
 
 class Price(BaseModel):

@@ -1,7 +1,7 @@
 """How a request is written for a server that does not take everything: the recipe's `llm.wire`, applied.
 
 Without `llm.wire` a body is what it always was. Stages know nothing of all this: the journal's key takes it from the
-endpoint's revision (vllm_command.answer_options). Not here: bytes (wire.py), what a server refuses (refused.py).
+endpoint's revision (Wire.marked). Not here: bytes (wire.py), what a server refuses (refused.py).
 """
 
 import json

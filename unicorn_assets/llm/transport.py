@@ -123,6 +123,8 @@ def _connection_text(error: BaseException) -> str:
         return f"cannot connect: {told(str(error.os_error.strerror or error.os_error))}"
     if isinstance(error, aiohttp.ClientResponseError):  # its own text holds the address
         return f"connection lost: no readable HTTP response: {told(error.message)[:200]}"
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return "connection lost: the response ended before its end"
     return f"connection lost: {_error_text(error)}"
 
 

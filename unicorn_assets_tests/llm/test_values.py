@@ -17,7 +17,7 @@ from unicorn_assets.llm.journal.blocks import decode_line, encode_line
 from unicorn_assets.llm.ledger import Ledger
 from unicorn_assets.llm.pace import APART, CATCH_UP_S, MOST_APART_S, Pace
 from unicorn_assets.llm.request import Answer, ChatRequest
-from unicorn_assets.llm.settings import Price, Sampling
+from unicorn_assets.llm.settings import Price, Sampling, Wire
 from unicorn_assets.llm.wire import NotAnAnswer, server_message, to_answer, to_body
 
 BASE = {
@@ -276,3 +276,23 @@ def test_ledger_counts_and_prices():
     assert counts["rejected_by_reason"] == {"too_short": 1}
     assert counts["quarantined_by_reason"] == {"timeout": 1}
     assert "cost_usd" not in ledger.as_dict()
+
+
+@pytest.mark.parametrize(
+    ("wire", "concerns_all", "concerns_json"),
+    [
+        ({}, False, False),
+        ({"rename": {"max_tokens": "max_completion_tokens"}}, False, False),
+        ({"response_format": "none"}, False, True),
+        ({"schema_omit": ("maxLength",)}, False, True),
+        ({"system": "first_turn"}, False, False),  # no turn of the system here
+        ({"omit": ("seed",)}, True, True),
+    ],
+)
+def test_the_wire_enters_the_keys_of_requests_that_it_changes(wire, concerns_all, concerns_json):
+    revision = Wire(**wire).marked("r")
+    free, bound = ChatRequest(**(BASE | {"schema": None})), ChatRequest(**BASE)
+    assert (free.key("m", revision) != free.key("m", "r")) is concerns_all
+    assert (bound.key("m", revision) != bound.key("m", "r")) is concerns_json
+    system = ChatRequest(**(BASE | {"messages": ({"role": "system", "content": "x"}, *BASE["messages"])}))
+    assert (system.key("m", revision) != system.key("m", "r")) is bool(wire.get("system") or concerns_json)

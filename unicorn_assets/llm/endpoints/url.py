@@ -8,7 +8,6 @@ from unicorn_assets.errors import UserError
 from unicorn_assets.llm.address import EXAMPLE, Address
 from unicorn_assets.llm.endpoints.base import Endpoint
 from unicorn_assets.llm.endpoints.probe import alive, check_server
-from unicorn_assets.llm.endpoints.vllm_command import with_options
 from unicorn_assets.llm.settings import LlmSettings
 from unicorn_assets.redaction import remember
 
@@ -23,7 +22,7 @@ class UrlEndpoint(Endpoint):
     def __init__(self, settings: LlmSettings) -> None:
         super().__init__()
         self.model = settings.model
-        self.revision = with_options(settings.revision or "", settings)
+        self.revision = settings.wire.marked(settings.revision or "")
         self._key_env = settings.api_key_env
         addresses = [address_of(url) for url in settings.servers()]
         self._addresses = {address.base: address for address in addresses}

@@ -77,23 +77,15 @@ def revision_of(settings: LlmSettings, folder: Path | None) -> str:
     revision = settings.revision
     if revision is None and folder is not None:
         revision = fingerprint(folder)
-    return with_options(revision or "", settings).strip()
-
-
-def with_options(revision: str, settings: LlmSettings) -> str:
-    """A revision, and every option that changes answers."""
-    options = answer_options(settings)
-    return " ".join([revision, *options]).strip() if options else revision
+    return settings.wire.marked(" ".join([revision or "", *answer_options(settings)]).strip())
 
 
 def answer_options(settings: LlmSettings) -> list[str]:
-    """The options that change answers, as the recipe gives them: how requests are written (llm.wire), and those of a
-    server of our own. None by default.
-    """
-    vllm, options = settings.vllm, settings.wire.marks()
+    """The options of a server of our own that change answers, as the recipe gives them; none for other endpoints."""
+    vllm = settings.vllm
     if settings.endpoint != "vllm":
-        return options
-    options += [] if vllm.dtype == "auto" else [f"dtype={vllm.dtype}"]
+        return []
+    options = [] if vllm.dtype == "auto" else [f"dtype={vllm.dtype}"]
     options += [f"quantization={vllm.quantization}"] if vllm.quantization else []
     return options + _answer_flags(vllm.flags)
 
