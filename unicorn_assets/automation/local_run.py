@@ -53,6 +53,11 @@ class Outcome:
     warnings: list[str] = field(default_factory=list)
     runs: int = 0
 
+    def warn(self, words: str) -> None:
+        """Keep a warning, once."""
+        if words not in self.warnings:
+            self.warnings.append(words)
+
 
 @contextmanager
 def local_instance(home: Home) -> Iterator[dg.DagsterInstance]:
@@ -70,7 +75,7 @@ def run_graph(home: Home, progress: Progress, chosen: Sequence[str] | None = Non
     """Bring everything up to date: the catalog first, then all shards, or the chosen ones, up to the releases."""
     outcome = Outcome()
     heard = damage_heard(lambda damage: outcome.warnings.append(str(damage)))  # steps run in this process
-    warned = warnings_heard(lambda words: words in outcome.warnings or outcome.warnings.append(words))
+    warned = warnings_heard(outcome.warn)
     with local_instance(home) as instance, listening(progress), heard, warned:
         _bury_dead_runs(instance)
         definitions = build_defs(home)

@@ -166,6 +166,6 @@ def nobody_answered(stage: str, failed: Sequence[Quarantined]) -> ServerBroken:
     what = f"{stage}: none" if stage else "None"
     return ServerBroken(
         f"{what} of {len(failed):,} rows got an answer; the last: {failed[-1].detail}",
-        "mend the server, or write requests as it takes them (llm.wire in docs/reference.md), then run again: "
+        "mend the server, or write requests as it takes them (docs/servers.md), then run again: "
         "these rows are asked again.",
     )

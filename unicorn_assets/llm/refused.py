@@ -22,8 +22,8 @@ _NEVER = re.compile(
 _PERHAPS = re.compile(r"\binstead\b|\binvalid\b|must be (?:one of|'?\"?(?:text|json_object))", re.IGNORECASE)
 """Words that say so only where nothing is said of sizes."""
 _SIZE = re.compile(
-    r"context.{0,9}(?:length|window|size)|too (?:large|long|many|big|high|low)|exceed|maximum|minimum|at most|at least|less than|greater|range"
-    r"|between|above|below",
+    r"context.{0,9}(?:length|window|size)|too (?:large|long|many|big|high|low)|exceed|maximum|minimum|at most"
+    r"|at least|less than|greater|range|between|above|below",
     re.IGNORECASE,
 )
 """Words about a value or the size of one request: leaving the field out would be the wrong advice."""
@@ -48,10 +48,7 @@ class Adviser:
         if not (named or is_refusal) or (_SIZE.search(said) and not (named and _NEVER.search(said))):
             return None
         found = self._line(text, set(re.findall(r"[A-Za-z_]+", " ".join(named))))
-        return (
-            found
-            and f"write into the recipe: llm: {{wire: {{{found}}}}} (docs/reference.md, llm.wire); then run again."
-        )
+        return found and f"write into the recipe: llm: {{wire: {{{found}}}}} (docs/servers.md); then run again."
 
     def _line(self, text: str, named: set[str]) -> str | None:
         wire = self._shaper.wire

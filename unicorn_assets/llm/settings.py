@@ -59,7 +59,7 @@ MARK = "\x1f"
 
 
 class Wire(BaseModel):
-    """`llm.wire`: how a request is written for a server that refuses a part of it. Without it everything is sent."""
+    """`llm.wire`: how a request is written for a server that refuses a part of it (docs/servers.md)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
