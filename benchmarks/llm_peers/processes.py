@@ -27,11 +27,11 @@ def fetch(url: str, method: str = "GET") -> Any:
 
 
 @contextlib.contextmanager
-def model_server(**options: float) -> Iterator[str]:
-    """The URL of a fresh server.py; it ends with the context."""
+def model_server(script: Path = HERE / "server.py", **options: float) -> Iterator[str]:
+    """The URL of a fresh server; it ends with the context."""
     flags = [text for name, value in options.items() for text in (f"--{name.replace('_', '-')}", str(value))]
     process = subprocess.Popen(
-        [sys.executable, str(HERE / "server.py"), *flags], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, str(script), *flags], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     assert process.stdin is not None
