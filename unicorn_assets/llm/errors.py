@@ -6,6 +6,7 @@ from pathlib import Path
 from types import FrameType
 
 from unicorn_assets.errors import UserError
+from unicorn_assets.redaction import redact
 
 
 class ServerBroken(UserError):  # noqa: N818 - the state, not the error, is the news
@@ -56,7 +57,7 @@ class EngineFailed(UserError):  # noqa: N818 - as above
 
 def in_words(error: BaseException) -> str:
     """Class, message and place of an exception as one short line."""
-    said = " ".join(str(error).split())[:200]
+    said = redact(" ".join(str(error).split()))[:200]
     *_, place = [""] + [f" ({_spot(frame, line)})" for frame, line in traceback.walk_tb(error.__traceback__)]
     return f"{type(error).__name__}{': ' if said else ''}{said}{place}"
 
