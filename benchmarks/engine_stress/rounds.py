@@ -20,11 +20,12 @@ from pydantic import BaseModel, ConfigDict
 
 from unicorn_assets.errors import UserError
 from unicorn_assets.ids import seed_of
+from unicorn_assets.llm.drafting import Refusal, judge
 from unicorn_assets.llm.endpoints import open_endpoint
 from unicorn_assets.llm.engine import generate
 from unicorn_assets.llm.journal import Journal
 from unicorn_assets.llm.request import ChatRequest
-from unicorn_assets.llm.row import Accepted, Rejected, problem_of
+from unicorn_assets.llm.row import Accepted, Rejected
 from unicorn_assets.llm.settings import LlmSettings, Sampling
 from unicorn_assets.llm.structured import parse, schema_of
 
@@ -134,15 +135,15 @@ class Round:
         found = set()
         with Journal.open(lake) as journal:
             for row in self._work():
-                problem = None
+                problem, tokens = None, 0
                 for draft in range(self.settings.max_drafts):
                     answer = journal.get(row.request(draft, problem).key("stress", self.settings.revision or ""))
                     if answer is None:
                         break
-                    try:
-                        row.accept(answer.text)
+                    tokens += answer.completion_tokens
+                    verdict = judge(row, answer, draft, tokens, self.settings)
+                    if not isinstance(verdict, Refusal):
                         found.add(row.row_id)
                         break
-                    except Rejected as verdict:
-                        problem = problem_of(verdict, answer)
+                    problem = verdict.problem
         return found
