@@ -1,6 +1,7 @@
-"""Reading a recipe from YAML, and saying in one line what is wrong with it and where.
+"""From plain values to a recipe, and saying in one line what is wrong with it and where.
 
-Here: file, line and key of an error, nearest valid key. Not here: what the keys mean (recipe.py).
+Here: file, line and key of an error, nearest valid key, what must be there. Not here: reading YAML (recipe_yaml.py), or
+what the keys mean (recipe.py).
 """
 
 from __future__ import annotations
@@ -9,50 +10,42 @@ import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
+from urllib.parse import urlsplit
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from unicorn_assets.errors import UserError
-from unicorn_assets.recipe import Recipe
+from unicorn_assets.llm.settings import Sampling
+from unicorn_assets.recipe import TASKS, Recipe
+from unicorn_assets.recipe_yaml import Document, Keys, read_document
+from unicorn_assets.redaction import holds_secret_name, learn, remember, remember_variable
+
+MAX_TOLD = 6
+"""Errors of a recipe that are told at a time."""
 
 
 def load_recipe(path: str | Path, *, files_exist: bool = True) -> Recipe:
     """The recipe in `path`, checked; a UserError names file, line and key. Files it refers to must exist, if asked."""
-    file = Path(path)
+    document = read_document(Path(path))
     try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UserError(
-            f"there is no recipe {path}", "give the path of a YAML file, such as recipes/demo.yaml"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read recipe {path}: {error}", "a recipe is a UTF-8 text file in YAML") from None
-    try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        raw = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date such as 2026-02-30
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise UserError(f"{where}: not valid YAML: {getattr(error, 'problem', None) or error}") from None
-    if not isinstance(raw, dict):
-        raise UserError(f"{path}: a recipe is a mapping of keys such as name, sources, llm", "see recipes/demo.yaml")
-    _check_keys_once(file, tree)
-    try:
-        recipe = Recipe.model_validate(raw)
+        recipe = Recipe.model_validate(document.values)
     except ValidationError as error:
-        raise UserError(_explain(file, tree, error)) from None
-    recipe._folder = file.parent.resolve()
+        raise UserError(_explain(document, error)) from None
+    _check_true_is_no_number(document, (), document.values, recipe.model_dump())
+    _know_secrets(document.values, recipe)
+    recipe._folder = Path(path).parent.resolve()
+    _check_urls(document, recipe)
+    _check_extra(document, recipe)
     if files_exist:
-        _check_files(file, tree, recipe)
+        _check_files(document, recipe)
     return recipe
 
 
-def _explain(file: Path, tree: Any, error: ValidationError) -> str:
+def _explain(document: Document, error: ValidationError) -> str:
+    problems = error.errors(include_url=False, include_input=False)
     lines = []
-    for problem in error.errors():
+    for problem in problems[:MAX_TOLD]:
         keys = problem["loc"]
-        where = ".".join(str(key) for key in keys)
         message = str(problem["msg"]).removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
             known = sorted(_keys_at(keys[:-1]))
@@ -60,7 +53,9 @@ def _explain(file: Path, tree: Any, error: ValidationError) -> str:
             message = "unknown key" + (f"; did you mean {near[0]!r}?" if near else f"; known keys: {', '.join(known)}")
         elif problem["type"] == "missing":
             message = "this key is required"
-        lines.append(f"{file}:{_line(tree, keys)}: {where + ': ' if where else ''}{message}")
+        lines.append(f"{document.line(keys)}: {message}")
+    if len(problems) > MAX_TOLD:
+        lines.append(f"and {len(problems) - MAX_TOLD} more")
     return "\n".join(lines)
 
 
@@ -84,53 +79,82 @@ def _is_model(candidate: Any) -> bool:
     return isinstance(candidate, type) and issubclass(candidate, BaseModel)
 
 
-def _line(tree: Any, keys: Sequence[str | int]) -> int:
-    """1-based line of the value at `keys`, or of the nearest section around it."""
-    node, line = tree, tree.start_mark.line
-    for key in keys:
-        if isinstance(node, yaml.MappingNode):
-            pairs = [(k, v) for k, v in node.value if k.value == str(key)]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
-            pairs = [(node.value[key], node.value[key])]
-        else:
-            pairs = []
-        if not pairs:
-            break
-        line, node = pairs[0][0].start_mark.line, pairs[0][1]
-    return int(line) + 1
+def _check_true_is_no_number(document: Document, keys: Keys, given: Any, used: Any) -> None:
+    """`true` where a number or a text is wanted would pass as 1."""
+    if isinstance(given, dict) and isinstance(used, dict):
+        for key, value in given.items():
+            _check_true_is_no_number(document, (*keys, key), value, used.get(key))
+    elif isinstance(given, list) and isinstance(used, list | tuple):
+        for index, (value, taken) in enumerate(zip(given, used, strict=False)):
+            _check_true_is_no_number(document, (*keys, index), value, taken)
+    elif isinstance(given, bool) and not isinstance(used, bool):
+        raise document.at(keys, f"{str(given).lower()} is no {'number' if isinstance(used, int | float) else 'text'}")
 
 
-def _check_keys_once(file: Path, tree: Any) -> None:
-    """YAML keeps the last of two equal keys without a word; here it is an error."""
-    waiting, done = [tree], set[int]()
+def _know_secrets(values: Any, recipe: Recipe) -> None:
+    """What the recipe says of keys is never told again: the variable with the key, passwords and signatures in URLs."""
+    remember_variable(recipe.llm.api_key_env)
+    for name, value in recipe.llm.vllm.environment.items():
+        if holds_secret_name(name):
+            remember(value)
+    waiting = [values]
     while waiting:
-        node = waiting.pop()
-        if id(node) in done:  # an alias
-            continue
-        done.add(id(node))
-        if isinstance(node, yaml.SequenceNode):
-            waiting += node.value
-        elif isinstance(node, yaml.MappingNode):
-            first: dict[str, int] = {}
-            for key, value in node.value:
-                line = key.start_mark.line + 1
-                if (name := str(key.value)) in first:
-                    raise UserError(f"{file}:{line}: key {name!r} is given twice, first in line {first[name]}")
-                first[name] = line
-                waiting.append(value)
+        value = waiting.pop()
+        if isinstance(value, str) and ("://" in value or "--" in value):
+            learn(value)
+        elif isinstance(value, dict | list):
+            waiting += value.values() if isinstance(value, dict) else value
 
 
-def _check_files(file: Path, tree: Any, recipe: Recipe) -> None:
+def _check_urls(document: Document, recipe: Recipe) -> None:
+    """Addresses of servers, as far as they can be read without asking anybody."""
+    named: list[tuple[Keys, str]] = [(("llm", "url"), recipe.llm.url)] if recipe.llm.url else []
+    named += [(("llm", "urls", index), url) for index, url in enumerate(recipe.llm.urls)]
+    for keys, url in named:
+        try:
+            parts = urlsplit(url.strip())
+            good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        except ValueError:
+            good = False
+        if not good or any(character.isspace() or not character.isprintable() for character in url.strip()):
+            raise document.at(keys, f"{url!r:.200} is no address of a server", "write it like http://host:8000/v1")
+
+
+def _check_extra(document: Document, recipe: Recipe) -> None:
+    """`extra` may say what `sampling` has a key for, but nothing else than that key could say."""
+    samplings: list[tuple[Keys, Sampling]] = [(("captions", "sampling"), recipe.captions.sampling)]
+    for task in TASKS:
+        samplings.append((("instructions", task, "sampling"), recipe.instructions.task(task).sampling))
+    options = recipe.instructions.multiple_choice.options_sampling
+    samplings.append((("instructions", "multiple_choice", "options_sampling"), options))
+    for keys, sampling in samplings:
+        for key, value in sampling.extra.items():
+            if key in Sampling.model_fields and key != "extra":
+                try:
+                    Sampling.model_validate({key: value})
+                except ValidationError as error:
+                    raise document.at((*keys, "extra", key), str(error.errors()[0]["msg"])) from None
+
+
+def _check_files(document: Document, recipe: Recipe) -> None:
     """Every local file that the recipe names must be there before anything runs."""
-    named: list[tuple[tuple[str | int, ...], str | None]] = [(("image_reference", "path"), recipe.image_reference.path)]
+    named: list[tuple[Keys, str | None]] = [
+        (("image_reference", "path"), recipe.image_reference.path), (("transfer", "file"), recipe.transfer.file),
+    ]  # fmt: skip
     for index, source in enumerate(recipe.sources):
         named += [(("sources", index, key), getattr(source, key)) for key in ("path", "labels", "templates")]
     for keys, path in named:
         if path is None or "://" in path or any(mark in path for mark in "*?["):
             continue
-        if not Path(recipe.locate(path)).exists():
-            where = ".".join(str(key) for key in keys)
-            raise UserError(
-                f"{file}:{_line(tree, keys)}: {where}: there is no file {path}",
-                f"paths are relative to the recipe's folder, {file.parent}",
-            )
+        try:
+            Path(recipe.locate(path)).stat()
+        except FileNotFoundError:
+            hint = f"paths are relative to the recipe's folder, {document.file.parent}"
+            raise document.at(keys, f"there is no file {_short(path)}", hint) from None
+        except (OSError, ValueError, RuntimeError) as error:
+            words = getattr(error, "strerror", None) or str(error)
+            raise document.at(keys, f"cannot look at {_short(path)}: {words}") from None
+
+
+def _short(path: str) -> str:
+    return path if len(path) <= 200 else f"{path[:100]}...{path[-60:]}"

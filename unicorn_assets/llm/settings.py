@@ -170,7 +170,7 @@ class LlmSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     endpoint: Literal["embedded", "url", "vllm"] = "embedded"
-    model: str = EMBEDDED_MODEL
+    model: str = Field(EMBEDDED_MODEL, min_length=1)
     revision: str | None = Field(None, description="enters the journal's key; set it when a server changes its weights")
     url: str | None = Field(None, description="base URL of an OpenAI-compatible server, with or without /v1")
     urls: tuple[str, ...] = Field((), description="several such servers with the same model")
