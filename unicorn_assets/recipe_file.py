@@ -10,14 +10,12 @@ import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 
 from unicorn_assets.errors import UserError
-from unicorn_assets.llm.settings import Sampling
-from unicorn_assets.recipe import TASKS, Recipe
-from unicorn_assets.recipe_yaml import Document, Keys, read_document
+from unicorn_assets.recipe import Recipe
+from unicorn_assets.recipe_yaml import Document, Keys, read_document, wrong
 from unicorn_assets.redaction import holds_secret_name, learn, remember, remember_variable
 
 MAX_TOLD = 6
@@ -31,11 +29,9 @@ def load_recipe(path: str | Path, *, files_exist: bool = True) -> Recipe:
         recipe = Recipe.model_validate(document.values)
     except ValidationError as error:
         raise UserError(_explain(document, error)) from None
-    _check_true_is_no_number(document, (), document.values, recipe.model_dump())
+    _check_numbers(document, (), document.values, recipe.model_dump())
     _know_secrets(document.values, recipe)
     recipe._folder = Path(path).parent.resolve()
-    _check_urls(document, recipe)
-    _check_extra(document, recipe)
     if files_exist:
         _check_files(document, recipe)
     return recipe
@@ -79,16 +75,18 @@ def _is_model(candidate: Any) -> bool:
     return isinstance(candidate, type) and issubclass(candidate, BaseModel)
 
 
-def _check_true_is_no_number(document: Document, keys: Keys, given: Any, used: Any) -> None:
-    """`true` where a number or a text is wanted would pass as 1."""
+def _check_numbers(document: Document, keys: Keys, given: Any, used: Any) -> None:
+    """`true` where a number or a text is wanted would pass as 1, and the text 1e400 as infinity."""
     if isinstance(given, dict) and isinstance(used, dict):
         for key, value in given.items():
-            _check_true_is_no_number(document, (*keys, key), value, used.get(key))
+            _check_numbers(document, (*keys, key), value, used.get(key))
     elif isinstance(given, list) and isinstance(used, list | tuple):
         for index, (value, taken) in enumerate(zip(given, used, strict=False)):
-            _check_true_is_no_number(document, (*keys, index), value, taken)
+            _check_numbers(document, (*keys, index), value, taken)
     elif isinstance(given, bool) and not isinstance(used, bool):
         raise document.at(keys, f"{str(given).lower()} is no {'number' if isinstance(used, int | float) else 'text'}")
+    elif words := wrong(used):
+        raise document.at(keys, words)
 
 
 def _know_secrets(values: Any, recipe: Recipe) -> None:
@@ -104,36 +102,6 @@ def _know_secrets(values: Any, recipe: Recipe) -> None:
             learn(value)
         elif isinstance(value, dict | list):
             waiting += value.values() if isinstance(value, dict) else value
-
-
-def _check_urls(document: Document, recipe: Recipe) -> None:
-    """Addresses of servers, as far as they can be read without asking anybody."""
-    named: list[tuple[Keys, str]] = [(("llm", "url"), recipe.llm.url)] if recipe.llm.url else []
-    named += [(("llm", "urls", index), url) for index, url in enumerate(recipe.llm.urls)]
-    for keys, url in named:
-        try:
-            parts = urlsplit(url.strip())
-            good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-        except ValueError:
-            good = False
-        if not good or any(character.isspace() or not character.isprintable() for character in url.strip()):
-            raise document.at(keys, f"{url!r:.200} is no address of a server", "write it like http://host:8000/v1")
-
-
-def _check_extra(document: Document, recipe: Recipe) -> None:
-    """`extra` may say what `sampling` has a key for, but nothing else than that key could say."""
-    samplings: list[tuple[Keys, Sampling]] = [(("captions", "sampling"), recipe.captions.sampling)]
-    for task in TASKS:
-        samplings.append((("instructions", task, "sampling"), recipe.instructions.task(task).sampling))
-    options = recipe.instructions.multiple_choice.options_sampling
-    samplings.append((("instructions", "multiple_choice", "options_sampling"), options))
-    for keys, sampling in samplings:
-        for key, value in sampling.extra.items():
-            if key in Sampling.model_fields and key != "extra":
-                try:
-                    Sampling.model_validate({key: value})
-                except ValidationError as error:
-                    raise document.at((*keys, "extra", key), str(error.errors()[0]["msg"])) from None
 
 
 def _check_files(document: Document, recipe: Recipe) -> None:

@@ -53,7 +53,12 @@ class Document:
                 break
             mark, node = pairs[0][0].start_mark, pairs[0][1]
         where = ".".join(str(key) for key in keys)[:200]
-        return f"{self.file}:{int(mark.line) + 1}" + (f": {where}" if where else "")
+        return f"{shown(self.file)}:{int(mark.line) + 1}" + (f": {where}" if where else "")
+
+
+def shown(file: Path) -> str:
+    """The path on one line."""
+    return " ".join(str(file).splitlines())
 
 
 def read_document(file: Path) -> Document:
@@ -65,19 +70,19 @@ def read_document(file: Path) -> Document:
         tree = loader.get_single_node()
         if not isinstance(tree, yaml.MappingNode):
             raise UserError(
-                f"{file}: a recipe is a mapping of keys such as name, sources, llm", "see recipes/demo.yaml"
+                f"{shown(file)}: a recipe is a mapping of keys such as name, sources, llm", "see recipes/demo.yaml"
             )
         _check_size(Document(file, {}, tree))
         _check_keys(file, tree)
         values = loader.construct_document(tree)
     except (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError, AttributeError) as error:
         mark = getattr(error, "problem_mark", None)
-        where = f"{file}:{mark.line + 1}" if mark else str(file)
+        where = f"{shown(file)}:{mark.line + 1}" if mark else shown(file)
         problem = getattr(error, "problem", None) or (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"{where}: not valid YAML: {problem[:300]}") from None
     document = Document(file, values, tree)
     for keys, value in _leaves((), values):
-        if words := _wrong(value):
+        if words := wrong(value):
             raise document.at(keys, words)
     return document
 
@@ -87,17 +92,19 @@ def _read(file: Path) -> str:
     try:
         found = file.stat()
         if not stat.S_ISREG(found.st_mode):
-            raise UserError(f"cannot read recipe {file}: it is no file", hint)
+            raise UserError(f"cannot read recipe {shown(file)}: it is no file", hint)
         if found.st_size > MAX_BYTES:
-            raise UserError(f"recipe {file} has {found.st_size:,} bytes; a recipe has at most {MAX_BYTES:,}", hint)
+            raise UserError(
+                f"recipe {shown(file)} has {found.st_size:,} bytes; a recipe has at most {MAX_BYTES:,}", hint
+            )
         with file.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
         return raw[:MAX_BYTES].decode("utf-8-sig")
     except FileNotFoundError:
-        raise UserError(f"there is no recipe {file}", hint) from None
+        raise UserError(f"there is no recipe {shown(file)}", hint) from None
     except (OSError, ValueError) as error:
         words = getattr(error, "strerror", None) or str(error)
-        raise UserError(f"cannot read recipe {file}: {words}", "a recipe is a UTF-8 text file in YAML") from None
+        raise UserError(f"cannot read recipe {shown(file)}: {words}", "a recipe is a UTF-8 text file in YAML") from None
 
 
 def _check_depth(file: Path, text: str) -> None:
@@ -108,7 +115,7 @@ def _check_depth(file: Path, text: str) -> None:
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
             line = event.start_mark.line + 1 if event.start_mark else 1
-            raise UserError(f"{file}:{line}: not valid YAML: more than {MAX_DEPTH} levels within each other")
+            raise UserError(f"{shown(file)}:{line}: not valid YAML: more than {MAX_DEPTH} levels within each other")
 
 
 def _check_size(document: Document) -> None:
@@ -153,10 +160,10 @@ def _check_keys(file: Path, tree: yaml.Node) -> None:
                 "tag:yaml.org,2002:merge",
             ):
                 told = f"{key.value!r:.60}" if isinstance(key, yaml.ScalarNode) else "a list or mapping"
-                raise UserError(f"{file}:{line}: {told} is no key; write keys as words, or in quotes")
+                raise UserError(f"{shown(file)}:{line}: {told} is no key; write keys as words, or in quotes")
             if key.value in first:
                 raise UserError(
-                    f"{file}:{line}: key {key.value!r:.200} is given twice, first in line {first[key.value]}"
+                    f"{shown(file)}:{line}: key {key.value!r:.200} is given twice, first in line {first[key.value]}"
                 )
             first[key.value] = line
         waiting += [child for _, child in _children(node)]
@@ -175,7 +182,7 @@ def _leaves(keys: Keys, value: Any) -> Iterator[tuple[Keys, Any]]:
         yield keys, value
 
 
-def _wrong(value: Any) -> str | None:
+def wrong(value: Any) -> str | None:
     """What is wrong with a single value, in words."""
     if value is None or isinstance(value, bool):
         return None

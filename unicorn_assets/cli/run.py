@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from unicorn_assets.cli.common import HomeOption, LakeOption, RecipeOption, app, err, for_people, labelled, lake_of, out
+from unicorn_assets.errors import UserError
 from unicorn_assets.home import find_home, remember
 
 
@@ -22,7 +23,9 @@ def run(
 
     place = find_home(home, lake, recipe)
     loaded = load_recipe(place.recipe)
-    chosen = [key.strip() for key in shards.split(",") if key.strip()] if shards else None
+    chosen = [key.strip() for key in shards.split(",") if key.strip()] if shards is not None else None
+    if chosen == []:
+        raise UserError("--shards names no shard", "give keys such as captions-00000, separated by commas")
     store = lake_of(place)
     claim(store, loaded.name)
     remember(place)
