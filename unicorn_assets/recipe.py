@@ -36,7 +36,7 @@ class Columns(Section):
 
 
 class Source(Section):
-    """Seeds from a file (`path`), or made from `labels` and `templates`."""
+    """Seeds from a file (`path`), or made from `labels` and `templates`. What is read how: docs/sources.md."""
 
     name: Name  # lower case, digits, hyphens; shards are named after it
     path: str | None = None  # file of seeds, relative to the recipe, or s3://
@@ -59,17 +59,19 @@ class Source(Section):
         return self
 
 
+NO_TEXT = (
+    "nan", "null", "none", "nil", "n/a", "n.a", "na", "nat", "undefined", "not available", "not applicable",
+    "no caption", "[deleted]", "[removed]", "#ref!", "#value!", "#name?", "#div/0!", "#num!", "[object object]",
+)  # fmt: skip
+"""Words that programs and people write where there is no text."""
+
+
 class SeedGates(Section):
-    """Which seeds are set aside."""
+    """Which seeds are set aside; more reasons in docs/sources.md."""
 
     min_chars: Annotated[int, Field(ge=1)] = 3  # shorter seeds are refused
     max_chars: Annotated[int, Field(ge=1)] = 2000  # longer seeds are refused
-    # Refused when they are the whole text, in any letter case and in quotes or brackets; so is punctuation alone.
-    # [] keeps all
-    no_text: tuple[str, ...] = (
-        "nan", "null", "none", "nil", "n/a", "n.a", "na", "nat", "undefined", "not available", "not applicable",
-        "no caption", "[deleted]", "[removed]", "#ref!", "#value!", "#name?", "#div/0!", "#num!", "[object object]",
-    )  # fmt: skip
+    no_text: tuple[str, ...] = NO_TEXT  # refused as a whole text, in any case or brackets; so is punctuation; [] keeps
 
 
 class CaptionGates(Section):

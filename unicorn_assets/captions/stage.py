@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import polars as pl
 
 from unicorn_assets.captions.gates import caption_of
+from unicorn_assets.curation.words import reads_as_english
 from unicorn_assets.ids import content_id, digest, seed_of
 from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets.llm.endpoints.vllm_command import answer_options
@@ -88,7 +89,7 @@ def draft_captions(
     for row in rows:
         outcome = found[row.row_id]
         if isinstance(outcome, Quarantined):
-            refused.append(quarantine_row("caption_drafts", row.row_id, row.row_id, outcome))
+            refused.append(_with_language(quarantine_row("caption_drafts", row.row_id, row.row_id, outcome), row.seed))
         else:
             drafts.append(
                 {
@@ -100,6 +101,15 @@ def draft_captions(
                 }
             )
     return table("caption_drafts", drafts), table("quarantine", refused)
+
+
+def _with_language(refused: dict[str, Any], seed: str) -> dict[str, Any]:
+    """Says of a seed in another language why no English caption can keep its words. Not in the gate: what that says is
+    part of the next request.
+    """
+    if refused["reason"] in ("ungrounded", "garbled") and not reads_as_english(seed):
+        refused["detail"] += " The seed does not read as English: captions are English and must keep the seed's words."
+    return refused
 
 
 def by_row(ask: Ask[Any]) -> Attempt:

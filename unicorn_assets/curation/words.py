@@ -92,3 +92,23 @@ def share_in(items: Sequence[str], where: set[str]) -> float:
 def runs_in(items: Sequence[str], where: Sequence[str]) -> bool:
     """Whether `items` stand in `where` one after the other, with nothing between them."""
     return tuple(items) in ngrams(where, len(items))
+
+
+_ELSEWHERE = (
+    word_set(
+        """de la le les el los las un une una unos unas des du dans sur avec et est sont y con para por en al del der die das
+    den dem ein eine einen einem einer auf mit unter neben zwischen ist sind und il lo gli di della nel con su uma um os
+    as dos das com no na em het een op met van voor onder en i og av paa som ar"""
+    )
+    - FUNCTION_WORDS
+)
+_LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
+
+
+def reads_as_english(text: str) -> bool:
+    """A guess from script and small words: whether `text` could be English. Content words alone count as English."""
+    letters = [character for character in text if character.isalpha()]
+    if letters and sum(bool(_LATIN.match(letter)) for letter in letters) * 2 < len(letters):
+        return False
+    plain = [word.lower() for word in re.findall(r"[^\W\d_]+", text)]
+    return sum(word in _ELSEWHERE for word in plain) <= sum(word in FUNCTION_WORDS for word in plain)

@@ -7,7 +7,7 @@ from unicorn_assets.errors import UserError
 from unicorn_assets.recipe import Source
 from unicorn_assets.seeds.normalise import escaped, normalise
 
-_SHOWN_NAMES, _SHOWN_CHARS = 20, 60
+_SHOWN_NAMES, _SHOWN_CHARS = 20, 40
 
 
 def wanted_columns(source: Source) -> dict[str, str]:

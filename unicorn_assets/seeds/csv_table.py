@@ -14,6 +14,7 @@ from unicorn_assets.errors import UserError
 from unicorn_assets.recipe import Source
 from unicorn_assets.seeds.columns import missing_column, plain_name, wanted_columns
 from unicorn_assets.seeds.lines import CUT, MAX_LINE_CHARS, Line, cut_fault
+from unicorn_assets.seeds.normalise import escaped
 from unicorn_assets.seeds.rows import Fault, Row
 
 MAX_RECORD_LINES = 20_000
@@ -161,4 +162,4 @@ def _records(lines: _Lines, delimiter: str) -> Iterator[_Record | Fault]:
 
 def _said(error: csv.Error) -> str:
     """The csv module's words, where they would not help, in better ones."""
-    return "a quote that is never closed" if "unexpected end of data" in str(error) else str(error)
+    return "a quote that is never closed" if "unexpected end of data" in str(error) else escaped(str(error))

@@ -15,7 +15,7 @@ from unicorn_assets.ids import content_id
 from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets.recipe import Recipe, SeedGates, Source
 from unicorn_assets.seeds.lines import RAW_CHARS
-from unicorn_assets.seeds.normalise import damage, normalise, printable
+from unicorn_assets.seeds.normalise import damage, escaped, normalise, printable
 from unicorn_assets.seeds.plain import chat_mark, says_nothing, without_markup
 from unicorn_assets.seeds.readers import read_source, shown_file
 from unicorn_assets.seeds.rows import Fault, Row
@@ -145,5 +145,5 @@ def _nothing_usable(source: Source, count: Counter[str], first: Fault | None) ->
     reasons = ", ".join(f"{reason} {n:,}" for reason, n in count.most_common() if reason not in {"read", "seeds"})
     return UserError(
         f"{file}: source {source.name!r}: none of its {count['read']:,} rows can be used: {reasons}",
-        f"the first is {file}:{first.number}: {first.detail}",
+        f"the first is {file}:{first.number}: {escaped(first.detail[:300])}",
     )

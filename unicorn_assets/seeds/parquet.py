@@ -5,12 +5,15 @@ file that unpacks to gigabytes costs little memory.
 """
 
 import json
+import os
+import tempfile
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from unicorn_assets.errors import UserError
 from unicorn_assets.recipe import Source
 from unicorn_assets.seeds.columns import missing_column, wanted_columns
+from unicorn_assets.seeds.normalise import escaped
 from unicorn_assets.seeds.rows import Fault, Row
 from unicorn_assets.seeds.sniff import HEAD_BYTES, kind_of
 from unicorn_assets.seeds.sources import FREE_BYTES, MAX_RATIO
@@ -39,20 +42,19 @@ def read_parquet(source: Source, stream: IO[bytes], shown: str) -> Iterator[Row 
     try:
         footer = pq.ParquetFile(stream, pre_buffer=False)
         _check_columns(source, footer.schema_arrow, wanted, shown)
-        _check_size(footer.metadata, set(wanted.values()), shown)
-        texts = [name for name in set(wanted.values()) if _holds_text(footer.schema_arrow.field(name).type)]
-        batch_rows, packed = BATCH_ROWS, list(texts)
-        for chunk in _chunks(footer.metadata, set(wanted.values())):
-            if not set(chunk.encodings) <= _PLAIN:
-                # A cell may repeat the one before it: it has at most the bytes of all, and a batch so many of them.
-                batch_rows = max(1, min(batch_rows, MAX_BATCH_BYTES // max(chunk.total_uncompressed_size, 1)))
-                packed = [name for name in packed if name != chunk.path_in_schema]
+        chunks = _chunks(stream, set(wanted.values()), shown)
+        _check_size(chunks, shown)
+        texts = {name for name in wanted.values() if _holds_text(footer.schema_arrow.field(name).type)}
+        # A cell may repeat the one before it: it has at most the bytes of all, and a batch so many of them.
+        odd = [chunk for chunk in chunks if not set(chunk.encodings.split(", ")) <= _PLAIN]
+        batch_rows = min([BATCH_ROWS, *(max(1, MAX_BATCH_BYTES // max(chunk.out, 1)) for chunk in odd)])
+        packed = sorted(texts - {chunk.column for chunk in odd})
         file = pq.ParquetFile(
             stream, metadata=footer.metadata, pre_buffer=False, buffer_size=_BUFFER_BYTES, read_dictionary=packed
         )
         yield from _rows(file, wanted, batch_rows, shown)
     except (pa.ArrowException, OSError) as error:
-        first_line = str(error).strip().split("\n")[0]
+        first_line = escaped(str(error).strip().split("\n")[0][:200])
         raise UserError(f"{shown}: cannot be read as Parquet: {first_line}", "is the file complete?") from None
 
 
@@ -105,24 +107,55 @@ def _check_columns(source: Source, schema: Any, wanted: dict[str, str], shown: s
         )
 
 
-def _chunks(metadata: Any, wanted: set[str]) -> Iterator[Any]:
-    """The footer's entries of the wanted columns, row group by row group."""
-    tops = {name.split(".")[0] for name in wanted}
-    for group in range(metadata.num_row_groups):
-        for place in range(metadata.num_columns):
-            chunk = metadata.row_group(group).column(place)
-            if chunk.path_in_schema.split(".")[0] in tops:
-                yield chunk
+class _Chunk(NamedTuple):
+    """One column of one row group, as the footer tells it."""
+
+    column: str
+    encodings: str
+    out: int
+    packed: int
 
 
-def _check_size(metadata: Any, wanted: set[str], shown: str) -> None:
-    """Refuse a column that would unpack beyond all measure before anything is unpacked."""
-    for chunk in _chunks(metadata, wanted):
-        out, packed = chunk.total_uncompressed_size, max(chunk.total_compressed_size, 1)
-        if out > FREE_BYTES and out > packed * MAX_RATIO:
+def _chunks(stream: IO[bytes], wanted: set[str], shown: str) -> list[_Chunk]:
+    """The chunks of the wanted columns. DuckDB reads the footer: Arrow ends the process over some damaged ones."""
+    import duckdb
+
+    end = stream.seek(0, os.SEEK_END)
+    stream.seek(max(end - 8, 0))
+    length = int.from_bytes(stream.read(4), "little")
+    if not 0 < length <= end - 12:
+        raise _no_footer(shown)
+    stream.seek(end - 8 - length)
+    with tempfile.NamedTemporaryFile(suffix=".parquet") as footer, duckdb.connect() as database:
+        footer.write(b"PAR1" + stream.read(length + 8))
+        footer.flush()
+        try:
+            rows = database.execute(
+                "SELECT path_in_schema, encodings, total_uncompressed_size, total_compressed_size "
+                "FROM parquet_metadata(?)",
+                [footer.name],
+            ).fetchall()
+        except duckdb.Error:
             raise UserError(
-                f"{shown}: column {chunk.path_in_schema!r} unpacks to more than {MAX_RATIO} times its size: "
-                f"{out:,} bytes from {packed:,}",
+                f"{shown}: cannot be read as Parquet: its footer is damaged", "is the file complete?"
+            ) from None
+    stream.seek(0)
+    tops = {name.split(".")[0] for name in wanted}
+    chunks = [_Chunk(str(path), str(kinds), out or 0, max(packed or 0, 1)) for path, kinds, out, packed in rows]
+    return [chunk for chunk in chunks if chunk.column.split(".")[0].split(", ")[0] in tops]
+
+
+def _no_footer(shown: str) -> UserError:
+    return UserError(f"{shown}: cannot be read as Parquet: its footer is damaged", "is the file complete?")
+
+
+def _check_size(chunks: list[_Chunk], shown: str) -> None:
+    """Refuse a column that would unpack beyond all measure before anything is unpacked."""
+    for chunk in chunks:
+        if chunk.out > FREE_BYTES and chunk.out > chunk.packed * MAX_RATIO:
+            raise UserError(
+                f"{shown}: column {chunk.column!r} unpacks to more than {MAX_RATIO} times its size: "
+                f"{chunk.out:,} bytes from {chunk.packed:,}",
                 "if these are real texts, write the file with a dictionary or smaller row groups",
             )
 

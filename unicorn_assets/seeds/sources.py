@@ -22,6 +22,7 @@ import fsspec
 from unicorn_assets.errors import UserError
 from unicorn_assets.ids import digest
 from unicorn_assets.recipe import Recipe
+from unicorn_assets.seeds.normalise import escaped
 
 MAX_RATIO = 250
 """Unpacked to packed bytes; texts pack to a tenth, the same line over and over to a hundredth."""
@@ -158,7 +159,7 @@ def _access_errors(shown: str) -> Iterator[None]:
         ):
             raise
         hint = "look at the file, the network and your keys" if "://" in shown else "the file may be damaged or cut off"
-        raise UserError(f"{shown}: cannot be read: {error or type(error).__name__}", hint) from None
+        raise UserError(f"{shown}: cannot be read: {escaped(str(error)[:300]) or type(error).__name__}", hint) from None
 
 
 def _is_local(fs: Any) -> bool:

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from unicorn_assets.captions.stage import draft_captions, prompt_of, version
+from unicorn_assets.captions.stage import _with_language, draft_captions, prompt_of, version
 from unicorn_assets.errors import UserError
 from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets.llm.request import ChatRequest
@@ -95,3 +95,24 @@ def test_prompts_that_ship_are_filled(name: str):
     assert "{" not in "".join(turn["content"] for turn in prompt.render({"seed": "x"}))
     with pytest.raises(UserError, match="dense, short"):
         prompt_of(recipe(captions={"prompt": "unheard-of"}))
+
+
+@pytest.mark.parametrize(
+    ("seed", "english"),
+    [
+        ("a red kayak on a gravel beach", True),
+        ("red kayak", True),
+        ("Rio de Janeiro beach at sunset", True),
+        ("😀😀😀", True),
+        ("犬がテーブルの下にいる", False),
+        ("كلب تحت الطاولة", False),
+        ("собака под столом", False),
+        ("perro debajo de la mesa", False),
+        ("un chat sous la table", False),
+        ("ein Hund unter dem Tisch", False),
+    ],
+)
+def test_a_seed_in_another_language_is_named_as_such_when_it_is_refused(seed: str, english: bool) -> None:
+    refused = _with_language({"reason": "ungrounded", "detail": "Keep."}, seed)
+    assert ("does not read as English" in refused["detail"]) is not english
+    assert _with_language({"reason": "timeout", "detail": "late"}, seed)["detail"] == "late"
