@@ -94,11 +94,12 @@ def runs_in(items: Sequence[str], where: Sequence[str]) -> bool:
     return tuple(items) in ngrams(where, len(items))
 
 
-_ELSEWHERE = frozenset(
+_FOREIGN_WORDS = word_set(
     """de la le les el los las un une una unos unas des du dans sur avec et est sont y con para por en al del der die das
-    den dem ein eine einen einem einer auf mit unter neben zwischen ist sind und il lo gli di della nel con su uma um os
-    as dos das com na em het een op met van voor onder paa som ar""".split()
-).difference(FUNCTION_WORDS)
+    den dem ein eine einen einem einer auf mit unter neben zwischen ist sind und il lo gli di della nel su uma um os as
+    dos das com na em het een op met van voor onder paa som ar"""
+)
+_ELSEWHERE = _FOREIGN_WORDS - FUNCTION_WORDS
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
 
 
