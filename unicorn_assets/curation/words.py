@@ -95,9 +95,9 @@ def runs_in(items: Sequence[str], where: Sequence[str]) -> bool:
 
 
 _FOREIGN_WORDS = word_set(
-    """de la le les el los las un une una unos unas des du dans sur avec et est sont y con para por en al del der die das
-    den dem ein eine einen einem einer auf mit unter neben zwischen ist sind und il lo gli di della nel su uma um os as
-    dos das com na em het een op met van voor onder paa som ar"""
+    """de la le les el los las un une una unos unas des du dans sur avec et est sont y con para por en al del der die
+    das den dem ein eine einen einem einer auf mit unter neben zwischen ist sind und il lo gli di della nel su uma um os
+    as dos das com na em het een op met van voor onder paa som ar"""
 )
 _ELSEWHERE = _FOREIGN_WORDS - FUNCTION_WORDS
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
