@@ -3,7 +3,9 @@
 A single failure is the row's affair, a burst of them the window's (pace.py). The run stops when
 - no server gave a good answer for `patience` seconds although some were asked, or
 - four fifths of all attempts of the last `patience` seconds failed, or
-- nothing but failures has come since the start: 20 refusals (400, 422...) at once, or 20 errors over ten seconds.
+- nothing but failures has come since the start: 20 refusals (400, 422...) at once, or 20 errors over ten seconds, or
+- the servers say what is wrong for every row (a refused key, no credit): the first time before any good answer, ten
+  times in a row afterwards, for then it may be something about single rows.
 Answers 429 say "later", not "broken": they count only for the first rule.
 """
 
@@ -13,6 +15,7 @@ from dataclasses import dataclass, field
 ENOUGH = 20
 BROKEN_SHARE = 0.8
 FIRST_SECONDS = 10.0
+FATAL_IN_A_ROW = 10
 
 
 @dataclass(slots=True)
@@ -25,6 +28,7 @@ class Breaker:
     last_good: float = 0.0
     failures: Counter[str] = field(default_factory=Counter)
     refusals: int = 0
+    fatal: int = 0
     last: str = ""
     _window: list[int] = field(default_factory=lambda: [0, 0])
     _previous: list[int] = field(default_factory=lambda: [0, 0])
@@ -44,11 +48,13 @@ class Breaker:
         self.last_good = now
         if self.failures:
             self.failures.clear()
+            self.fatal = 0
         self._count(0, now)
 
-    def on_failure(self, reason: str, detail: str, now: float, refusal: bool = False) -> None:
-        """A failed attempt; `refusal`: the server understood and said no."""
+    def on_failure(self, reason: str, detail: str, now: float, refusal: bool = False, fatal: bool = False) -> None:
+        """A failed attempt; `refusal`: the server understood and said no; `fatal`: and would to every row."""
         self.failures[reason] += 1
+        self.fatal += fatal
         self.refusals += refusal
         self.last = detail
         if reason != "http_429":
@@ -64,6 +70,10 @@ class Breaker:
             stale = now - self._turn >= self.patience
             self._previous, self._window, self._turn = ([0, 0] if stale else self._window), [0, 0], now
         self._window[which] += 1
+
+    def is_fatal(self) -> bool:
+        """Whether what is wrong for every row has been heard often enough."""
+        return self.fatal >= (FATAL_IN_A_ROW if self.worked else 1)
 
     def many(self) -> bool:
         """Whether there are enough failures to judge a server that is still at work on something."""

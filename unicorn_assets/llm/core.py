@@ -315,8 +315,8 @@ class Core(Generic[T]):
 
     def _on_failure(self, job: Job[T], lane: Lane, failure: Failure, seconds: float, now: float) -> None:
         lane.count(failure.reason)
-        self._breaker.on_failure(failure.reason, failure.detail, now, failure.refusal)
-        if failure.fatal and not self._breaker.worked:
+        self._breaker.on_failure(failure.reason, failure.detail, now, failure.refusal, failure.fatal)
+        if failure.fatal and self._breaker.is_fatal():
             raise ServerBroken(f"The server at {lane.base_url} {failure.detail}", failure.hint)
         if failure.server_fault and self._fleet.on_fault(lane, failure, now, seconds, self._on_fleet):
             self._emit(
@@ -324,7 +324,8 @@ class Core(Generic[T]):
             )
         self._stop_if_broken()
         refused_by_rate = failure.reason == "http_429"
-        if failure.refusal or (job.attempts >= self._settings.max_attempts and not refused_by_rate):
+        final = failure.refusal and not failure.fatal  # a key that is refused is no news about the row
+        if final or (job.attempts >= self._settings.max_attempts and not refused_by_rate):
             self._emit(Event("failed", job.row.row_id, failure.reason, failure.detail))
             self._quarantine_all(job, failure)
             return

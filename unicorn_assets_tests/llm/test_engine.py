@@ -103,7 +103,7 @@ def test_a_lasting_fault_of_a_row_is_quarantined_with_its_reason(tmp_path, fault
         (lost,) = [outcome for outcome in outcomes if isinstance(outcome, Quarantined)]
         assert (lost.row_id, lost.reason, lost.model) == ("row-7", reason, "m")
         assert lost.detail
-        refused = reason in ("bad_request", "http_413", "http_404")
+        refused = reason in ("bad_request", "http_413")  # 404 is about the server, which may come to its senses
         assert server.asked[7] == (1 if refused else 3)
     if fault == "html":
         assert "busy" in lost.raw_answer
@@ -274,7 +274,9 @@ def test_whatever_a_sync_raises_ends_the_run(tmp_path, monkeypatch, error):
 def test_a_disk_that_never_answers_ends_the_run_within_patience(tmp_path, monkeypatch):
     answering = threading.Event()
     monkeypatch.setattr(Journal, "sync", lambda self: answering.wait(20) and None)
-    told = "nothing has moved for .* with 0 requests in flight .* 9. answers to judge .9. of them not on disk, a sync"
+    told = (
+        r"nothing has moved for .* with 0 requests in flight .* \d+ answers to judge .\d+ of them not on disk, a sync"
+    )
     with FaultyServer() as server:
         settings = settings_for(server.url, patience_s=0.6)
         with Journal.open(str(tmp_path)) as journal, open_endpoint(settings) as endpoint:
@@ -295,9 +297,33 @@ def test_a_gate_without_end_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("unicorn_assets.llm.engine.STUCK_AFTER_S", 0.5)
     monkeypatch.setattr("unicorn_assets.llm.engine.LOOK_EVERY_S", 0.1)
     monkeypatch.setattr("unicorn_assets.llm.engine.STOP_WITHIN_S", 0.1)
-    with FaultyServer() as server, pytest.raises(EngineStalled, match=r"stuck at .*\.py:\d+ in \w+, with 0 requests"):
-        run(tmp_path, server, [Endless(1)], patience_s=0.2)
-    leaving.set()
+    with FaultyServer() as server:
+        with pytest.raises(EngineStalled, match=r"stuck at .*\.py:\d+ in \w+, with 0 requests"):
+            run(tmp_path, server, [Endless(1)], patience_s=0.2)
+        leaving.set()
+        for thread in threading.enumerate():
+            if thread.name == "llm-engine":
+                thread.join(10)
+
+
+def test_a_key_that_is_revoked_in_the_middle_ends_the_run_and_quarantines_nothing(tmp_path):
+    with FaultyServer(lambda row, nth: "401" if row >= 30 else None) as server:
+        settings, outcomes = settings_for(server.url), []
+        with Journal.open(str(tmp_path)) as journal, open_endpoint(settings) as endpoint:
+            with pytest.raises(ServerBroken, match="refuses the key"):
+                outcomes.extend(generate(rows(200), endpoint, journal, settings))
+            assert server.requests < 100
+        server.fault = no_fault
+        outcomes = run(tmp_path, server, rows(200))
+    assert accepted(outcomes) == list(range(200))
+
+
+def test_a_single_row_that_is_forbidden_does_not_end_the_run(tmp_path):
+    with FaultyServer(lambda row, nth: "403" if row == 30 else None, latency=0.002) as server:
+        outcomes = run(tmp_path, server, rows(200))
+    assert accepted(outcomes) == [number for number in range(200) if number != 30]
+    (failed,) = [outcome for outcome in outcomes if isinstance(outcome, Quarantined)]
+    assert (failed.row_id, failed.reason) == ("row-30", "http_403")
 
 
 def test_a_caller_that_leaves_before_the_engine_has_begun_does_not_wait(tmp_path, monkeypatch):
