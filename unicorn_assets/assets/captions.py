@@ -6,7 +6,7 @@ import polars as pl
 from unicorn_assets.assets.common import CPU_SHARDS, LLM_KINDS, OWNERS, llm_shards
 from unicorn_assets.assets.metadata import column_schema, shard_metadata
 from unicorn_assets.assets.plots import histogram
-from unicorn_assets.assets.shard_work import Rows, Vectors, errors_for_people, fill_shards, parents
+from unicorn_assets.assets.shard_work import Rows, Vectors, errors_for_people, fill_shards, parents, proved_info
 from unicorn_assets.captions.accept import accept_captions
 from unicorn_assets.captions.stage import draft_captions
 from unicorn_assets.captions.stage import version as captions_version
@@ -78,7 +78,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
             made = Made(
                 recipe.name, duplicates_version(recipe), parents(store, *(("caption_drafts", s) for s in shards))
             )
-            info = store.info("near_duplicates")
+            info = proved_info(store, "near_duplicates")
             reused = info is not None and info.inputs == made.inputs
             if not reused:
                 stage = progress.to_log(context.log).stage("near_duplicates", 0, "captions")

@@ -7,8 +7,17 @@ import polars as pl
 
 from unicorn_assets.assets.common import CPU_SHARDS, OWNERS
 from unicorn_assets.assets.metadata import column_schema, shard_metadata
-from unicorn_assets.assets.shard_work import Rows, Vectors, errors_for_people, fill_shards, parents
-from unicorn_assets.lake.store import Lake, Made, ShardInfo, content_hash
+from unicorn_assets.assets.shard_work import (
+    Rows,
+    Vectors,
+    errors_for_people,
+    fill_shards,
+    parents,
+    proved_info,
+    refusals_there,
+)
+from unicorn_assets.lake.schemas import polars_schema
+from unicorn_assets.lake.store import ALL, Lake, Made, ShardInfo, content_hash
 from unicorn_assets.partitions import register
 from unicorn_assets.progress import Stage
 from unicorn_assets.recipe import Recipe
@@ -36,8 +45,9 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         store = lake.open()
         with errors_for_people():
             made = Made(recipe.name, version(recipe), {"sources": sources_fingerprint(recipe)})
-            info = store.info("seed_catalog")
+            info = proved_info(store, "seed_catalog")
             reused = info is not None and info.inputs == made.inputs
+            reused = reused and info is not None and refusals_there(store, "seed_catalog", ALL, info)
             if not reused:
                 info = _write_catalog(store, recipe, made, progress.to_log(context.log).stage("seed_catalog", 0))
             assert info is not None, "the catalog was just written or found current"
@@ -82,7 +92,9 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
 
 
 def _write_catalog(store: Lake, recipe: Recipe, made: Made, stage: Stage) -> ShardInfo:
-    previous = store.read("seed_catalog") if store.info("seed_catalog") else None
+    previous = store.find("seed_catalog")
+    if previous is None:
+        previous = _placed_so_far(store)
     result = build_catalog(recipe, previous, stage.advance)
     stage.close()
     store.write("quarantine/seed_catalog", "all", result.quarantine, made)
@@ -94,6 +106,12 @@ def _write_catalog(store: Lake, recipe: Recipe, made: Made, stage: Stage) -> Sha
         "removed": result.removed,
     }
     return store.write("seed_catalog", "all", result.catalog, made, extra)
+
+
+def _placed_so_far(store: Lake) -> pl.DataFrame | None:
+    """The catalog as its shards remember it, so that each seed stays in its shard although the catalog was lost."""
+    shards = [shard for shard in store.shards("seeds") if proved_info(store, "seeds", shard)]
+    return store.read_many("seeds", shards).select(*polars_schema("seed_catalog")) if shards else None
 
 
 def _source_figures(frame: pl.DataFrame) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """What every partitioned asset does around its own work: skip what is current, guard, write, report.
 
-A shard is current when its file says that the same code and the same parents made it; then nothing is computed.
+A shard is current when its file says that the same code and the same parents made it, and is proved to be as it was
+written, and so is the table of what it refused; then nothing is computed.
 Here: that loop. Not here: any asset's work, or the wording of metadata (metadata.py).
 """
 
@@ -140,8 +141,21 @@ def _with_first_times(quarantine: pl.DataFrame, before: pl.DataFrame | None) -> 
 
 
 def _is_current(lake: Lake, name: str, shard: str, made: Made) -> bool:
-    info = shard_info(lake, name, shard)
-    return info is not None and info.inputs == made.inputs
+    info = proved_info(lake, name, shard)
+    return info is not None and info.inputs == made.inputs and refusals_there(lake, name, shard, info)
+
+
+def proved_info(lake: Lake, name: str, shard: str = ALL) -> ShardInfo | None:
+    """What a shard says of itself, its rows proved: what is damaged counts as not there, and is made again."""
+    sound = lake.is_sound(lake.vector_path(name, shard) if name in VECTORS else lake.path(name, shard))
+    return shard_info(lake, name, shard) if sound else None
+
+
+def refusals_there(lake: Lake, name: str, shard: str, info: ShardInfo) -> bool:
+    """Whether the rows that a shard's maker refused are still in quarantine; the shard says how many there were."""
+    refused = sum(info.extra.get("quarantined", {}).values())
+    kept = proved_info(lake, f"quarantine/{name}", shard)
+    return not refused or (kept is not None and kept.rows == refused)
 
 
 def _write(lake: Lake, name: str, shard: str, made: Made, output: Rows | Vectors) -> None:

@@ -16,6 +16,7 @@ from unicorn_assets.assets.shard_work import EXIT_CODE
 from unicorn_assets.definitions import build_defs
 from unicorn_assets.errors import UserError
 from unicorn_assets.home import Home
+from unicorn_assets.lake.damage import lake_damage_heard
 from unicorn_assets.llm.endpoints.heard import warnings_heard
 from unicorn_assets.llm.journal import damage_heard
 from unicorn_assets.partitions import RANGE_END, RANGE_START, SHARDS_NAME, ranges
@@ -76,7 +77,8 @@ def run_graph(home: Home, progress: Progress, chosen: Sequence[str] | None = Non
     outcome = Outcome()
     heard = damage_heard(lambda damage: outcome.warnings.append(str(damage)))  # steps run in this process
     warned = warnings_heard(outcome.warn)
-    with local_instance(home) as instance, listening(progress), heard, warned:
+    files = lake_damage_heard(lambda damage: outcome.warnings.append(str(damage)))
+    with local_instance(home) as instance, listening(progress), heard, warned, files:
         _bury_dead_runs(instance)
         definitions = build_defs(home)
         job = definitions.resolve_implicit_global_asset_job_def()

@@ -8,7 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec
 
@@ -136,8 +136,17 @@ def _fault(error: Exception) -> int:
     return 1
 
 
-def lake_of(place: Home):  # type: ignore[no-untyped-def]
-    """The lake of a home."""
+def lake_of(place: Home, tells: bool = True):  # type: ignore[no-untyped-def]
+    """The lake of a home, to look at. `tells`: a line on standard error for each damaged file that is met."""
     from unicorn_assets.lake.store import Lake
 
+    if tells:
+        _tell_of_damage()
     return Lake(place.lake_url)
+
+
+@cache
+def _tell_of_damage() -> None:
+    from unicorn_assets.lake.damage import listen
+
+    listen(lambda damage: err.print(labelled("damaged", "yellow", str(damage)), soft_wrap=True))

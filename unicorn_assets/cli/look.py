@@ -14,9 +14,9 @@ from unicorn_assets.redaction import redact_known
 def status(as_json: JsonOption = False, lake: LakeOption = None, home: HomeOption = None) -> None:
     """What the lake holds: shards, rows, quarantine by reason, gap, releases."""
     from unicorn_assets.terminal.report import gather
-    from unicorn_assets.terminal.tables import gap_page, gap_table, journal_line, report_table
+    from unicorn_assets.terminal.tables import damage_lines, gap_page, gap_table, journal_line, report_table
 
-    report = gather(lake_of(find_home(home, lake)))
+    report = gather(lake_of(find_home(home, lake), tells=False))
     if as_json:
         return print_json(report.to_dict())
     out.print(report_table(report))
@@ -29,6 +29,8 @@ def status(as_json: JsonOption = False, lake: LakeOption = None, home: HomeOptio
     aside = journal_line(report)
     if aside is not None:
         out.print(aside, soft_wrap=True, highlight=False)
+    for line in damage_lines(report):
+        out.print(line, soft_wrap=True, highlight=False)
     return None
 
 

@@ -26,7 +26,7 @@ def run(
     chosen = [key.strip() for key in shards.split(",") if key.strip()] if shards is not None else None
     if chosen == []:
         raise UserError("--shards names no shard", "give keys such as captions-00000, separated by commas")
-    store = lake_of(place)
+    store = lake_of(place, tells=False)
     claim(store, loaded.name)
     remember(place)
 

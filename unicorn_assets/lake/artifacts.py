@@ -1,15 +1,20 @@
 """Single files that stand for all shards (statistics, gap reports), with their making beside them; check verdicts.
 
-Here: bytes plus a `.made.json`. Not here: what the bytes mean (representation), or which checks exist (checks).
+Each is proved when it is read. Here: bytes plus a `.made.json`. Not here: what the bytes mean (representation), or
+which checks exist (checks).
 """
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from unicorn_assets.errors import UserError
-from unicorn_assets.lake.store import Lake, Made, ShardInfo, info_from_json, info_to_json
+from unicorn_assets.lake.shard_files import note_bytes, read_note
+from unicorn_assets.lake.store import Lake, Made, ShardInfo
+from unicorn_assets.seals import open_json, seal_json
+
+NOTE = ".made.json"
+_VERDICT = ("content", "failed")
 
 
 def write_artifact(
@@ -18,42 +23,72 @@ def write_artifact(
     """Replace artifacts/<name>. The note that makes it valid is written last and holds the hash of the bytes."""
     info = ShardInfo(rows, hashlib.blake2b(data, digest_size=16).hexdigest(), made.inputs, made, dict(extra or {}))
     lake.files.write(f"artifacts/{name}", data)
-    lake.files.write(f"artifacts/{name}.made.json", info_to_json(info).encode())
+    lake.files.write(f"artifacts/{name}{NOTE}", note_bytes(info))
+    lake.damaged.pop(f"artifacts/{name}", None)
     return info
 
 
 def read_artifact(lake: Lake, name: str) -> bytes:
-    """The bytes of artifacts/<name>."""
-    try:
-        return lake.files.read(f"artifacts/{name}")
-    except FileNotFoundError:
-        asset = name.rsplit(".", 1)[0]
-        raise UserError(f"the lake {lake.url} has no {asset} yet", f"materialize {asset} first") from None
+    """The bytes of artifacts/<name>, those that were written."""
+    found = _find(lake, name)
+    if found is None:
+        asset, path = name.rsplit(".", 1)[0], f"artifacts/{name}"
+        if path in lake.damaged:
+            raise UserError(str(lake.damaged[path]), f"run `unicorn run`, or materialize {asset}")
+        raise UserError(f"the lake {lake.url} has no {asset} yet", f"materialize {asset} first")
+    return found[1]
 
 
 def artifact_info(lake: Lake, name: str) -> ShardInfo | None:
-    """What made artifacts/<name>; None when it is missing or was only half replaced."""
+    """What made artifacts/<name>; None when it is missing, damaged or was only half replaced."""
+    found = _find(lake, name)
+    return found[0] if found else None
+
+
+def _find(lake: Lake, name: str) -> tuple[ShardInfo, bytes] | None:
+    path = at = f"artifacts/{name}"
     try:
-        note = info_from_json(lake.files.read(f"artifacts/{name}.made.json").decode())
-        data = lake.files.read(f"artifacts/{name}")
+        at = path + NOTE
+        note = read_note(lake.files.read(at))
+        at = path
+        data = lake.files.read(at)
     except FileNotFoundError:
         return None
-    return note if hashlib.blake2b(data, digest_size=16).hexdigest() == note.content else None
+    except IsADirectoryError:
+        lake.report(at, "it is a folder")
+        return None
+    except ValueError as error:
+        lake.report(at, str(error))
+        return None
+    if hashlib.blake2b(data, digest_size=16).hexdigest() != note.content:
+        lake.report(path, "it is not what its note says")
+        return None
+    return note, data
 
 
 def write_verdict(lake: Lake, asset: str, shard: str, content: str, failed: Sequence[str]) -> None:
     """Note which blocking checks a shard failed, for downstream runs that were not part of the checking run."""
     name = f"verdicts/{asset}/{shard}.json"
     if failed:
-        lake.files.write(name, json.dumps({"content": content, "failed": sorted(failed)}).encode())
+        lake.files.write(name, seal_json({"content": content, "failed": sorted(failed)}))
     else:
         lake.files.remove(name)
 
 
 def failed_checks(lake: Lake, asset: str, shard: str, content: str) -> list[str]:
-    """Blocking checks that this very content failed; empty for content that passed or was never checked."""
+    """Blocking checks that this very content failed; empty for content that passed or was never checked. A verdict
+    that cannot be read is none in its favour.
+    """
+    name = f"verdicts/{asset}/{shard}.json"
     try:
-        verdict = json.loads(lake.files.read(f"verdicts/{asset}/{shard}.json"))
+        verdict = read_verdict(lake.files.read(name))
     except FileNotFoundError:
         return []
+    except (ValueError, IsADirectoryError):
+        return [f"(its verdict {name} is damaged: materialize {asset} with its checks again)"]
     return list(verdict["failed"]) if verdict["content"] == content else []
+
+
+def read_verdict(data: bytes) -> dict[str, Any]:
+    """What write_verdict wrote; ValueError when it was changed."""
+    return open_json(data, _VERDICT)

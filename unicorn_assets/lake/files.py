@@ -4,7 +4,9 @@ Here: joining, listing, atomic replacement. Not here: formats.
 """
 
 import os
+import secrets
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -101,17 +103,17 @@ class Files:
             return
         target_path = Path(self.path(name))
         target_path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{target_path.name}.", dir=target_path.parent)
+        # Not tempfile: its files are for their owner only, whatever the umask grants the group.
+        temporary = target_path.parent / f".{secrets.token_hex(8)}.writing"
         try:
-            with os.fdopen(handle, "w+b") as local:
+            with temporary.open("x+b") as local:
                 yield local
                 local.flush()
                 os.fsync(local.fileno())
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(target_path)
+            temporary.replace(target_path)
             _fsync_folder(target_path.parent)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
 
     def remove(self, name: str) -> None:
@@ -123,6 +125,27 @@ class Files:
         """Remove a folder and all below it, if it is there."""
         if self.exists(name):
             self.fs.rm(self.path(name), recursive=True)
+
+    def set_aside(self, name: str, mark: str) -> str:
+        """Give a file or folder a name that ends with `mark` and the time; returns that name, empty when it is gone."""
+        aside = f"{name}{mark}{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(2)}"
+        try:
+            if self.is_local:
+                Path(self.path(name)).rename(self.path(aside))
+            else:
+                self._forget(name)
+                self.fs.mv(self.path(name), self.path(aside), recursive=bool(self.fs.isdir(self.path(name))))
+        except FileNotFoundError:
+            return ""
+        return aside
+
+    def stamp(self, name: str) -> tuple[int, ...] | None:
+        """Local disk only: what changes when a file is replaced or written to; None when it is not there."""
+        try:
+            found = os.stat(self.path(name))  # noqa: PTH116 - a Path costs more than the call
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
 
     def rename_folder(self, name: str, new_name: str) -> None:
         """Local disk only: give a finished folder its name in one step. S3 has no folders to rename."""

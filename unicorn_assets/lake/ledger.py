@@ -38,7 +38,9 @@ def unfinished(lake: Lake) -> pl.DataFrame:
             record = json.loads(lake.files.read(f"{_SPEND}/{file}"))
         except FileNotFoundError:  # merged just now: it was closed
             continue
-        making = record.get("making")
+        except (ValueError, IsADirectoryError):  # damaged: the books tell of it
+            continue
+        making = record.get("making") if isinstance(record, dict) else None
         if making:
             times = {key: datetime.fromisoformat(making[key]) for key in ("started", "ended")}
             rows.append({column: making.get(column) for column in schema} | times | {"state": "unfinished"})

@@ -15,6 +15,7 @@ from unicorn_assets.lake.find import Found, find
 from unicorn_assets.lake.query import QUARANTINE_STAGES
 from unicorn_assets.lake.released import ASSETS, latest_release, release_manifest, release_row, release_versions
 from unicorn_assets.lake.store import ALL, Lake
+from unicorn_assets.seals import Damaged
 
 TASKS = ("multiple_choice", "question_answering", "complex_reasoning")
 VECTORS = "image_embeddings"
@@ -126,10 +127,10 @@ class _Walk:
         return steps
 
     def _embedding(self, caption_id: str) -> list[Step]:
-        info = self.lake.vector_info(VECTORS, self.shard)
-        if info is None:
+        info, found = self.lake.vector_info(VECTORS, self.shard), self.lake.find_vectors(VECTORS, self.shard)
+        if info is None or found is None:
             return []
-        ids, vectors = self.lake.read_vectors(VECTORS, self.shard)
+        ids, vectors = found
         if caption_id not in ids:
             return []
         row = ids.index(caption_id)
@@ -144,12 +145,15 @@ class _Walk:
         """Releases with a record of this caption; those made without its shard are not opened."""
         steps, latest = [], latest_release(self.lake, asset)
         for version in release_versions(self.lake, asset):
-            manifest = release_manifest(self.lake, asset, version)
-            if any(parent.rsplit("/", 1)[-1] == self.shard for parent in manifest["parents"]):
-                row = release_row(self.lake, asset, manifest, caption_id)
-                if row is not None:
-                    facts = {"record": row, "latest": version == latest, "recipe": manifest["recipe"]["hash"]}
-                    steps.append(Step("release", f"{asset}/{version}", facts))
+            try:
+                manifest = release_manifest(self.lake, asset, version)
+                if any(parent.rsplit("/", 1)[-1] == self.shard for parent in manifest["parents"]):
+                    row = release_row(self.lake, asset, manifest, caption_id)
+                    if row is not None:
+                        facts = {"record": row, "latest": version == latest, "recipe": manifest["recipe"]["hash"]}
+                        steps.append(Step("release", f"{asset}/{version}", facts))
+            except Damaged as damage:
+                self.lake.report(damage.name, damage.reason)
         return steps
 
     def _quarantine(self, **ids: str) -> list[Step]:

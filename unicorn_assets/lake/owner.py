@@ -9,7 +9,7 @@ OWNER = "recipe-name"
 def claim(lake: Lake, recipe_name: str) -> None:
     """Mark the lake as this recipe's; refuses a lake of another one."""
     if lake.files.exists(OWNER):
-        owner = lake.files.read(OWNER).decode().strip()
+        owner = lake.files.read(OWNER).decode("utf-8", "replace").strip()
         if owner != recipe_name:
             raise UserError(
                 f"the lake {lake.url} holds the data of recipe {owner!r}, not of {recipe_name!r}",

@@ -7,6 +7,7 @@ import io
 import re
 import uuid
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -68,7 +69,8 @@ def connect(
 
     `shards` narrows tables to the named shards; the others show all their shards. `tables` are those that the queries
     need: a view costs requests on S3. A table without any file is an empty view with the right columns, so that a
-    query needs no special case. `quarantine` unites all stages; a stage's shards narrow what it refused, too.
+    query needs no special case. `quarantine` unites all stages; a stage's shards narrow what it refused, too. Damaged
+    files are left out and told of (`Lake.damaged`): each file is proved before DuckDB opens it.
     """
     connection = open_sql(lake)
     wanted = {table: set(names) for table, names in (shards or {}).items()}
@@ -82,10 +84,18 @@ def connect(
     for table in tables:
         if table == LEDGER:
             ended = [path for asset in LEDGER_ASSETS for path in there.get(f"{LEDGER}/{asset}", [])]
-            _ledger_view(connection, lake, ended)
+            _ledger_view(connection, lake, sound(lake, ended))
         else:
-            _view(connection, lake, table, table, there.get(table, []))
+            _view(connection, lake, table, table, sound(lake, there.get(table, [])))
     return connection
+
+
+def sound(lake: Lake, paths: Sequence[str]) -> list[str]:
+    """Those of some shards' files that are not damaged."""
+    if not paths:
+        return []
+    with ThreadPoolExecutor(8) as pool:  # hashing lets go of the interpreter, and S3 takes its time
+        return [path for path, good in zip(paths, pool.map(lake.is_sound, paths), strict=True) if good]
 
 
 def _ledger_view(connection: "Connection", lake: Lake, paths: Sequence[str]) -> None:

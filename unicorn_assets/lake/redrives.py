@@ -4,13 +4,13 @@ A grant is part of what makes a shard: it enters the shard's `inputs` as a paren
 is made with it. Here: keeping grants. Not here: choosing rows (quarantine.py), or asking (llm/rounds.py).
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 from unicorn_assets.errors import UserError
 from unicorn_assets.ids import digest
 from unicorn_assets.lake.store import Lake
+from unicorn_assets.seals import open_json, seal_json
 
 FOLDER = "redrives"
 Rows = Mapping[str, int]  # row id -> further drafts in all
@@ -48,8 +48,7 @@ def grant(lake: Lake, stage: str, shard: str, row_ids: Iterable[str], drafts: in
     if all(made_with.get(name) == value for name, value in parent.items()):
         known["used"] = known["rows"]
     rows = {**known["rows"], **{row_id: known["used"].get(row_id, 0) + drafts for row_id in row_ids}}
-    text = json.dumps({"rows": rows, "used": known["used"]}, sort_keys=True)
-    lake.files.write(_name(stage, shard), text.encode())
+    lake.files.write(_name(stage, shard), seal_json({"rows": rows, "used": known["used"]}))
 
 
 def _parent(stage: str, shard: str, rows: Rows) -> dict[str, str]:
@@ -64,12 +63,20 @@ def _read(lake: Lake, stage: str, shard: str) -> dict[str, dict[str, int]]:
     """`rows`: all grants; `used`: those that the shard had been made with when the last ones were added."""
     name = _name(stage, shard)
     try:
-        plain = json.loads(lake.files.read(name))
-        return {part: {str(row): int(n) for row, n in plain[part].items()} for part in ("rows", "used")}
+        return read_grants(lake.files.read(name))
     except FileNotFoundError:
         return {"rows": {}, "used": {}}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, IsADirectoryError) as error:
         raise UserError(
             f"{name} in the lake cannot be read: {error}",
-            "remove it, and the further drafts that were granted to this shard are forgotten",
+            "remove it, or `unicorn verify --repair`: the further drafts that were granted to this shard are forgotten",
         ) from None
+
+
+def read_grants(data: bytes) -> dict[str, dict[str, int]]:
+    """What `grant` wrote; ValueError when it was changed."""
+    plain = open_json(data, ("rows", "used"))
+    try:
+        return {part: {str(row): int(n) for row, n in plain[part].items()} for part in ("rows", "used")}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"its description is not one: {error}") from None

@@ -4,11 +4,16 @@ import json
 from typing import Any
 
 from unicorn_assets.errors import UserError
+from unicorn_assets.ids import digest
+from unicorn_assets.lake.damage import ASIDE
 from unicorn_assets.lake.query import open_sql, parquet_files
 from unicorn_assets.lake.store import Lake
+from unicorn_assets.seals import Damaged
 
 ASSETS = ("unicorn_1_2m", "unicorn_471k_instruction")
 MANIFEST = "manifest.json"
+_VERSIONED = ("asset", "counts", "facts", "format", "parents", "recipe")
+_KEYS = {*_VERSIONED, "version", "rows", "dimension", "files"}
 
 
 def release_folder(asset: str, version: str) -> str:
@@ -19,36 +24,65 @@ def release_folder(asset: str, version: str) -> str:
 def release_versions(lake: Lake, asset: str) -> list[str]:
     """Versions of `asset` that are complete, sorted by name (a version is a hash: the order says nothing)."""
     found = lake.files.walk(f"releases/{asset}", f"/{MANIFEST}")
-    return [name.split("/")[0] for name in found if name.count("/") == 1]
+    return [name.split("/")[0] for name in found if name.count("/") == 1 and ASIDE not in name]
 
 
 def latest_release(lake: Lake, asset: str) -> str | None:
-    """The version that was released last, or None."""
+    """The version that was released last, or None; what names no release names nothing."""
     try:
-        return lake.files.read(f"releases/{asset}/LATEST").decode().strip()
-    except FileNotFoundError:
+        version = lake.files.read(f"releases/{asset}/LATEST").decode("utf-8", "replace").strip()
+    except (FileNotFoundError, IsADirectoryError):
         return None
+    plain = version.isalnum() and version.isascii()
+    return version if plain and lake.files.exists(f"{release_folder(asset, version)}/{MANIFEST}") else None
+
+
+def manifest_bytes(manifest: dict[str, Any]) -> bytes:
+    """A manifest as it is written: JSON for people, with a hash of itself."""
+    return _text({**manifest, "seal": digest(manifest)})
+
+
+def read_manifest(data: bytes) -> dict[str, Any]:
+    """The manifest that was written; ValueError when a bit of it was changed."""
+    try:
+        manifest = json.loads(data)
+        seal = manifest.pop("seal", None)
+        whole = {**manifest, "seal": seal} if seal is not None else manifest
+        # The version names what went in, so that a manifest of before there were seals proves most of itself.
+        named = digest({key: manifest[key] for key in _VERSIONED}, 6) == manifest["version"]
+        sealed = seal == digest(manifest) if seal is not None else set(manifest) == _KEYS
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"it is no manifest: {error!r}") from None
+    if not named or not sealed or _text(whole) != data:
+        raise ValueError("it was changed")
+    return dict(manifest)
+
+
+def _text(plain: dict[str, Any]) -> bytes:
+    return (json.dumps(plain, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8")
 
 
 def release_manifest(lake: Lake, asset: str, version: str) -> dict[str, Any]:
     """The manifest of a release."""
     name = f"{release_folder(asset, version)}/{MANIFEST}"
     try:
-        manifest: dict[str, Any] = json.loads(lake.files.read(name))
+        return read_manifest(lake.files.read(name))
     except FileNotFoundError:
         raise UserError(f"the lake has no release {asset} {version}", "`unicorn status` lists the releases") from None
-    except ValueError:
-        raise UserError(
-            f"{lake.files.url(name)} is damaged", "remove that release's folder and release again"
-        ) from None
-    return manifest
+    except (ValueError, IsADirectoryError) as error:
+        raise Damaged(name, str(error)) from None
 
 
 def release_row(lake: Lake, asset: str, manifest: dict[str, Any], record_id: str) -> int | None:
-    """0-based number of a record in a release, or None. Reads the column of ids only."""
+    """0-based number of a record in a release, or None. Reads the column of ids only. Damaged: the file is junk."""
+    import duckdb
+
     name = next(name for name in manifest["files"] if name.endswith(".parquet"))
     files = parquet_files(lake, [f"{release_folder(asset, manifest['version'])}/{name}"])
     query = f"SELECT file_row_number FROM read_parquet({files}, file_row_number = true) WHERE id = $1"
     with open_sql(lake) as sql:
-        found = sql.execute(query, [record_id]).fetchone()
+        try:
+            found = sql.execute(query, [record_id]).fetchone()
+        except duckdb.Error:
+            raise Damaged(f"{release_folder(asset, manifest['version'])}/{name}", "DuckDB cannot read it") from None
     return int(found[0]) if found else None

@@ -6,16 +6,16 @@ that reading is a union by name and two merges at the same time do no harm. Here
 may spend (budget.py).
 """
 
-import json
 import secrets
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Protocol, Self
 
 from unicorn_assets.errors import UserError
 from unicorn_assets.llm.ledger import cost_usd
 from unicorn_assets.llm.settings import Price
+from unicorn_assets.seals import open_json, seal_json
 
 FOLDER = "ledger/spend"
 MERGED = "merged-"
@@ -106,6 +106,9 @@ class Record:
         return cls(**{**plain, "lost": Amount(**plain["lost"]), "claim": Amount(**plain["claim"])})
 
 
+_FIELDS = tuple(each.name for each in fields(Record))
+
+
 class Books:
     """All records on a shelf. Records that are closed never change, so they are read once."""
 
@@ -115,7 +118,7 @@ class Books:
 
     def write(self, record: Record) -> None:
         """Replace the record of a process."""
-        self._shelf.write(f"{FOLDER}/{record.name}.json", json.dumps(record.to_json(), default=str).encode())
+        self._shelf.write(f"{FOLDER}/{record.name}.json", seal_json(record.to_json()))
 
     def records(self) -> dict[str, Record]:
         """All records by name, as they are now."""
@@ -137,13 +140,12 @@ class Books:
 
     def _file(self, name: str) -> tuple[Record, ...]:
         try:
-            plain = json.loads(self._shelf.read(f"{FOLDER}/{name}"))
-            listed = plain["records"] if name.startswith(MERGED) else [plain]
-            records = tuple(Record.from_json(entry) for entry in listed)
-        except (ValueError, KeyError, TypeError) as error:
+            records = read_records(name, self._shelf.read(f"{FOLDER}/{name}"))
+        except (ValueError, IsADirectoryError) as error:
             raise UserError(
                 f"{FOLDER}/{name} in the lake cannot be read: {error}",
-                "it says what a run has spent: mend it, or remove it, and the budget forgets that run",
+                "it says what a run has spent: bring it back from a copy; or `unicorn verify --repair` sets it aside, "
+                "and the budget forgets that run",
             ) from None
         if not any(record.open for record in records):
             self._closed[name] = records
@@ -157,11 +159,21 @@ class Books:
         single = {f"{record.name}.json" for record in closed} & set(names)
         if len(single) < MERGE_AT:
             return
-        text = json.dumps({"records": [record.to_json() for record in closed]})
-        self._shelf.write(f"{FOLDER}/{MERGED}{new_name()}.json", text.encode())
+        merged = seal_json({"records": [record.to_json() for record in closed]})
+        self._shelf.write(f"{FOLDER}/{MERGED}{new_name()}.json", merged)
         # Only now, and only what the new file holds: merged files that were there before, and single records.
         for name in [*single, *(name for name in names if name.startswith(MERGED))]:
             self._shelf.remove(f"{FOLDER}/{name}")
+
+
+def read_records(name: str, data: bytes) -> tuple[Record, ...]:
+    """The records of a file called `name`; ValueError when a bit of it was changed."""
+    try:
+        if name.startswith(MERGED):
+            return tuple(Record.from_json(entry) for entry in open_json(data, ("records",))["records"])
+        return (Record.from_json(open_json(data, _FIELDS)),)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{type(error).__name__} {error}") from None
 
 
 def new_name() -> str:

@@ -71,9 +71,10 @@ def look(recipe: Recipe, lake: Lake, asker: Asker) -> Work:
 def _catalog(recipe: Recipe, lake: Lake) -> pl.DataFrame:
     made = Made(recipe.name, seeds_version(recipe), {"sources": sources_fingerprint(recipe)})
     info = lake.info("seed_catalog")
-    if info is not None and info.inputs == made.inputs:
-        return lake.read("seed_catalog")
-    return build_catalog(recipe, lake.find("seed_catalog")).catalog
+    known = lake.find("seed_catalog")
+    if info is not None and known is not None and info.inputs == made.inputs:
+        return known
+    return build_catalog(recipe, known).catalog
 
 
 def _drafts_current(recipe: Recipe, lake: Lake, catalog: pl.DataFrame, shard: str) -> bool:
@@ -101,9 +102,10 @@ def _task_left(
     waiting = [(known, scale)]
     for shard in shards_of(catalog):
         captions = lake.info("captions", shard) if shard not in stale else None
-        if captions is None:
+        kept = lake.find("captions", shard) if captions is not None else None
+        if captions is None or kept is None:
             continue
-        chosen = lake.read("captions", shard).filter(pl.col("task") == task)
+        chosen = kept.filter(pl.col("task") == task)
         granted = Redrives(lake, task).parents(shard)
         made = Made(recipe.name, task_version(recipe, task), {f"captions/{shard}": captions.content, **granted})
         info = lake.info(task, shard)

@@ -4,16 +4,16 @@ Here: one writer at a time, leftovers, the LATEST pointer. Not here: what the fi
 """
 
 import fcntl
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from unicorn_assets.errors import UserError
 from unicorn_assets.lake import Lake
-from unicorn_assets.lake.released import MANIFEST, latest_release, release_folder, release_manifest
+from unicorn_assets.lake.damage import ASIDE, Damage, tell
+from unicorn_assets.lake.released import MANIFEST, latest_release, manifest_bytes, read_manifest, release_folder
 from unicorn_assets.release.facts import ReleaseFile, ReleaseInfo
+from unicorn_assets.release.verify import wrong_bytes
 
 WRITING = ".writing"
 
@@ -53,8 +53,7 @@ def new_folder(lake: Lake, asset: str, version: str) -> Iterator[str]:
 
 def write_manifest(lake: Lake, folder: str, manifest: dict[str, Any]) -> None:
     """The last file of a release, which makes it one."""
-    text = json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-    lake.files.write(f"{folder}/{MANIFEST}", text.encode("utf-8"))
+    lake.files.write(f"{folder}/{MANIFEST}", manifest_bytes(manifest))
 
 
 def point_latest(lake: Lake, asset: str, version: str) -> None:
@@ -64,19 +63,25 @@ def point_latest(lake: Lake, asset: str, version: str) -> None:
 
 
 def existing(lake: Lake, asset: str, version: str) -> ReleaseInfo | None:
-    """This version if it is there, checked by the sizes of its files; a UserError names a file that was changed."""
+    """This version if it is there and every bit of it is as it was written. A release that was changed is set aside
+    under a name that says so, and told of, so that it is cut again: neither kept nor overwritten in silence.
+    """
     folder = release_folder(asset, version)
     if not lake.files.exists(f"{folder}/{MANIFEST}"):
         return None
-    info = info_of(lake, release_manifest(lake, asset, version), created=False)
-    for name, file in info.files.items():
-        there = lake.files.size(f"{folder}/{name}") if lake.files.exists(f"{folder}/{name}") else None
-        if there != file.bytes:
-            state = "is missing" if there is None else f"has {there:,} bytes instead of {file.bytes:,}"
-            raise UserError(
-                f"release {asset} {version} is damaged: {name} {state}", f"remove {info.path} and release again"
-            )
-    return info
+    problem = None
+    try:
+        manifest = read_manifest(lake.files.read(f"{folder}/{MANIFEST}"))
+    except (ValueError, IsADirectoryError) as error:
+        problem = f"{MANIFEST}: {error}"
+    else:
+        info = info_of(lake, manifest, created=False)
+        problems = (wrong_bytes(lake.files, f"{folder}/{name}", vars(file)) for name, file in info.files.items())
+        problem = next((problem for problem in problems if problem), None)
+    if problem is None:
+        return info
+    tell(Damage(folder, problem, lake.files.set_aside(folder, ASIDE)))
+    return None
 
 
 def info_of(lake: Lake, manifest: dict[str, Any], created: bool) -> ReleaseInfo:

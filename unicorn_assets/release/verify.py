@@ -12,31 +12,32 @@ from typing import Any
 import numpy as np
 
 from unicorn_assets.lake.files import Files
-from unicorn_assets.lake.released import MANIFEST
+from unicorn_assets.lake.released import MANIFEST, read_manifest
 
 BLOCK = 1 << 24  # bytes read at a time
 
 
-def verify_release(path: str) -> list[str]:
+def verify_release(path: str, storage_options: dict[str, Any] | None = None) -> list[str]:
     """Problems of the release folder at `path` (a path or URL), one sentence each; an empty list when it is sound.
 
     Checked: files there and none besides, bytes and sha256, rows, ids the same in all files and in order, roles that
     alternate from human to gpt, one <image> in the first turn, finite vectors.
     """
-    files = Files(path)
+    files = Files(path, storage_options)
     if not files.exists(MANIFEST):
         return [f"{path} holds no {MANIFEST}: it is no release, or it was only half copied"]
     try:
-        manifest = json.loads(files.read(MANIFEST))
-        listed: dict[str, Any] = manifest["files"]
-        rows = int(manifest["rows"])
-    except (ValueError, KeyError, TypeError) as error:
-        return [f"{MANIFEST} is damaged: {error!r}"]
+        manifest = read_manifest(files.read(MANIFEST))
+    except (ValueError, IsADirectoryError) as error:
+        return [f"{MANIFEST} is damaged: {error}"]
+    listed: dict[str, Any] = manifest["files"]
+    rows = int(manifest["rows"])
     there = files.names("")
     problems = [f"{name} is missing" for name in listed if name not in there]
     problems += [f"{name} does not belong to the release" for name in there if name not in {*listed, MANIFEST}]
     for name in (name for name in listed if name in there):
-        problems += _check_bytes(files, name, listed[name])
+        problem = wrong_bytes(files, name, listed[name])
+        problems += [problem] if problem else []
     if problems:  # what the rows say is of no use when the bytes are others
         return problems
     ids: list[str] = []
@@ -53,15 +54,21 @@ def verify_release(path: str) -> list[str]:
     return problems
 
 
-def _check_bytes(files: Files, name: str, listed: dict[str, Any]) -> list[str]:
-    sha256, size = hashlib.sha256(), 0
-    with files.fs.open(files.path(name), "rb") as file:
-        while block := file.read(BLOCK):
-            sha256.update(block)
-            size += len(block)
+def wrong_bytes(files: Files, path: str, listed: dict[str, Any]) -> str | None:
+    """What is wrong with a file that should have the `bytes` and the `sha256` that are listed; None when nothing is."""
+    sha256, size, name = hashlib.sha256(), 0, path.rsplit("/", 1)[-1]
+    try:
+        with files.fs.open(files.path(path), "rb") as file:
+            while block := file.read(BLOCK):
+                sha256.update(block)
+                size += len(block)
+    except FileNotFoundError:
+        return f"{name} is missing"
+    except IsADirectoryError:
+        return f"{name} is a folder"
     if size != listed["bytes"]:
-        return [f"{name} has {size:,} bytes, the manifest says {listed['bytes']:,}"]
-    return [] if sha256.hexdigest() == listed["sha256"] else [f"{name} was changed: its sha256 is another"]
+        return f"{name} has {size:,} bytes, the manifest says {listed['bytes']:,}"
+    return None if sha256.hexdigest() == listed["sha256"] else f"{name} was changed: its sha256 is another"
 
 
 def _check_records(files: Files, name: str, ids: list[str]) -> list[str]:

@@ -1,15 +1,17 @@
 """Statistics of each shard of vectors, kept beside it, so that fitting on all shards reads none of them again.
 
-statistics/<vectors>/<shard>.safetensors holds count, sum and a sample, and the hash of the rows that they are of: for
-other rows they count as missing. Not here: what is fitted (transfer/).
+statistics/<vectors>/<shard>.safetensors holds count, sum and a sample, and the hashes of the rows that they are of and
+of themselves: for other rows, or when a bit of them was changed, they count as missing. Not here: what is fitted
+(transfer/).
 """
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from unicorn_assets.errors import UserError
 from unicorn_assets.lake.store import Lake, vector_content
-from unicorn_assets.representation.packing import pack, unpack
+from unicorn_assets.representation.packing import content_hash, pack, unpack
 from unicorn_assets.representation.statistics import Statistics
 from unicorn_assets.representation.vectors import Rows, Space
 
@@ -25,21 +27,43 @@ def keep_statistics(lake: Lake, name: str, shard: str, ids: Sequence[str], vecto
     found = Statistics(space, sample=SHARD_SAMPLE).add(stored, where=f"{name}/{shard}", ids=ids)
     data = np.frombuffer(found.to_bytes(), np.uint8)
     content = vector_content(ids, stored)
-    lake.files.write(_path(name, shard), pack("shard_statistics", {"content": content}, {"statistics": data}))
+    about = {"content": content, "sum": content_hash(data.tobytes())}
+    lake.files.write(_path(name, shard), pack("shard_statistics", about, {"statistics": data}))
     return found
 
 
 def shard_statistics(lake: Lake, name: str, shard: str, content: str, space: Space) -> Statistics | None:
     """The kept statistics of a shard, or None when they are missing or of other rows than those with hash `content`."""
+    path = _path(name, shard)
     try:
-        about, tensors = unpack("shard_statistics", lake.files.read(_path(name, shard)))
+        known, data = read_statistics(lake.files.read(path))
     except FileNotFoundError:
         return None
-    if about["content"] != content:
+    except (ValueError, IsADirectoryError) as error:
+        lake.report(path, str(error))
         return None
-    found = Statistics.from_bytes(tensors["statistics"].tobytes())
+    if known != content:
+        return None
+    found = Statistics.from_bytes(data)
     space.require(found.space, f"the vectors of {name} shard {shard!r}")
     return found
+
+
+def read_statistics(data: bytes) -> tuple[str, bytes]:
+    """Hash of the rows, and their statistics as bytes; ValueError when a bit of them was changed. No hash where they
+    were kept without a hash of their own: then nobody can tell.
+    """
+    try:
+        about, tensors = unpack("shard_statistics", data)
+        statistics = tensors["statistics"].tobytes()
+        content, own = str(about["content"]), about.get("sum")
+    except (UserError, KeyError) as error:
+        raise ValueError(str(error).split("\n")[0]) from None
+    if own is None:
+        return "", b""
+    if content_hash(statistics) != own:
+        raise ValueError("they are not those that were kept")
+    return content, statistics
 
 
 def corpus_statistics(

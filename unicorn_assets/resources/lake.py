@@ -13,7 +13,7 @@ class LakeResource(dg.ConfigurableResource):
     _lake: Lake | None = PrivateAttr(default=None)
 
     def open(self) -> Lake:
-        """The lake; credentials and endpoint of S3 come from the environment (AWS_*)."""
+        """The lake, to be worked on; credentials and endpoint of S3 come from the environment (AWS_*)."""
         if self._lake is None:
-            self._lake = Lake(self.url)
+            self._lake = Lake(self.url, mends=True)
         return self._lake

@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from unicorn_assets.checkup import last_checkup
+from unicorn_assets.errors import UserError
 from unicorn_assets.lake.artifacts import artifact_info, read_artifact
 from unicorn_assets.lake.query import connect
 from unicorn_assets.lake.released import ASSETS, latest_release, release_folder
 from unicorn_assets.lake.schemas import VECTORS
 from unicorn_assets.lake.store import ALL, Lake, ShardInfo
-from unicorn_assets.llm.books import Books, total
+from unicorn_assets.llm.books import Amount, Books, total
 from unicorn_assets.llm.journal.store import DAMAGED_SUFFIX
 
 TABLES = (
@@ -42,7 +44,8 @@ class TableReport:
 @dataclass
 class Report:
     """All there is to say of a lake on one screen. `spent`: calls, tokens, usd of all runs and plans over it;
-    `damaged`: names of the journal's parts that were set aside.
+    `damaged`: names of the journal's parts that were set aside; `not_there`: a line for each file that cannot be used;
+    `verified`: what the last `unicorn verify` found, None before the first.
     """
 
     lake: str
@@ -52,6 +55,8 @@ class Report:
     releases: dict[str, str]
     spent: dict[str, float]
     damaged: list[str]
+    not_there: list[str] = field(default_factory=list)
+    verified: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for --json."""
@@ -60,14 +65,21 @@ class Report:
 
 def gather(lake: Lake) -> Report:
     """Read the footers of all shards, and the ledger; no rows are read."""
-    catalog = lake.read("seed_catalog", ALL, ["shard"]) if lake.info("seed_catalog") else None
+    catalog = lake.find("seed_catalog", ALL, ["shard"])
     shards = catalog["shard"].unique(maintain_order=True).to_list() if catalog is not None else []
     tables = {name: _table(lake, name, [ALL] if name in WHOLE else shards) for name in TABLES}
     for asset, cost in _costs(lake).items():
         tables[asset].cost_usd = cost
-    spent = total(Books(lake.files).records().values(), None)
+    not_there = []
+    try:
+        spent = total(Books(lake.files).records().values(), None)
+    except UserError as error:  # the rest can be told all the same
+        spent, not_there = Amount(), [error.message]
     damaged = lake.files.names("journal", DAMAGED_SUFFIX)
-    return Report(lake.url, shards, tables, _gap(lake), _newest(lake), asdict(spent), damaged)
+    gap, newest, last = _gap(lake), _newest(lake), last_checkup(lake)
+    not_there += [str(damage) for damage in lake.damaged.values()]
+    verified = last.to_dict() if last else None
+    return Report(lake.url, shards, tables, gap, newest, asdict(spent), damaged, not_there, verified)
 
 
 def _costs(lake: Lake) -> dict[str, float]:

@@ -77,6 +77,17 @@ def journal_line(report: Report) -> str | None:
     )
 
 
+def damage_lines(report: Report) -> list[str]:
+    """A line for each file that cannot be used, and one that says when all were last verified."""
+    if report.verified is None:
+        return [*report.not_there, "never verified: `unicorn verify` reads every file"]
+    found = len(report.verified["findings"])
+    what = f"{found:,} damaged" if found else "all as they were written"
+    if found and report.verified["repaired"]:
+        what += ", set aside"
+    return [*report.not_there, f"verified {report.verified['at']}: {report.verified['files']:,} files, {what}"]
+
+
 def _interval(estimate: Mapping[str, float]) -> Text:
     ends = f"{estimate['low']:.3f} to {estimate['high']:.3f}"
     return Text.assemble(f"{estimate['value']:.3f}\n", (ends, "dim"))

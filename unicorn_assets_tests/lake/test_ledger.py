@@ -31,7 +31,7 @@ def test_every_making_keeps_its_row(lake: Lake) -> None:
     keep_making(lake, making("a-00000", 3, None, asset="multiple_choice", calls=1))
     found = browse(lake, "select asset, count(*) as n, sum(cost_usd) as usd from ledger group by asset order by 1", 10)
     assert found.rows() == [("caption_drafts", 3, 0.75), ("multiple_choice", 1, None)]
-    rows = browse(lake, "ledger", 10, "shard = 'a-00000' AND asset = 'caption_drafts' ORDER BY started").to_dicts()
+    rows = browse(lake, "ledger", 10, "shard = 'a-00000' AND asset = 'caption_drafts'").sort("started").to_dicts()
     assert [(row["calls"], row["from_journal"], row["started"].hour) for row in rows] == [(10, 0, 12), (0, 10, 13)]
 
 

@@ -9,6 +9,7 @@ from safetensors.numpy import load
 
 from unicorn_assets.errors import UserError
 from unicorn_assets.lake import Lake, Made
+from unicorn_assets.lake.damage import Damage, lake_damage_heard
 from unicorn_assets.lake.released import latest_release, release_manifest, release_versions
 from unicorn_assets.lake.store import decode_ids
 from unicorn_assets.release import release_instruction, release_pretrain, verify_release
@@ -162,21 +163,35 @@ def test_leftovers_of_a_killed_writer_are_cleaned_up(lake: Lake) -> None:
 
 
 DAMAGED = {
-    "cut": r"Pretrain\.json has 1 bytes instead of",
-    "missing": r"Pretrain\.json is missing",
-    "manifest": r"manifest\.json is damaged",
+    "cut": "Pretrain.json has 1 bytes, the manifest says",
+    "missing": "Pretrain.json is missing",
+    "bit": "Pretrain.json was changed",
+    "manifest": "manifest.json: it is no manifest",
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGED)
-def test_a_damaged_release_is_never_written_over(lake: Lake, damage: str) -> None:
+def test_a_damaged_release_is_never_kept_nor_written_over(lake: Lake, damage: str) -> None:
     fill(lake)
     info = release_pretrain(lake, RECIPE, SHARDS, facts())
-    name = f"releases/unicorn_1_2m/{info.version}/" + ("manifest.json" if damage == "manifest" else "Pretrain.json")
-    lake.files.remove(name) if damage == "missing" else lake.files.write(name, b"[")
-    with pytest.raises(UserError, match=DAMAGED[damage]):
-        release_pretrain(lake, RECIPE, SHARDS, facts())
-    assert lake.files.exists(name) == (damage != "missing")
+    before = files_of(lake, info.path)
+    folder = f"releases/unicorn_1_2m/{info.version}"
+    file = "manifest.json" if damage == "manifest" else "Pretrain.json"
+    bit = bytes([before[file][0] ^ 1]) + before[file][1:]
+    if damage == "missing":
+        lake.files.remove(f"{folder}/{file}")
+    else:
+        lake.files.write(f"{folder}/{file}", bit if damage == "bit" else b"[")
+    heard: list[Damage] = []
+    with lake_damage_heard(heard.append):
+        again = release_pretrain(lake, RECIPE, SHARDS, facts())
+    assert again.created
+    assert again.version == info.version
+    assert files_of(lake, info.path) == before
+    (told,) = heard
+    assert DAMAGED[damage] in str(told)
+    assert lake.files.exists(told.aside), "what was found is kept for whoever wants to look"
+    assert release_versions(lake, "unicorn_1_2m") == [info.version]
 
 
 def test_records_and_vectors_must_join(disk_lake: Lake) -> None:

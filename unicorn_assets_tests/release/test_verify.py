@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from unicorn_assets.lake import Lake
+from unicorn_assets.lake.released import manifest_bytes
 from unicorn_assets.release import release_instruction, verify_release
 from unicorn_assets_tests.small_lake import SHARDS, facts, fill, small_recipe
 
@@ -24,7 +25,11 @@ def rewrite(release: Path, name: str, change: Callable[[bytes], bytes]) -> None:
     (release / name).write_bytes(data)
     manifest = json.loads((release / "manifest.json").read_text())
     manifest["files"][name] |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    (release / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(release, manifest)
+
+
+def write_manifest(release: Path, manifest: dict) -> None:
+    (release / "manifest.json").write_bytes(manifest_bytes({k: v for k, v in manifest.items() if k != "seal"}))
 
 
 def rewrite_records(release: Path, change: Callable[[list[dict]], object]) -> list[str]:

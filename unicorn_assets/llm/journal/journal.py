@@ -5,7 +5,6 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -24,7 +23,7 @@ from unicorn_assets.llm.journal.blocks import (
     lines_of,
 )
 from unicorn_assets.llm.journal.keytable import KeyTable, Place, merge, unsorted_table
-from unicorn_assets.llm.journal.store import LocalStore, ObjectStore, Store
+from unicorn_assets.llm.journal.store import Store, store_at
 from unicorn_assets.llm.request import Answer
 
 log = logging.getLogger(__name__)
@@ -67,12 +66,7 @@ class Journal:
     @classmethod
     def open(cls, root_url: str, name: str = "journal", storage_options: Mapping[str, Any] | None = None) -> "Journal":
         """The journal below a lake's root: a local path, file://, or s3:// and other fsspec URLs."""
-        if "://" not in root_url or root_url.startswith("file://"):
-            return cls(LocalStore(Path(root_url.removeprefix("file://")) / name))
-        import fsspec
-
-        filesystem, prefix = fsspec.url_to_fs(f"{root_url.rstrip('/')}/{name}", **(storage_options or {}))
-        return cls(ObjectStore(filesystem, prefix, f"{root_url.rstrip('/')}/{name}"))
+        return cls(store_at(root_url, name, storage_options))
 
     def __enter__(self) -> Self:
         return self

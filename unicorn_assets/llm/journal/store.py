@@ -13,7 +13,7 @@ import mmap
 import os
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -165,7 +165,7 @@ class LocalStore:
         self.folder.mkdir(parents=True, exist_ok=True)
         name = new_name(PART_SUFFIX)
         temporary = self.folder / (name + ".tmp")
-        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o666)
         # Locked and headed before it gets its name: nobody ever sees a part of ours that looks abandoned.
         with contextlib.suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -309,6 +309,16 @@ class ObjectStore:
 
     def release(self) -> None:
         """Nothing is held open."""
+
+
+def store_at(root_url: str, name: str, storage_options: Mapping[str, Any] | None = None) -> Store:
+    """The store called `name` below a lake's root: a local path, file://, or s3:// and other fsspec URLs."""
+    if "://" not in root_url or root_url.startswith("file://"):
+        return LocalStore(Path(root_url.removeprefix("file://")) / name)
+    import fsspec
+
+    filesystem, prefix = fsspec.url_to_fs(f"{root_url.rstrip('/')}/{name}", **(storage_options or {}))
+    return ObjectStore(filesystem, prefix, f"{root_url.rstrip('/')}/{name}")
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

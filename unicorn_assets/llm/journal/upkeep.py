@@ -257,6 +257,32 @@ def _set_aside(store: Store, name: str, data: bytes, known: int, damage: list[Da
     return fresh, size, blocks
 
 
+def damaged_files(store: Store) -> Iterator[tuple[str, str]]:
+    """Name and reason of every part and index that is not whole, each read from end to end; nothing is changed. A part
+    that somebody is writing to is left out: its end is not there yet.
+    """
+    for name, data in store.read_many(sorted(name for name in store.listing() if name.endswith(PART_SUFFIX))):
+        part = contents(data)
+        if part.closed or part.growing:
+            continue
+        with store.sealed(name) as free:
+            if free:
+                yield name, "a block of answers or the end of the part was changed"
+    for name in sorted(name for name in store.listing() if name.endswith(INDEX_SUFFIX)):
+        try:
+            read_index(store.mapped(name))
+        except FileNotFoundError:
+            continue
+        except ValueError as error:
+            yield name, f"{error}; it is made again from the parts"
+
+
+def mend_files(store: Store, names: Sequence[str]) -> None:
+    """Set damaged files aside; of a part, what can be read goes into a new one."""
+    for name in names:
+        take_inventory(store, suspect=name if name.endswith(PART_SUFFIX) else None)
+
+
 def compact(store: Store, at_least: int | None = None) -> int:
     """Merge sealed small parts into large ones when there are `at_least` (COMPACT_AT) of them; returns how many were
     merged.
