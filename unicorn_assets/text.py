@@ -27,7 +27,9 @@ _KEPT = (
     "|\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{1,31}\U000e007f"  # flags of regions
 )
 _DROPPED = (
-    "\x1b\\[[0-?]*[ -/]*[@-~]|\x1b\\][^\x07\x1b]{0,200}(?:\x07|\x1b\\\\)"  # a terminal's colours and titles
+    # a terminal's colours, titles and character sets, by ESC or by one C1 byte
+    "(?:\x1b\\[|\x9b(?=[0-?]))[0-?]*[ -/]*[@-~]|\x1b[ -/]{1,4}[0-~]"
+    "|(?:\x1b[]PX^_]|[\x90\x9d])[^\x07\x1b\x9c]{0,200}(?:\x07|\x1b\\\\|\x9c)"
     "|[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
     f"\ufff9-\ufffb{_SELECTORS}\U000e0000-\U000e007f]"
 )

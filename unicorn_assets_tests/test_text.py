@@ -66,6 +66,8 @@ def test_scripts_and_emoji_stay_as_they_are(text):
         ("a lad\xadder", "a ladder"),
         ("grey \u202ewall\u202c \u2066x\u2069", "grey wall x"),
         ("\x1b[31mred\x1b[0m \x1b]0;title\x07door", "red door"),
+        ("\x9b31mred\x9b0m \x9d0;title\x9c\x1b(Bdo\x1bPq#0\x1b\\or", "red door"),
+        ("\x9bHello", "Hello"),  # a quotation mark of Windows, read as Latin-1
         ("cafe\u0301", "café"),
         ("one\u2028two\r\nthree\rfour\x85five", "one\ntwo\nthree\nfour\nfive"),
         ("an\u200cother do\u200dor", "another door"),  # joiners that join nothing

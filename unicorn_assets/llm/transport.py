@@ -16,6 +16,7 @@ from unicorn_assets.llm.request import Answer, ChatRequest
 from unicorn_assets.llm.shaping import PLAIN, Shaper
 from unicorn_assets.llm.unpacking import ACCEPTED, unpack
 from unicorn_assets.llm.wire import NotAnAnswer, excerpt, to_answer, to_body, told
+from unicorn_assets.redaction import known_now
 
 __all__ = ["Failure", "Transport"]
 
@@ -37,6 +38,7 @@ class Transport:
             "Content-Type": "application/json", "Accept": "application/json", "Accept-Encoding": ACCEPTED, **headers,
         }  # fmt: skip
         self._session: aiohttp.ClientSession | None = None
+        self._without_keys = known_now()
 
     async def __aenter__(self) -> "Transport":
         self._session = aiohttp.ClientSession(
@@ -87,7 +89,8 @@ class Transport:
         if status == 200 and b'"error"' in raw and (found := self._inside(request, raw, headers)):
             return found
         try:
-            return to_answer(raw, key, self._model, time.monotonic() - started, attempt)
+            seconds = time.monotonic() - started
+            return to_answer(raw, key, self._model, seconds, attempt, self._without_keys)
         except NotAnAnswer as error:
             problem = told(str(error)) if raw else f"an empty response (HTTP {status})"
         except Exception as error:  # a body can be odd in ways that nobody has thought of

@@ -1,13 +1,14 @@
 """OpenAI chat completions as bytes: a request into a body, a response into an answer. No network here."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from unicorn_assets.llm.request import Answer, ChatRequest, token_count
 from unicorn_assets.llm.shaping import PLAIN, Shaper
-from unicorn_assets.redaction import redact
+from unicorn_assets.redaction import redact, redact_known
 
 
 class NotAnAnswer(Exception):  # noqa: N818 - describes the response
@@ -23,11 +24,14 @@ def to_body(request: ChatRequest, model: str, shaper: Shaper = PLAIN) -> bytes:
         return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def to_answer(raw: bytes, key: str, model: str, seconds: float, attempts: int) -> Answer:
+def to_answer(
+    raw: bytes, key: str, model: str, seconds: float, attempts: int, without_keys: Callable[[str], str] = redact_known
+) -> Answer:
     """The answer inside a response body; raises NotAnAnswer with a short reason.
 
     A message without content is an answer too when it says why (a refusal, a tool call, reasoning alone): the server
-    did its work, and a row's verdict says so (reply.py).
+    did its work, and a row's verdict says so (reply.py). A server may say the caller's own key aloud: what is kept of
+    an answer lacks it.
     """
     try:
         response = _json(raw)
@@ -40,8 +44,8 @@ def to_answer(raw: bytes, key: str, model: str, seconds: float, attempts: int) -
     if finish_reason.lower() in _BROKEN:
         raise NotAnAnswer(f"the server broke the answer off (finish_reason {finish_reason})")
     return Answer(
-        key=key, text=text, finish_reason=finish_reason, prompt_tokens=prompt, completion_tokens=completion,
-        cached_tokens=cached, seconds=seconds, attempts=attempts, model=model,
+        key=key, text=without_keys(text), finish_reason=finish_reason, prompt_tokens=prompt,
+        completion_tokens=completion, cached_tokens=cached, seconds=seconds, attempts=attempts, model=model,
     )  # fmt: skip
 
 

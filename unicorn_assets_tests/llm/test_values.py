@@ -145,6 +145,12 @@ def test_what_a_message_says(message, finish, text, reason):
     assert decode_line("k", encode_line(answer)).text == text
 
 
+def test_a_key_that_a_server_says_in_its_answer_is_not_kept(monkeypatch):
+    monkeypatch.setenv("STRANGE_API_KEY", "sk-said-aloud-1f77")
+    raw = json.dumps({"choices": [{"message": {"content": "You sent Bearer sk-said-aloud-1f77, a key."}}]}).encode()
+    assert to_answer(raw, "k", "m", 1.0, 1).text == "You sent Bearer ***, a key."
+
+
 def test_an_answer_without_content_is_an_empty_answer():
     answer = to_answer(b'{"choices": [{"message": {"content": null}, "finish_reason": "length"}]}', "k", "m", 1.0, 2)
     assert (answer.text, answer.cut_off, answer.completion_tokens, answer.attempts) == ("", True, 0, 2)
