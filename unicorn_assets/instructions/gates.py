@@ -154,7 +154,7 @@ def stands_in(option: str, question: str, caption: str) -> bool:
 
 
 def _free_fault(question: str, answer: str, caption: str, gates: InstructionGates) -> Fault | None:
-    fault = prose_fault(answer)
+    fault = prose_fault(answer) or _cut_by_schema(answer, gates)
     if fault:
         return fault
     if answer.endswith("?"):
@@ -168,12 +168,19 @@ def _free_fault(question: str, answer: str, caption: str, gates: InstructionGate
     )
 
 
+def _cut_by_schema(text: str, gates: InstructionGates) -> Fault | None:
+    """A server that holds the model to the schema ends a text at its `maxLength`, wherever that is."""
+    if len(text) < gates.max_answer_chars or text.rstrip("\"”'’)").endswith((".", "!")):
+        return None
+    return Fault("cut_off", f"{text!r} fills the room for an answer and does not end.")
+
+
 def _problem_fault(pair: Problem, caption: str, gates: InstructionGates) -> Fault | None:
     known = set(content(caption))
     parts = [*pair.steps, pair.answer]
     for part in parts:
         fault = prose_fault(part) or attribute_fault(part, caption)
-        fault = fault or (None if part in caption else prose.stutter(part))
+        fault = fault or (None if part in caption else prose.stutter(part)) or _cut_by_schema(part, gates)
         if fault:
             return fault
         if part.endswith("?") or len(part.split()) < 3:
