@@ -11,7 +11,7 @@ from unicorn_assets.llm.request import Answer
 from unicorn_assets.llm.row import Rejected
 from unicorn_assets.text import storable
 
-_PARSER = "If the server is vLLM, start it with --reasoning-parser (docs/llm-client.md)."
+_PARSER = "If the server is vLLM, start it with --reasoning-parser (docs/quarantine.md)."
 _FILTERED = frozenset(
     ("content_filter", "safety", "recitation", "prohibited_content", "blocklist", "spii", "sensitive")
 )

@@ -27,6 +27,28 @@ def test_a_good_caption_passes_unchanged():
 
 
 @pytest.mark.parametrize(
+    "answer",
+    [
+        GOOD.replace("with long", "with\u200b long"),
+        GOOD.replace("sleeps on", "sleeps\u00a0on").replace("Two ", "Two\u202f"),
+        "\ufeff" + GOOD.replace("cushions", "cu\xadshions") + "\u2060",
+        "\x1b[31m" + GOOD + "\x1b[0m",
+        GOOD.replace("dog, and", "dog\0, and"),
+        GOOD.replace("dog, and", "dog&#44; &#x61;nd"),
+    ],
+)
+def test_what_nobody_sees_is_taken_out(answer: str):
+    assert caption_of(answer, SEED, GATES, PROMPT) == GOOD
+
+
+def test_entities_are_decoded_and_accents_composed():
+    odd = GOOD.replace("striped", "&amp;quot;striped&amp;quot;").replace("floor lamp", "de\u0301cor lamp")
+    assert caption_of(odd, SEED, GATES, PROMPT) == GOOD.replace("striped", '"striped"').replace(
+        "floor lamp", "décor lamp"
+    )
+
+
+@pytest.mark.parametrize(
     ("answer", "reason"),
     [
         ("", "empty"),
@@ -42,6 +64,12 @@ def test_a_good_caption_passes_unchanged():
         ("**Dog**: " + GOOD, "not_plain_text"),
         (GOOD.replace(". ", ".\n\n"), "not_plain_text"),
         (GOOD + " <|im_end|>", "not_plain_text"),
+        ("ASSISTANT: " + GOOD, "chat_mark"),
+        (GOOD + " USER: More. ASSISTANT: A drum.", "chat_mark"),
+        (GOOD[:-1] + " [/INST].", "chat_mark"),
+        (GOOD.replace("red", "&lt;b&gt;red&lt;/b&gt;", 1), "not_plain_text"),
+        (GOOD.replace("red", "&nosuch; red", 1), "chat_mark"),
+        ("A brown dog sleeps on a red sofa. " * 400, "too_long"),
         ("一只棕色的狗睡在红色的沙发上。" + GOOD, "garbled"),
         ("12 34 55 66 77 88 99 dog 12 33 44 55.", "garbled"),
         ("A brown dooooog sleeps. " + GOOD, "garbled"),

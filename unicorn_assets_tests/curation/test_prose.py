@@ -72,3 +72,55 @@ def test_spool_gives_back_what_it_was_given():
     assert [spool.read(number) for number in (4, 0, 3, 2, 1)] == [texts[number] for number in (4, 0, 3, 2, 1)]
     assert len(spool) == 5
     spool.close()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A red door. USER: More.",
+        "ASSISTANT: A red door.",
+        "A red door USER : more",
+        "A red door. user: more",
+        "Human: a red door",
+        "A red door.\nassistant: more",
+        "A red door. ### Instruction: more",
+        "## Red door",
+        "A red [INST] door",
+        "A red door [/INST].",
+        "<<SYS>> red",
+        "A <|im_end|> door",
+        "A red door </s>",
+        "A <s> door",
+        "A red <image> door",
+        "A <start_of_turn> door",
+        "A <b>red</b> door",
+        "A <B>red</B> door",
+        "A red door <!-- x -->",
+        "A red &foo; door",
+        "A red door. Response: more",
+        "A red door. “Yes.” Assistant: more",
+        "AI: a red door",
+        "A door Human: more",
+    ],
+)
+def test_words_and_marks_of_chats_are_known(text):
+    assert prose.chat_mark(text) is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A user: manual lies open on a desk.",
+        "A sign at the door says: closed.",
+        "An assistant stands by the human body model.",
+        "Two users sit at a system of 3 screens: one red, one blue.",
+        "A mark 3 < 4 stands on the board.",
+        "Salt & pepper; a red door.",
+        "The AT&T sign hangs there.",
+        "A model: a small ship of wood.",
+        "A label [3] hangs there.",
+        "One user's bag; a robot.",
+    ],
+)
+def test_a_caption_about_users_is_no_chat(text):
+    assert prose.chat_mark(text) is None

@@ -193,6 +193,14 @@ def test_extractive_claims_stand_in_the_caption_in_one_run():
     assert fault.reason == "misaligned"
 
 
+@pytest.mark.parametrize("end", ["", "."])
+def test_an_answer_that_fills_the_schemas_room_must_end(end: str):
+    answer = "The man digs a hole next to a brick house" + end
+    gates = GATES.model_copy(update={"max_answer_chars": len(answer)})
+    fault = fault_of(FreePair(question="What does the man in the helmet dig?", answer=answer), CAPTION, gates)
+    assert (fault is not None and fault.reason == "cut_off") == (end == "")
+
+
 def test_an_option_that_fills_the_schemas_room_may_be_cut_off():
     tight = GATES.model_copy(update={"max_answer_chars": 12})
     pair = choice("What leans against the wall?", "A shovel", "A bicycle wi", "A cat", "A cow")

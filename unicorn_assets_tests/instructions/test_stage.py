@@ -86,6 +86,55 @@ def test_json_cut_off_in_the_middle_is_repaired_and_its_whole_pairs_kept():
     assert len(made["pairs"][0]) == 2
 
 
+@pytest.mark.parametrize("cut", [-5, -20, -60])
+def test_the_pair_that_was_left_open_is_dropped_and_nothing_half_is_kept(cut: int):
+    text = json.dumps({"pairs": GOOD})[:cut]
+    made, _ = write_pairs("multiple_choice", captions(["multiple_choice"]), RECIPE, ask_by(lambda _: text))
+    assert [pair["question"] for pair in made["pairs"][0]] == [pair["question"] for pair in GOOD[:2]]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_too_few_whole_pairs_are_cut_off_in_every_task(task: str):
+    pair = {"question": "What leans against the wall?", "answer": "A shovel", "steps": [CAPTION[:50]] * 2}
+    text = json.dumps({"pairs": [pair | {"wrong_options": ["A saw", "A cow", "A cat"]}] * 2})
+    for length in (len(text) - 3, len(text) // 2 + 9, len(text) // 3):
+        _, refused = write_pairs(task, captions([task]), RECIPE, ask_by(lambda _, n=length: text[:n]))
+        assert refused["reason"].to_list() == ["cut_off"]
+
+
+def test_options_that_were_left_open_are_no_options():
+    two = {"prompt": "multiple_choice_small", "options_prompt": "wrong_options_small", "gates": {"min_pairs": 1}}
+    asked = recipe(instructions={"multiple_choice": two})
+
+    def say(request: ChatRequest) -> str:
+        if "wrong_options" in json.dumps(request.schema):
+            return '{"wrong_options": ["A saw", "A cow", "A cat"]'
+        return json.dumps({"pairs": [{"question": "What leans against the wall?", "answer": "A shovel"}]})
+
+    _, refused = write_pairs("multiple_choice", captions(["multiple_choice"]), asked, ask_by(say))
+    assert refused["reason"].to_list() == ["no_options"]
+    assert refused["detail"][0].startswith("cut_off: ")
+
+
+def test_fields_are_read_as_people_see_them():
+    pair = GOOD[1] | {"question": "What leans against\u200b the&#32;wall?", "answer": "A &quot;shovel&quot;\u00a0"}
+    made, refused = write([pair, GOOD[0]])
+    assert made["pairs"][0][0]["question"] == "What leans against the wall?", refused.to_dicts()
+    assert 'A "shovel"' in made["pairs"][0][0]["options"]
+
+
+def test_role_words_inside_a_pair_drop_it():
+    made, _ = write([GOOD[0], GOOD[1] | {"answer": "A shovel. USER: More."}, GOOD[2]])
+    assert [pair["question"] for pair in made["pairs"][0]] == [GOOD[0]["question"], GOOD[2]["question"]]
+
+
+def test_whatever_an_answer_is_its_row_can_be_stored():
+    _, refused = write_pairs(
+        "multiple_choice", captions(["multiple_choice"]), RECIPE, ask_by(lambda _: "\ud83d\0 {" * 9)
+    )
+    assert refused["raw_answer"][0].startswith("\ufffd\ufffd {")
+
+
 def test_the_order_of_answers_does_not_matter():
     table = captions(["multiple_choice"] * 9)
     shuffle = ask_by(lambda _: json.dumps({"pairs": GOOD}), order=lambda rows: random.Random(1).sample(rows, len(rows)))
