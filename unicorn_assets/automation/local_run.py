@@ -31,10 +31,10 @@ CONFIG = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}  # the 
 # for each partitioned stretch between two assets that look at all shards.
 STRETCHES = (
     ("seeds", "caption_drafts"),
-    ("near_duplicates", "image_reference"),
+    ("near_duplicates",),
     ("captions", "multiple_choice", "question_answering", "complex_reasoning", "instructions"),
     ("text_embeddings",),
-    ("transfer",),
+    ("image_reference", "transfer"),
     ("image_embeddings",),
     ("modality_gap", "unicorn_1_2m", "unicorn_471k_instruction"),
 )  # fmt: skip

@@ -259,7 +259,7 @@ KINDS = {
     "a Git LFS pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n",
     "a bzip2 file": bz2.compress(b"text\na cat"),
     "an xz file": lzma.compress(b"text\na cat"),
-    "a gzip file": gzip.compress(b"text\na cat"),
+    "a gzip file": gzip.compress(b"text\na cat", mtime=0),
     "a zstd file": b"\x28\xb5\x2f\xfd1234",
     "an SQLite database": b"SQLite format 3\0\x10\0",
     "an encrypted Parquet file": b"PARE1234PARE",
