@@ -95,7 +95,7 @@ def test_a_lake_lives_with_poison_in_its_journal(tmp_path: Path, unicorn: Any) -
         return {row["reason"] for row in json.loads(unicorn("show", "quarantine", "--rows", "500", "--json"))}
 
     with Poisonous() as server:
-        write_recipe(tmp_path, server.url, rows=120)
+        write_recipe(tmp_path, server.url, rows=100)
         unicorn("run", *recipe)
         assert refused() >= {"only_reasoning", "model_refused", "tool_call", "cut_off", "chat_mark"}
         asked = server.calls
