@@ -86,7 +86,7 @@ class Lane:
 
     def _get(self, path: str) -> Any:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(f"{self.url}/{path}", timeout=20) as response:
+        with opener.open(f"{self.url}/{path}", timeout=120) as response:
             return json.loads(response.read())
 
     def run(self, folder: Path, environment: dict[str, str], *arguments: str) -> Ended:
