@@ -238,12 +238,18 @@ def _fit(
 
 def finished(instance: dg.DagsterInstance, lake: Lake, name: str) -> list[str]:
     """Shards of these vectors that exist and are not damaged, in the order of the partition keys."""
-    found = []
+    found, empty = [], 0
     for shard in instance.get_dynamic_partitions(SHARDS_NAME):
         info = lake.vector_info(name, shard)
+        empty += info is not None and not info.rows
         if info is not None and info.rows:
             guard(lake, name, shard, info.content)
             found.append(shard)
+    if not found and empty:
+        raise UserError(
+            f"no caption was accepted in {empty} finished shards, so there is nothing to go on with",
+            "`unicorn quarantine` says why each was refused; `unicorn quarantine retry` asks again",
+        )
     if not found:
         raise UserError(f"the lake has no vectors in {name}", f"materialize {name} for at least one shard first")
     return found

@@ -7,7 +7,8 @@ import dagster as dg
 import numpy as np
 import pytest
 
-from unicorn_assets.assets.representation import REFERENCE, TRANSFER, build
+from unicorn_assets.assets.representation import REFERENCE, TRANSFER, build, finished
+from unicorn_assets.errors import UserError
 from unicorn_assets.lake.artifacts import artifact_info, read_artifact, write_artifact
 from unicorn_assets.lake.files import Files
 from unicorn_assets.lake.store import Lake, Made
@@ -145,3 +146,13 @@ def test_a_given_move_is_used_as_it_is(tmp_path: Path) -> None:
     for file, words in (("other", "come from test"), ("gone", "there is no such file")):
         with pytest.raises(dg.Failure, match=words):
             materialize(lake, recipe(file=str(tmp_path / f"{file}.safetensors")), 2)
+
+
+def test_a_lake_whose_captions_were_all_refused_is_told_to_look_into_the_quarantine(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    lake.write_vectors("text_embeddings", shard(0), [], np.zeros((0, 8), np.float16), Made(), ABOUT)
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions(SHARDS_NAME, [shard(0), shard(1)])
+        with pytest.raises(UserError, match="no caption was accepted in 1 finished shards") as told:
+            finished(instance, lake, "text_embeddings")
+    assert "unicorn quarantine" in told.value.hint
