@@ -7,12 +7,14 @@ import typer
 
 from unicorn_assets.cli.common import JsonOption, app, err, for_people, out, print_json
 from unicorn_assets.errors import UserError
+from unicorn_assets.plain_files import read_plain, why
 
 group = typer.Typer(
     help="Move text vectors to where image vectors live, with any pair of vector files.", no_args_is_help=True
 )
 app.add_typer(group, name="transfer")
 
+MOST_TRANSFER = 256 << 20  # bytes of a fitted move; aniso_init's, the largest, take 3 MB
 FILES = ".safetensors, .npy or .parquet, or a folder of them"
 TransferOption = Annotated[Path, typer.Option("--transfer", help="File that `unicorn transfer fit` made")]
 
@@ -32,11 +34,12 @@ def fit(
 ) -> None:
     """Fit a move on two sets of vectors; pairs are neither needed nor used."""
     from unicorn_assets.representation.transfer.noise import sigma_of
-    from unicorn_assets.representation.vector_output import write_whole
+    from unicorn_assets.representation.vector_output import refuse_inputs, write_whole
     from unicorn_assets.representation.vector_transfer import fit_files, made_with
 
     if Path(to).suffix != ".safetensors":
         raise UserError(f"cannot write {to}", "give a file NAME.safetensors")
+    refuse_inputs(to, (text, images))
     sigma_of(noise_cosine, 1)
     with _Counting("read") as counting:
         fitted = fit_files(method, passes, text, images, noise_cosine=noise_cosine, on_rows=counting.add)
@@ -63,11 +66,13 @@ def apply(
     as_json: JsonOption = False,
 ) -> None:
     """Move vectors with a fitted move: fp16, unit length, ids kept. Noise is never written."""
+    from unicorn_assets.representation.vector_output import refuse_inputs
     from unicorn_assets.representation.vector_transfer import apply_files
 
     if (text is None) == (images is None):
         raise UserError("give either --text or --images", "for example: --text captions.safetensors")
     fitted = read_transfer(transfer)
+    refuse_inputs(to, [str(transfer)])
     with _Counting("moved") as counting:
         rows = apply_files(fitted, text or images or "", to, images=images is not None, on_rows=counting.add)
     if as_json:
@@ -92,10 +97,11 @@ def report(
 ) -> None:
     """One HTML page: the gap between the two sides before and after the move, with intervals and plots."""
     from unicorn_assets.representation.gap.report import report_html
-    from unicorn_assets.representation.vector_output import write_whole
+    from unicorn_assets.representation.vector_output import refuse_inputs, write_whole
     from unicorn_assets.representation.vector_samples import sample_sides
 
     fitted = read_transfer(transfer)
+    refuse_inputs(to, (str(transfer), text, images))
     with _Counting("read") as counting:
         sides = sample_sides(fitted, text, images, pairs, counting.add)
     page = report_html(fitted, *sides, about={"texts": text, "images": images, "transfer": str(transfer)})
@@ -108,9 +114,9 @@ def read_transfer(path: Path):  # type: ignore[no-untyped-def]
     from unicorn_assets.representation.transfer import Transfer
 
     try:
-        return Transfer.from_bytes(path.read_bytes())
+        return Transfer.from_bytes(read_plain(path, MOST_TRANSFER))
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}", "make it with: unicorn transfer fit") from None
+        raise UserError(f"{path}: {why(error)}", "make it with: unicorn transfer fit") from None
     except UserError as error:
         raise UserError(f"{path}: {error.message}", error.hint) from None
 

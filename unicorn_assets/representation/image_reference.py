@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from unicorn_assets.representation.packing import content_hash, pack, unpack
+from unicorn_assets.representation.packing import content_hash, finite, pack, readable, unpack, whole
 from unicorn_assets.representation.statistics import Statistics
 from unicorn_assets.representation.vectors import Space
 
@@ -78,19 +78,27 @@ class ImageReference:
     def from_bytes(cls, data: bytes) -> Self:
         """The inverse of to_bytes; UserError when the bytes are something else."""
         about, tensors = unpack("image_reference", data)
-        pairs = None
-        if "pair_ids" in about:
-            unseen = tensors["pairs_unseen"].astype(np.bool_)
-            pairs = Pairs(tensors["pairs_text"], tensors["pairs_image"], about["pair_ids"], unseen)
-        corrupt = [(name, reason) for name, reason in about["corrupt"]]
-        statistics = Statistics.from_bytes(tensors["statistics"].tobytes())
-        return cls(
-            statistics,
-            tensors["sample"],
-            pairs,
-            corrupt,
-            set_aside=about.get("set_aside", len(corrupt)),
-            source=about["source"],
-            name=about.get("name", ""),
-            encoder=about.get("about_encoder", {}),
-        )
+        with readable("image_reference"):
+            statistics = Statistics.from_bytes(tensors["statistics"].tobytes())
+            if not statistics.n:
+                raise ValueError("it is of no images")
+            d = statistics.space.dimension
+            finite(tensors, "sample", (None, d))
+            pairs = None
+            if "pair_ids" in about:
+                ids = [str(one) for one in about["pair_ids"]]
+                for side in ("pairs_text", "pairs_image"):
+                    finite(tensors, side, (len(ids), d))
+                unseen = tensors["pairs_unseen"].astype(np.bool_).reshape(len(ids))
+                pairs = Pairs(tensors["pairs_text"], tensors["pairs_image"], ids, unseen)
+            corrupt = [(str(name), str(reason)) for name, reason in about["corrupt"]]
+            return cls(
+                statistics,
+                tensors["sample"],
+                pairs,
+                corrupt,
+                set_aside=whole(about.get("set_aside", len(corrupt)), 0, 1 << 62, "set_aside"),
+                source=str(about["source"]),
+                name=str(about.get("name", "")),
+                encoder=dict(about.get("about_encoder", {})),
+            )

@@ -12,6 +12,7 @@ import numpy as np
 
 from unicorn_assets.errors import UserError
 from unicorn_assets.ids import digest
+from unicorn_assets.plain_files import read_plain, why
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.representation.encoders import Encoder, encoder_version, identify, space_of
 from unicorn_assets.representation.encoders.identity import fingerprint
@@ -24,8 +25,8 @@ from unicorn_assets.representation.vector_files import read_vectors
 from unicorn_assets.representation.vectors import Space, unit_rows
 
 _CODE = 2  # raise when this module's own way of building changes a reference
+MOST_REFERENCE = 1 << 30  # bytes
 IMAGES_AT_A_TIME = 64  # prepared images in memory
-MAX_LISTED = 1000  # images that were set aside and are named
 
 Progress = Callable[[int], None]
 
@@ -64,7 +65,7 @@ def from_images(
     path: str, shown: str, name: str, encoder: Encoder, on_progress: Progress | None = None
 ) -> ImageReference:
     """The reference of all images at `path`, which messages call `shown`; see image_files.py for what it may be."""
-    corrupt: Corrupt = []
+    corrupt = Corrupt()
     statistics, sample = Statistics(space_of(encoder), covariance=True), Sample(SAMPLE_ROWS)
     images = prepared_images(find_images(path, corrupt), encoder.prepare_image, corrupt)
     while group := list(islice(images, IMAGES_AT_A_TIME)):
@@ -74,9 +75,12 @@ def from_images(
         group.clear()  # before the next images are prepared
     if not statistics.n:
         first = f"; {corrupt[0][0]}: {corrupt[0][1]}" if corrupt else ""
-        raise UserError(f"{shown}: none of the {len(corrupt)} images can be read{first}", "give other images")
+        counts = f"; in all: {corrupt.summary()}" if corrupt.total > 1 else ""
+        raise UserError(
+            f"{shown}: none of the {corrupt.total:,} images can be read{first}{counts}", "give other images"
+        )
     return ImageReference(
-        statistics, sample.rows, corrupt=corrupt[:MAX_LISTED], set_aside=len(corrupt), source=f"images in {shown}",
+        statistics, sample.rows, corrupt=list(corrupt), set_aside=corrupt.total, source=f"images in {shown}",
         name=name, encoder={"window": encoder.window, "dtype": encoder.dtype},
     )  # fmt: skip
 
@@ -104,10 +108,16 @@ def from_vectors(
 def from_reference(path: str, shown: str, name: str | None, identity: tuple[str, str]) -> ImageReference:
     """A reference that was made before, here or elsewhere, by the encoder of this identity."""
     try:
-        with fsspec.open(path, "rb") as file:
-            found = ImageReference.from_bytes(file.read())
+        if "://" in path:
+            with fsspec.open(path, "rb") as file:
+                data = file.read(MOST_REFERENCE + 1)
+        else:
+            data = read_plain(path, MOST_REFERENCE)
+        found = ImageReference.from_bytes(data)
     except FileNotFoundError:
         raise UserError(f"{shown}: there is no such file", "check image_reference.path in the recipe") from None
+    except OSError as error:
+        raise UserError(f"{shown}: {why(error)}", "check image_reference.path in the recipe") from None
     except UserError as error:
         raise UserError(f"{shown}: {error.message}", error.hint) from None
     Space(*identity, found.space.dimension).require(found.space, f"the images of {shown}")

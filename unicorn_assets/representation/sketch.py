@@ -101,8 +101,9 @@ def _half(vectors: Rows) -> NDArray[np.float16]:
     """Rows as fp16; their scale is lost where fp16 could not hold it, their direction never."""
     if vectors.dtype == np.float16:
         return vectors.astype(np.float16)
-    wide = vectors.astype(np.float64)
-    half: NDArray[np.float16] = (wide / np.sqrt(np.vecdot(wide, wide))[:, None]).astype(np.float16)
+    with np.errstate(all="ignore"):  # rows that are no vectors are refused where they are summed
+        wide = vectors.astype(np.float64)
+        half: NDArray[np.float16] = (wide / np.sqrt(np.vecdot(wide, wide))[:, None]).astype(np.float16)
     return half
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from unicorn_assets.errors import UserError
 from unicorn_assets.representation.blocks import blocks, in_threads, task_rows
-from unicorn_assets.representation.packing import pack, unpack
+from unicorn_assets.representation.packing import MOST_DIMENSION, finite, pack, readable, unpack, whole
 from unicorn_assets.representation.sketch import SAMPLE_ROWS, Sketch
 from unicorn_assets.representation.vectors import Float64, Rows, Space, check_shape, unit_rows
 from unicorn_assets.representation.walk import Steps, sum_of, walk
@@ -152,10 +152,24 @@ class Statistics:
     def from_bytes(cls, data: bytes) -> Self:
         """The inverse of to_bytes; UserError when the bytes are something else."""
         about, tensors = unpack("statistics", data)
-        made = cls(Space(about["encoder"], about["revision"], about["dimension"]), sample=about.get("sample", 0))
-        made.n, made._sum, made._second = about["n"], tensors["sum"], tensors.get("second_moment")
-        made._sketch.restore(tensors)
-        return made
+        with readable("statistics"):
+            d = whole(about["dimension"], 1, MOST_DIMENSION, "dimension")
+            size = whole(about.get("sample", 0), 0, 1 << 40, "sample")
+            made = cls(Space(str(about["encoder"]), str(about["revision"]), d), sample=size)
+            made.n, made._sum = whole(about["n"], 0, MAX_ROWS, "n"), tensors["sum"]
+            made._second = tensors.get("second_moment")
+            for sums, shape in ((made._sum, (d,)), (made._second, (d, d))):
+                if sums is not None and (sums.shape != shape or sums.dtype != np.int64):
+                    raise ValueError(f"sums of shape {sums.shape} and type {sums.dtype}")
+            # A mean of unit vectors is at most one long; what is off by more was never summed.
+            if not np.abs(made.sum).max() <= made.n * (1 + 1e-6):
+                raise ValueError(f"the sum is too large for {made.n:,} vectors")
+            if size:
+                rows = finite(tensors, "sample", (None, d))
+                if tensors["sample_hashes"].shape != (len(rows),):
+                    raise ValueError("the sample has other rows than hashes")
+            made._sketch.restore(tensors)
+            return made
 
     def _grow(self, n: int) -> None:
         if self.n + n > MAX_ROWS:

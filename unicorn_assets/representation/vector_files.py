@@ -5,16 +5,17 @@ Not here: the formats (vector_formats.py), checking rows (vectors.py), writing (
 """
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unicorn_assets.errors import UserError
-from unicorn_assets.representation.vector_formats import FORMATS, Contents, name_of_row
+from unicorn_assets.plain_files import open_plain, why
+from unicorn_assets.representation.vector_formats import FORMATS, Contents, Part, name_of_row
 from unicorn_assets.representation.vectors import Rows, Space
 
 
@@ -37,13 +38,43 @@ def open_vectors(path: str) -> Iterator[Contents]:
     if opener is None:
         raise UserError(f"{path}: vectors are read from .safetensors, .npy or .parquet", "convert the file to one")
     with _local(path) as local:
-        try:
+        with _in_words(path):
             contents = opener(local, path)
-        except UserError:
-            raise
-        except Exception as error:  # three libraries, each with many ways to say that a file is damaged
-            raise UserError(f"{path}: cannot read vectors: {error}", "make the file again; it may be cut off") from None
-        yield contents
+        yield replace(contents, parts=_Told(path, contents.parts))
+
+
+@contextmanager
+def _in_words(path: str) -> Iterator[None]:
+    """Whatever goes wrong in here is a UserError that names the file."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:  # three libraries, each with many ways to say that a file is damaged
+        said = why(error) if isinstance(error, OSError) else str(error)
+        reason = " ".join(said.split())[:300] or type(error).__name__
+        raise UserError(f"{path}: cannot read vectors: {reason}", "make the file again; it may be cut off") from None
+
+
+@dataclass(frozen=True)
+class _Told:
+    """Parts of a file whose damage, which may show only once they are read, is told in words."""
+
+    path: str
+    parts: Iterable[Part]
+
+    def __iter__(self) -> Iterator[Part]:
+        parts = iter(self.parts)
+        while True:
+            with _in_words(self.path):
+                part = next(parts, None)
+            if part is None:
+                return
+            yield Part(part.first, lambda part=part: self._load(part))  # type: ignore[misc]
+
+    def _load(self, part: Part) -> Rows:
+        with _in_words(self.path):
+            return part.load()
 
 
 def read_vectors(path: str, space: tuple[str, str] | None = None) -> Iterator[Chunk]:
@@ -71,7 +102,10 @@ def vector_paths(path: str) -> list[str]:
     place = Path(path)
     if "://" in path or not place.is_dir():
         return [path]
-    found = sorted(str(file) for file in place.iterdir() if file.suffix.lower() in FORMATS and file.name[0] != ".")
+    try:
+        found = sorted(str(file) for file in place.iterdir() if file.suffix.lower() in FORMATS and file.name[0] != ".")
+    except OSError as error:
+        raise UserError(f"{path}: {why(error)}", "give another folder") from None
     if not found:
         raise UserError(f"{path}: the folder holds no .safetensors, .npy or .parquet file", "give another folder")
     return found
@@ -128,17 +162,31 @@ def _hashes(ids: NDArray[np.uint8]) -> NDArray[np.uint64]:
 @contextmanager
 def _local(path: str) -> Iterator[Path]:
     """The file itself, or its copy while the block lasts."""
-    try:
-        if "://" not in path:
-            Path(path).stat()
-            yield Path(path)
-            return
-        import fsspec  # takes a third of a second, which local files need not pay
+    if "://" not in path:
+        _readable(Path(path), path)
+        yield Path(path)
+        return
+    import fsspec  # takes a third of a second, which local files need not pay
 
-        fs, remote = fsspec.core.url_to_fs(path)
-        with tempfile.TemporaryDirectory() as folder:
-            local = Path(folder) / Path(path).name
+    with tempfile.TemporaryDirectory() as folder:
+        local = Path(folder) / "copy"
+        try:
+            fs, remote = fsspec.core.url_to_fs(path)
+            if "file" in (fs.protocol if isinstance(fs.protocol, tuple) else (fs.protocol,)):
+                _readable(Path(remote), path)
             fs.get_file(remote, str(local))
-            yield local
+        except FileNotFoundError:
+            raise UserError(f"{path}: there is no such file", "check the path") from None
+        except OSError as error:
+            raise UserError(f"{path}: {why(error)}", "check the path") from None
+        yield local
+
+
+def _readable(file: Path, path: str) -> None:
+    """UserError for what is not a file, such as a pipe, which would be waited for."""
+    try:
+        open_plain(file).close()
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file", "check the path") from None
+    except OSError as error:
+        raise UserError(f"{path}: {why(error)}", "give a file of vectors") from None

@@ -1,6 +1,7 @@
 """The layouts of .safetensors, .npy and Parquet files of vectors: where the rows are, ids, and what made them.
 
-Rows of the first two lie in the file as they are, so that a part of them is one read. Not here: anything about values.
+Rows of the first two lie in the file as they are, so that a part of them is one read. What a file says of itself is
+compared with what it is before anything is read. Not here: anything about values.
 """
 
 import json
@@ -14,11 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unicorn_assets.errors import UserError
+from unicorn_assets.parquet_pages import open_parquet
+from unicorn_assets.plain_files import open_plain
 from unicorn_assets.representation.blocks import task_rows
 from unicorn_assets.representation.vectors import Rows, Space, check_shape
 
 VECTOR_NAMES = ("vectors", "embeddings", "vector", "embedding")
 ID_NAMES = ("id", "ids", "image_id", "caption_id")
+MOST_ID = 4096  # bytes
+FREE_IDS, IDS_PER_BYTE = 64 << 20, 64
+"""Bytes that the ids of a Parquet file take once each is as wide as the longest: so many, or so many per byte."""
 _SAFETENSORS = {"F16": "<f2", "F32": "<f4", "F64": "<f8"}
 
 
@@ -56,32 +62,33 @@ class Contents:
 def name_of_row(ids: NDArray[np.uint8], row: int) -> str:
     """One id of (n, width) zero-padded UTF-8 bytes."""
     raw: bytes = ids[row].tobytes()
-    return raw.rstrip(b"\0").decode()
+    return raw.rstrip(b"\0").decode(errors="backslashreplace")
 
 
 def _safetensors(file: Path, path: str) -> Contents:
-    size = file.stat().st_size
-    with file.open("rb") as stream:
+    from safetensors import safe_open
+
+    with safe_open(file, framework="np"):  # refuses a header that lies: offsets, sizes and types agree from here on
+        pass
+    with open_plain(file) as stream:
         (length,) = struct.unpack("<Q", stream.read(8))
-        if length > size:
-            raise ValueError("its header is longer than the file")
         header = json.loads(stream.read(length))
         about = _about(header.pop("__metadata__", {}))
         matrices = [name for name in header if name not in ID_NAMES]
         name = next((name for name in VECTOR_NAMES if name in header), matrices[0] if len(matrices) == 1 else None)
         if name is None:
-            raise UserError(f"{path}: found arrays {list(header)}, none of them named 'vectors'", "rename the one")
+            raise UserError(f"{path}: found arrays {list(header)[:9]}, none of them named 'vectors'", "rename the one")
         dtype = _SAFETENSORS.get(header[name]["dtype"])
         if dtype is None:
             raise UserError(f"{path}: {name} is of type {header[name]['dtype']}", "store it as F16, F32 or F64")
         ids = None
         if "ids" in header:
+            if header["ids"]["dtype"] != "U8" or len(header["ids"]["shape"]) != 2:
+                raise UserError(f"{path}: ids are not rows of bytes", "store them as zero-padded UTF-8, one id a row")
             begin, end = header["ids"]["data_offsets"]
             stream.seek(8 + length + begin)
             ids = np.frombuffer(stream.read(end - begin), np.uint8).reshape(header["ids"]["shape"])
-    begin, end = header[name]["data_offsets"]
-    if 8 + length + end > size:
-        raise ValueError(f"it has {size:,} bytes, its header speaks of {8 + length + end:,}")
+    begin = header[name]["data_offsets"][0]
     return _raw(file, path, 8 + length + begin, np.dtype(dtype), header[name]["shape"], ids, about)
 
 
@@ -108,12 +115,17 @@ def _raw(
     if len(shape) != 2:
         raise UserError(f"{path}: expected one vector a row, found shape {tuple(shape)}", "store a matrix")
     n, d = shape
+    if n and not d:
+        raise UserError(f"{path}: its {n:,} vectors have no numbers", "give another file")
+    if dtype.itemsize not in (2, 4, 8):
+        raise UserError(f"{path}: the numbers are of type {dtype}", "store them as fp16, fp32 or fp64")
     _one_id_per_row(path, n, ids)
 
     def part(first: int, count: int) -> Part:
         def load() -> Rows:
             # Mapped part by part: reading would copy, and pages of a whole mapped file would count as memory.
-            return np.memmap(file, dtype, "r", offset + first * d * dtype.itemsize, (count, d))
+            rows: Rows = np.memmap(file, dtype, "r", offset + first * d * dtype.itemsize, (count, d))
+            return rows if dtype.isnative else rows.astype(dtype.newbyteorder("="))
 
         return Part(first, load)
 
@@ -124,11 +136,8 @@ def _raw(
 
 def _parquet(file: Path, path: str) -> Contents:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    from unicorn_assets.lake.store import encode_ids
-
-    with pq.ParquetFile(file) as opened:
+    with open_plain(file) as raw, open_parquet(raw) as opened:
         schema = opened.schema_arrow
         n = opened.metadata.num_rows
         lists = [f.name for f in schema if pa.types.is_list(f.type) or pa.types.is_fixed_size_list(f.type)]
@@ -140,34 +149,71 @@ def _parquet(file: Path, path: str) -> Contents:
                 f"store lists of numbers in a column named {VECTOR_NAMES[0]!r}",
             )
         id_name = next((name for name in ID_NAMES if name in schema.names), None)
-        ids = None
-        if id_name is not None:
-            ids = encode_ids([str(i) for i in opened.read([id_name]).column(0).to_pylist()])
-        _one_id_per_row(path, n, ids)
-        first = next(iter(_batches(file, path, name, 1)), None)
-        dimension = 0 if first is None else first.load().shape[1]
         metadata = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
+    ids = None if id_name is None else _parquet_ids(file, path, id_name)
+    _one_id_per_row(path, n, ids)
+    dimension = 0
+    for part in _batches(file, path, name, 1):
+        dimension = part.load().shape[1]
+        break
+    if n and not dimension:
+        raise UserError(f"{path}: its {n:,} vectors have no numbers", "give another file")
     about = {key: value for key, value in metadata.items() if key in ("encoder", "revision", "moved")}
-    return Contents(path, n, dimension, _Batches(file, path, name, dimension), ids, about)
+    return Contents(path, n, dimension, _Batches(file, path, name, n, dimension), ids, about)
+
+
+def _parquet_ids(file: Path, path: str, column: str) -> NDArray[np.uint8]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from unicorn_assets.lake.store import encode_ids
+
+    names: list[str] = []
+    widest = 1
+    # Equal ids stay one while they are read: a few bytes could say a long one a million times.
+    with open_plain(file) as raw, open_parquet(raw, read_dictionary=[column]) as opened:
+        for batch in opened.iter_batches(1 << 14, columns=[column]):
+            found = batch.column(0)
+            values = found.dictionary if pa.types.is_dictionary(found.type) else found
+            if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+                widest = max(widest, pc.max(pc.binary_length(values)).as_py() or 0)
+                if widest > MOST_ID:
+                    raise UserError(f"{path}: an id has {widest:,} bytes", f"give ids of at most {MOST_ID:,} bytes")
+            names += [str(one) for one in found.to_pylist()]
+            if widest * len(names) > max(FREE_IDS, IDS_PER_BYTE * file.stat().st_size):
+                raise UserError(f"{path}: its ids are far larger than the file", "give shorter ids")
+    return encode_ids(names)
 
 
 @dataclass(frozen=True)
 class _Batches:
-    """A Parquet column as parts, read again for each iteration."""
+    """A Parquet column as parts, read again for each iteration; ValueError when it holds other rows than it says."""
 
     file: Path
     path: str
     column: str
+    rows: int
     dimension: int
 
     def __iter__(self) -> Iterator[Part]:
-        return _batches(self.file, self.path, self.column, task_rows(self.dimension))
+        left = self.rows
+        for part in _batches(self.file, self.path, self.column, task_rows(self.dimension)):
+            n, d = part.load().shape
+            if d != self.dimension:
+                raise UserError(
+                    f"{self.path}: row {part.first} holds {d} numbers, row 0 holds {self.dimension}",
+                    "store vectors of one length",
+                )
+            left -= n
+            if left < 0:
+                break
+            yield part
+        if left:
+            raise ValueError(f"it does not hold the {self.rows:,} rows that it speaks of")
 
 
 def _batches(file: Path, path: str, column: str, size: int) -> Iterator[Part]:
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(file) as opened:
+    with open_plain(file) as raw, open_parquet(raw) as opened:
         first = 0
         for batch in opened.iter_batches(size, columns=[column]):
             rows = _matrix(batch.column(0), path, first)
@@ -178,6 +224,8 @@ def _batches(file: Path, path: str, column: str, size: int) -> Iterator[Part]:
 def _matrix(column: Any, path: str, first: int) -> Rows:
     """A column of lists as a matrix; UserError names a row that is null or of another length."""
     lengths = column.value_lengths().to_pylist()
+    if lengths and lengths[0] == 0:
+        raise UserError(f"{path}: row {first} holds no numbers", "store vectors of one length, none of them null")
     for row, length in enumerate(lengths):
         if length != lengths[0] or length is None:
             raise UserError(

@@ -9,15 +9,18 @@ import json
 import mmap
 import os
 import secrets
+import shutil
+import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unicorn_assets.errors import UserError
+from unicorn_assets.plain_files import why
 
 ENDINGS = (".safetensors", ".npy")
 
@@ -153,6 +156,42 @@ def _give_name(descriptor: int, path: Path) -> None:
         os.link(f"/proc/self/fd/{descriptor}", path.name, dst_dir_fd=folder, follow_symlinks=True)
     finally:
         os.close(folder)
+
+
+@contextmanager
+def whole_folder(path: str) -> Iterator[Path]:
+    """A hidden folder to write into, whose files appear in the folder `path` when the block ends well, else none."""
+    folder = Path(path)
+    made = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        hidden = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder))
+    except (OSError, ValueError) as error:
+        reason = why(error) if isinstance(error, OSError) else str(error)
+        raise UserError(f"{path}: {reason}", "give another folder to write to") from None
+    try:
+        yield hidden
+        for file in sorted(hidden.iterdir()):
+            file.replace(folder / file.name)
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+        if made:
+            with suppress(OSError):  # there are files in it
+                folder.rmdir()
+
+
+def refuse_inputs(out: str, inputs: Iterable[str]) -> None:
+    """UserError when writing `out` would replace one of the inputs, or put files among those of an input folder."""
+    target = Path(out)
+    for one in inputs:
+        given = Path(one)
+        if "://" in one or not given.exists():
+            continue
+        inside = given.is_dir() and target.resolve().is_relative_to(given.resolve())
+        if inside or (target.exists() and target.samefile(given)):
+            raise UserError(
+                f"{out}: is {'in the folder of' if inside else 'itself'} the input {one}", "write somewhere else"
+            )
 
 
 def write_whole(path: str, data: bytes) -> None:

@@ -12,7 +12,7 @@ from unicorn_assets.errors import UserError
 from unicorn_assets.representation.transfer import Transfer
 from unicorn_assets.representation.vector_formats import Contents
 from unicorn_assets.representation.vector_transfer import OnRows, open_side, transfer_space
-from unicorn_assets.representation.vectors import Rows
+from unicorn_assets.representation.vectors import Rows, unit_rows
 
 UNPAIRED = 4000
 PAIRED = 2000
@@ -89,7 +89,11 @@ def _read(side: Sequence[Contents], wanted: Rows64, on_rows: OnRows | None) -> R
         for part in one.parts:
             rows = part.load()
             at = np.flatnonzero((wanted >= before + part.first) & (wanted < before + part.first + len(rows)))
-            found[at] = rows[wanted[at] - before - part.first]
+            chosen = rows[wanted[at] - before - part.first]
+            lengths = np.linalg.norm(chosen.astype(np.float64), axis=1)
+            if not (np.isfinite(lengths) & (lengths > 0)).all():
+                unit_rows(rows, where=one.path, first=part.first)  # names the row
+            found[at] = chosen / lengths[:, None]
             if on_rows:
                 on_rows(len(at))
         before += one.rows

@@ -4,6 +4,7 @@ No lake, no recipe: any pair of vector files will do. Here: the order of work an
 formulas.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unicorn_assets.errors import UserError
+from unicorn_assets.plain_files import shown
 from unicorn_assets.representation.blocks import in_threads
 from unicorn_assets.representation.kernels import prepare
 from unicorn_assets.representation.sketch import SAMPLE_ROWS
@@ -21,7 +23,7 @@ from unicorn_assets.representation.transfer import Transfer
 from unicorn_assets.representation.transfer.fitting import NOISE_COSINE, fit
 from unicorn_assets.representation.vector_files import DistinctIds, common_space, open_vectors, vector_paths
 from unicorn_assets.representation.vector_formats import Contents, Part, name_of_row
-from unicorn_assets.representation.vector_output import ENDINGS, vector_output
+from unicorn_assets.representation.vector_output import ENDINGS, refuse_inputs, vector_output, whole_folder
 from unicorn_assets.representation.vectors import Space
 from unicorn_assets.representation.walk import Steps
 
@@ -48,6 +50,7 @@ def fit_files(
     prepare((2, 0, 0), *[(2, 0, 1)] * (method == "realign"))
     with ExitStack() as stack:
         texts, pictures = _opened(stack, text), _opened(stack, images)
+        _refuse_moved([*texts, *pictures])
         space = _one_space([*texts, *pictures])
         covariance = method == "aniso_init"
         sample = SAMPLE_ROWS if covariance else 0
@@ -64,25 +67,46 @@ def apply_files(transfer: Transfer, text: str, out: str, *, images: bool = False
     """Move the vectors of a file or folder, fp16, ids kept; the number of rows.
 
     `out` is one .safetensors or .npy file, or, when it has neither ending, a folder that gets one .safetensors file per
-    file of `text`. `images` applies what real images need. A file appears whole or not at all.
+    file of `text`. `images` applies what real images need. All files appear, each whole, or none does.
     """
     prepare((2, 2, 2 if transfer.method == "realign" else 1))
     with ExitStack() as stack:
         found = _opened(stack, text)
+        _refuse_moved(found)
         for one in found:
-            if "moved" in one.about:
-                raise UserError(
-                    f"{one.path}: these vectors were moved before, by {one.about['moved']}", "give the originals"
-                )
             transfer_space(transfer, one)
+        given = [text, *(one.path for one in found)]
+        refuse_inputs(out, given)
         if Path(out).suffix.lower() in ENDINGS:
             _apply(transfer, found, out, images, on_rows)
         else:
-            folder = Path(out)
-            folder.mkdir(parents=True, exist_ok=True)
-            for one in found:
-                _apply(transfer, [one], str(folder / (Path(one.path).stem + ENDINGS[0])), images, on_rows)
+            names = _file_names(found)
+            for name in names:
+                refuse_inputs(str(Path(out) / name), given)
+            with whole_folder(out) as folder:
+                for one, name in zip(found, names, strict=True):
+                    _apply(transfer, [one], str(folder / name), images, on_rows)
     return sum(one.rows for one in found)
+
+
+def _refuse_moved(found: Sequence[Contents]) -> None:
+    for one in found:
+        if "moved" in one.about:
+            raise UserError(
+                f"{one.path}: these vectors were moved before, by {one.about['moved']}", "give the originals"
+            )
+
+
+def _file_names(found: Sequence[Contents]) -> list[str]:
+    """Names of the files that are written for these; UserError when two would get the same."""
+    names = [Path(one.path).stem + ENDINGS[0] for one in found]
+    name, count = Counter(names).most_common(1)[0]
+    if count > 1:
+        equal = [Path(one.path).name for one, made in zip(found, names, strict=True) if made == name]
+        raise UserError(
+            f"{' and '.join(equal)} would both be written as {name}", "rename one, or give one of them alone"
+        )
+    return names
 
 
 def transfer_space(transfer: Transfer, contents: Contents) -> None:
@@ -203,4 +227,4 @@ def made_with(text: str, images: str) -> dict[str, Any]:
     from importlib.metadata import version
 
     packages = {name: version(name) for name in ("unicorn-assets", "numpy")}
-    return {"text_file": Path(text).name, "image_file": Path(images).name, "packages": packages}
+    return {"text_file": shown(Path(text).name), "image_file": shown(Path(images).name), "packages": packages}

@@ -51,9 +51,9 @@ def unit_rows(vectors: Rows, *, where: str = "vectors", ids: Sequence[str] | Non
 
     UserError names `where`, the row (counted from `first`) and its id when a row holds NaN or Inf, or is all zero.
     """
-    rows = vectors.astype(np.float64)
     # A NaN or Inf anywhere in a row shows in its length, so that one test finds all three kinds of bad row.
     with np.errstate(over="ignore", invalid="ignore"):
+        rows = vectors.astype(np.float64)
         lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
     good = np.isfinite(lengths) & (lengths > 0)
     if not good.all():

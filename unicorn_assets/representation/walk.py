@@ -76,8 +76,8 @@ def _left_out(
 
 def refuse_without_direction(least: Rows, where: str, ids: Sequence[str] | None, first: int) -> None:
     """UserError that names the first row of which a step left nothing."""
-    if len(least) and least.min() < NO_DIRECTION:
-        row = int(np.argmax(least < NO_DIRECTION))
+    if len(least) and not least.min() >= NO_DIRECTION:  # also where a length is not a number
+        row = int(np.argmin(least >= NO_DIRECTION))
         name = f"row {first + row}" + ("" if ids is None else f" (id {ids[row]})")
         raise UserError(
             f"{where}: {name} equals the mean, so nothing is left of it after the move",

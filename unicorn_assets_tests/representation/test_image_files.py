@@ -18,7 +18,7 @@ from unicorn_assets_tests.representation.pictures import encoded, write_parquet,
 
 def read(path: str | Path) -> tuple[dict[str, tuple[int, int, int]], Corrupt]:
     """Colour of each image by name, and what was set aside."""
-    corrupt: Corrupt = []
+    corrupt = Corrupt()
 
     def colour(image: Image.Image) -> tuple[int, int, int]:
         return image.convert("RGB").getpixel((0, 0))  # type: ignore[return-value]
@@ -144,7 +144,7 @@ def test_only_a_few_images_are_read_ahead() -> None:
             handed_out += 1
             yield Entry(str(number), lambda: encoded(1))
 
-    images = prepared_images(entries(), lambda image: image.size, [])
+    images = prepared_images(entries(), lambda image: image.size, Corrupt())
     for taken in range(1, 50):
         next(images)
         assert handed_out <= taken + 2 * image_decoding.THREADS

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Vectors = npt.NDArray[np.float32]
+_STRIP = 512  # rows of pixels
 
 
 class PocketEncoder:
@@ -72,6 +73,9 @@ def on_white(image: "Image") -> "Image":
     from PIL import Image
 
     if not image.has_transparency_data:
-        return image.convert("RGB")
-    picture = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+        return image if image.mode == "RGB" else image.convert("RGB")
+    found = Image.new("RGB", image.size)
+    for top in range(0, image.height, _STRIP):  # a large picture need not be there four times
+        part = image.crop((0, top, image.width, min(top + _STRIP, image.height))).convert("RGBA")
+        found.paste(Image.alpha_composite(Image.new("RGBA", part.size, "white"), part).convert("RGB"), (0, top))
+    return found

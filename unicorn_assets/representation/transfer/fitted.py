@@ -1,6 +1,6 @@
 """A fitted move: applying it to rows, and its one small file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -8,12 +8,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unicorn_assets.representation.blocks import blocks, in_threads, task_rows
-from unicorn_assets.representation.packing import content_hash, pack, unpack
-from unicorn_assets.representation.transfer.aniso import move_aniso
-from unicorn_assets.representation.transfer.noise import noisy
-from unicorn_assets.representation.transfer.steps import CENTRED, image_steps, text_steps
+from unicorn_assets.representation.packing import MOST_DIMENSION, content_hash, finite, pack, readable, unpack, whole
+from unicorn_assets.representation.transfer.aniso import BLOCK, move_aniso
+from unicorn_assets.representation.transfer.noise import noisy, sigma_of
+from unicorn_assets.representation.transfer.steps import CENTRED, METHODS, image_steps, text_steps
 from unicorn_assets.representation.vectors import Float64, Rows, Space, check_shape, unit_rows
 from unicorn_assets.representation.walk import refuse_without_direction, write
+
+
+def _parameters(method: str, tensors: Mapping[str, NDArray[Any]], d: int) -> dict[str, Float64]:
+    """What a method needs of a file's tensors; ValueError names one that is missing or is not what it must be."""
+    if method not in METHODS:
+        raise ValueError(f"method is {method!r}"[:80])
+    if method == "none":
+        return {}
+    shapes: dict[str, tuple[int | None, ...]] = {"text_mean": (d,), "image_mean": (d,)}
+    if method == "realign":
+        shapes |= {"scale": (1,), "offset": (d,)}  # files know no matrix without a dimension
+    if method == "aniso_init":
+        q = finite(tensors, "basis", (d, None)).shape[1]
+        if q % BLOCK:
+            raise ValueError(f"basis has {q} columns")
+        shapes |= {"basis": (d, q), "text_radii": (q // BLOCK + 1, None), "image_radii": (q // BLOCK + 1, None)}
+    found = {name: finite(tensors, name, shape) for name, shape in shapes.items()}
+    if method == "aniso_init":
+        text, image = found["text_radii"], found["image_radii"]
+        if text.shape != image.shape or not text.shape[1] or any((np.diff(one) < 0).any() for one in (text, image)):
+            raise ValueError("the radii are not quantiles")
+    return found
 
 
 @dataclass(frozen=True)
@@ -110,17 +132,19 @@ class Transfer:
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """The inverse of to_bytes; UserError when the bytes are something else."""
-        about, parameters = unpack("transfer", data)
-        space = Space(about["encoder"], about["revision"], about["dimension"])
-        return cls(
-            about["method"],
-            space,
-            parameters,
-            about["counts"],
-            about.get("passes", 0),
-            about.get("noise_cosine"),
-            about.get("moved_error", 0.0),
-        )
+        about, tensors = unpack("transfer", data)
+        with readable("transfer"):
+            space = Space(str(about["encoder"]), str(about["revision"]), about["dimension"])
+            whole(space.dimension, 1, MOST_DIMENSION, "dimension")
+            counts = {str(side): whole(n, 1, 1 << 62, "counts") for side, n in about["counts"].items()}
+            noise, error = about.get("noise_cosine"), float(about.get("moved_error", 0.0))
+            if noise is not None:
+                sigma_of(float(noise), 1)
+            if not 0 <= error < np.inf:
+                raise ValueError(f"moved_error is {error}")
+            passes = whole(about.get("passes", 0), 0, 1000, "passes")
+            parameters = _parameters(about["method"], tensors, space.dimension)
+            return cls(about["method"], space, parameters, counts, passes, noise, error)
 
     def _run(self, rows: Rows, moved: NDArray[np.float32], text: bool, where: str, ids: Sequence[str] | None) -> None:
         check_shape(rows, self.space.dimension, where)
@@ -145,5 +169,6 @@ class Transfer:
             unit = unit_rows(rows[part], where=where, ids=names, first=first + part.start)
             found = move_aniso(unit, self.parameters)
             lengths = np.sqrt(np.vecdot(found, found))
+            lengths[~np.isfinite(lengths)] = 0  # a move of a stranger may leave nothing of a row that way too
             refuse_without_direction(lengths, where, names, first + part.start)
             np.divide(found, lengths[:, None], out=moved[part], casting="same_kind")

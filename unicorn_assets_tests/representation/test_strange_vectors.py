@@ -1,0 +1,440 @@
+"""Files of vectors, moves and references of strangers through the command line: done, or refused in a line."""
+
+import io
+import json
+import os
+import random
+import struct
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from safetensors.numpy import load, load_file, save, save_file
+from typer.testing import CliRunner, Result
+
+from unicorn_assets.cli import app
+from unicorn_assets.errors import UserError
+from unicorn_assets.lake.store import encode_ids
+from unicorn_assets.representation.image_reference import ImageReference
+from unicorn_assets.representation.statistics import Statistics
+from unicorn_assets.representation.transfer import METHODS
+from unicorn_assets.representation.vector_files import read_vectors
+from unicorn_assets.representation.vectors import Space
+
+N, D = 60, 8
+
+
+def unicorn(*arguments: str) -> Result:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a warning would be on somebody's screen
+        return CliRunner().invoke(app, ["transfer", *arguments], env={"COLUMNS": "400"})
+
+
+def rows(seed: int, n: int = N) -> np.ndarray:
+    chance = np.random.default_rng(seed)
+    return (chance.normal(size=(n, D)) + chance.normal(size=D)).astype(np.float32)
+
+
+def parquet(vectors: np.ndarray, **options: object) -> bytes:
+    data = io.BytesIO()
+    names = [f"c{i}" for i in range(len(vectors))]
+    pq.write_table(pa.table({"id": names, "vectors": list(vectors)}), data, **options)
+    return data.getvalue()
+
+
+def npy(vectors: np.ndarray) -> bytes:
+    data = io.BytesIO()
+    np.save(data, vectors)
+    return data.getvalue()
+
+
+def tensors(vectors: np.ndarray) -> bytes:
+    return save({"vectors": vectors, "ids": encode_ids([f"c{i}" for i in range(len(vectors))])})
+
+
+WRITERS: dict[str, Callable[[np.ndarray], bytes]] = {"npy": npy, "parquet": parquet, "safetensors": tensors}
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for ending, write in WRITERS.items():
+        Path(f"text.{ending}").write_bytes(write(rows(1)))
+    np.save("images.npy", rows(2))
+    for method in METHODS:
+        arguments = (
+            "--text",
+            "text.npy",
+            "--images",
+            "images.npy",
+            "--method",
+            method,
+            "--out",
+            f"{method}.safetensors",
+        )
+        result = unicorn("fit", *arguments)
+        assert result.exit_code == 0, result.output
+    return tmp_path
+
+
+def listed(folder: str = ".") -> list[str]:
+    return sorted(path.name for path in Path(folder).iterdir())
+
+
+def refused(result: Result, words: str = "", left: list[str] | None = None) -> None:
+    assert result.exit_code == 2, (result.output, result.exception)
+    assert words in result.output
+    assert len(result.output.splitlines()) <= 4
+    assert "Traceback" not in result.output
+    if left is not None:
+        assert listed() == left
+
+
+def mutated(data: bytes, chance: random.Random) -> bytes:
+    """A few bytes, numbers or lengths that are others, mostly where a format says what it holds."""
+    found = bytearray(data)
+    for _ in range(chance.choice((1, 1, 2, 6))):
+        if not found:
+            return b""
+        ends = chance.random()
+        place = chance.randrange(min(len(found), 300)) if ends < 0.6 else chance.randrange(len(found))
+        if ends > 0.85:
+            place = max(0, len(found) - 1 - chance.randrange(min(len(found), 700)))
+        kind = chance.randrange(6)
+        if kind == 0:
+            found[place] = chance.randrange(256)
+        elif kind == 1:
+            found[place : place + 8] = struct.pack("<q", chance.choice((-1, 0, 1 << 31, 1 << 62, -(1 << 63), 7)))
+        elif kind == 2:
+            del found[place : place + chance.randrange(1, 40)]
+        elif kind == 3:
+            found[place:place] = found[place : place + chance.randrange(1, 40)]
+        elif kind == 4 and chr(found[place]).isdigit():
+            found[place : place + 1] = chance.choice(
+                (b"-1", b"0", b"99999999999999999999", b"9223372036854775808", b"7")
+            )
+        else:
+            found[place : place + 4] = struct.pack("<f", chance.choice((np.nan, np.inf, -np.inf, 0, 3e38)))
+    return bytes(found)
+
+
+@pytest.mark.parametrize("ending", WRITERS)
+@pytest.mark.parametrize("seed", range(4))
+def test_mutations_of_vectors_are_moved_or_refused(ending: str, seed: int, here: Path) -> None:
+    chance = random.Random(f"{ending}{seed}")
+    whole = WRITERS[ending](rows(1))
+    bad, out = Path(f"bad.{ending}"), Path("out.safetensors")
+    for number in range(25):
+        bad.write_bytes(mutated(whole, chance))
+        method = chance.choice(METHODS)
+        fit = chance.random() < 0.5
+        if fit:
+            arguments = ("fit", "--text", str(bad), "--images", "images.npy", "--method", method)
+        else:
+            arguments = ("apply", "--text", str(bad), "--transfer", f"{method}.safetensors")
+        result = unicorn(*arguments, "--out", str(out))
+        assert result.exit_code in (0, 2), (number, result.output)
+        assert len(result.output.splitlines()) <= 10
+        assert out.exists() == (result.exit_code == 0)
+        if out.exists():
+            assert all(np.isfinite(one).all() for one in load_file(out).values()), (number, arguments)
+            out.unlink()
+        assert not list(here.glob(".*"))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_mutations_of_a_move_are_used_or_refused(method: str, here: Path) -> None:
+    chance = random.Random(method)
+    whole = Path(f"{method}.safetensors").read_bytes()
+    bad, out = Path("bad.safetensors"), Path("out.npy")
+    for number in range(30):
+        bad.write_bytes(mutated(whole, chance))
+        side = chance.choice(("--text", "--images"))
+        result = unicorn("apply", "--transfer", str(bad), side, "text.npy", "--out", str(out))
+        assert result.exit_code in (0, 2), (number, result.output)
+        assert len(result.output.splitlines()) <= 10
+        if out.exists():
+            assert result.exit_code == 0
+            assert np.isfinite(np.load(out)).all(), number
+            out.unlink()
+
+
+def edited(data: bytes, **changes: object) -> bytes:
+    """A packed file whose manifest says something else."""
+    length = int.from_bytes(data[:8], "little")
+    about = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["unicorn"])
+    about = {key: value for key, value in (about | changes).items() if value is not ...}
+    return save(load(data), {"unicorn": json.dumps(about)})
+
+
+def test_moves_that_lack_or_distort_something_are_refused_by_name(here: Path) -> None:
+    whole = Path("realign.safetensors").read_bytes()
+    aniso = load(Path("aniso_init.safetensors").read_bytes())
+    about = {"method": "aniso_init"}
+    cases: list[tuple[bytes, str]] = [
+        (edited(whole, method="magic"), "method is 'magic'"),
+        (edited(whole, method=...), "method"),
+        (edited(whole, dimension=9), "has the shape"),
+        (edited(whole, dimension=-1), "dimension is -1"),
+        (edited(whole, dimension=True), "dimension is True"),
+        (edited(whole, dimension=1 << 62), "dimension is"),
+        (edited(whole, counts={"text": 0}), "counts is 0"),
+        (edited(whole, counts=3), "not a readable transfer"),
+        (edited(whole, noise_cosine=float("nan")), "noise cosine"),
+        (edited(whole, noise_cosine=0), "noise cosine"),
+        (edited(whole, passes=10**9), "passes"),
+        (edited(whole, format=2), "format 2"),
+        (edited(whole, kind="image_reference"), "expected a transfer"),
+    ]
+
+    def with_tensor(name: str, value: np.ndarray | None, **more: object) -> bytes:
+        found = {key: one.copy() for key, one in load(whole).items()} | ({} if value is None else {name: value})
+        if value is None:
+            del found[name]
+        length = int.from_bytes(whole[:8], "little")
+        said = json.loads(json.loads(whole[8 : 8 + length])["__metadata__"]["unicorn"])
+        return save(found, {"unicorn": json.dumps(said | more)})
+
+    nothing = np.full(D, np.nan)
+    cases += [
+        (with_tensor("text_mean", nothing), "text_mean holds NaN"),
+        (with_tensor("offset", np.full(D, np.inf)), "offset holds NaN"),
+        (with_tensor("scale", np.array([1e300])), "scale holds"),
+        (with_tensor("scale", None), "scale is missing"),
+        (with_tensor("image_mean", None), "image_mean is missing"),
+        (with_tensor("image_mean", np.zeros((1, D))), "image_mean has the shape"),
+        (with_tensor("image_mean", np.zeros(D, np.int64)), "image_mean is of type int64"),
+        (with_tensor("basis", aniso["basis"][:, :1].copy(), **about), "basis has 1 columns"),
+        (with_tensor("basis", aniso["basis"], **about), "text_radii is missing"),
+    ]
+    before = sorted([*listed(), "bad.safetensors"])
+    for data, words in cases:
+        Path("bad.safetensors").write_bytes(data)
+        for command in ("apply", "report"):
+            more = ("--images", "images.npy") if command == "report" else ()
+            to = "o.html" if more else "o.npy"
+            result = unicorn(command, "--transfer", "bad.safetensors", "--text", "text.npy", *more, "--out", to)
+            refused(result, words, before)
+
+
+def lying(shape: object, offsets: object, dtype: str = "F32", length: int | None = None) -> bytes:
+    header = json.dumps({"vectors": {"dtype": dtype, "shape": shape, "data_offsets": offsets}}).encode()
+    return struct.pack("<Q", len(header) if length is None else length) + header + bytes(64)
+
+
+def npy_of(shape: str, descr: str = "<f4", order: str = "False") -> bytes:
+    text = f"{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}\n".encode()
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + bytes(64)
+
+
+LIES: dict[str, tuple[str, bytes]] = {
+    "too many rows": ("a.safetensors", lying([1 << 40, 4], [0, 1 << 44])),
+    "other size": ("a.safetensors", lying([4, 4], [0, 16])),
+    "below zero": ("a.safetensors", lying([-4, 4], [0, 64])),
+    "2^63": ("a.safetensors", lying([1 << 63, 0], [0, 0])),
+    "backwards": ("a.safetensors", lying([4, 4], [64, 0])),
+    "no shape": ("a.safetensors", lying(None, [0, 64])),
+    "words": ("a.safetensors", lying(["4", 4], [0, 64])),
+    "beyond": ("a.safetensors", lying([4, 4], [0, 64], length=1 << 20)),
+    "huge header": ("a.safetensors", lying([4, 4], [0, 64], length=(1 << 63) + 5)),
+    "no columns": ("a.safetensors", lying([4, 0], [0, 0])[:-64]),
+    "whole numbers": ("a.safetensors", lying([4, 4], [0, 64], "I32")),
+    "brain floats": ("a.safetensors", lying([8, 4], [0, 64], "BF16")),
+    "deep": ("a.safetensors", struct.pack("<Q", 90_000) + b"[" * 90_000),
+    "rows of npy": ("a.npy", npy_of("(1099511627776, 4)")),
+    "npy below zero": ("a.npy", npy_of("(-4, 4)")),
+    "npy 2^63": ("a.npy", npy_of("(9223372036854775808, 4)")),
+    "npy by columns": ("a.npy", npy_of("(4, 4)", order="True")),
+    "npy line": ("a.npy", npy_of("(16,)")),
+    "npy no columns": ("a.npy", npy_of("(4, 0)")),
+    "npy objects": ("a.npy", npy_of("(2, 2)", "|O")),
+    "npy records": ("a.npy", npy(np.zeros(3, [("a", "f4"), ("b", "f4")]))),
+    "npy whole numbers": ("a.npy", npy(np.ones((4, 4), np.int64))),
+    "npy long": ("a.npy", npy(np.ones((4, 4), np.longdouble))),
+    "npy code": ("a.npy", npy_of("__import__('os').system('touch marker')")),
+    "npy zero": ("a.npy", npy(np.zeros((4, D), np.float32))),
+    "parquet lengths": ("a.parquet", b"PAR1" + bytes(40) + struct.pack("<I", 1 << 31) + b"PAR1"),
+    "parquet of words": ("a.parquet", b""),
+}
+
+
+def test_headers_that_lie_are_refused(here: Path) -> None:
+    table = io.BytesIO()
+    pq.write_table(pa.table({"vectors": [["a", "b"], ["c", "d"]]}), table)
+    before = listed()
+    for name, (file, data) in LIES.items():
+        Path(file).write_bytes(data or table.getvalue())
+        for arguments in (
+            ("fit", "--text", file, "--images", "images.npy", "--out", "o.safetensors"),
+            ("fit", "--images", file, "--text", "text.npy", "--out", "o.safetensors", "--method", "none"),
+            ("apply", "--text", file, "--transfer", "mean_shift.safetensors", "--out", "o.npy"),
+        ):
+            result = unicorn(*arguments)
+            assert result.exit_code == 2, (name, result.output)
+            refused(result, file, sorted([*before, file]))
+        Path(file).unlink()
+
+
+def test_other_orders_of_bytes_and_types_are_the_same_vectors(here: Path) -> None:
+    found = []
+    for dtype in ("<f4", ">f4", "<f8", ">f8"):
+        np.save("x.npy", rows(1).astype(dtype))
+        assert unicorn("fit", "--text", "x.npy", "--images", "images.npy", "--out", "m.safetensors").exit_code == 0
+        assert unicorn("apply", "--text", "x.npy", "--transfer", "m.safetensors", "--out", "o.npy").exit_code == 0
+        found.append(np.load("o.npy"))
+    for one in found[1:]:
+        np.testing.assert_array_equal(one, found[0])
+
+
+def test_a_few_bytes_of_parquet_do_not_become_gigabytes(here: Path) -> None:
+    zeros = pa.array([np.zeros(30_000_000, np.float32)])
+    pq.write_table(pa.table({"vectors": zeros}), "a.parquet", compression="zstd")
+    assert Path("a.parquet").stat().st_size < 2000
+    refused(unicorn("fit", "--text", "a.parquet", "--images", "images.npy", "--out", "o.safetensors"), "values")
+    names = pa.array(["x" * 9000] * 5)
+    pq.write_table(pa.table({"id": names, "vectors": list(rows(1, 5))}), "a.parquet", compression="zstd")
+    refused(unicorn("fit", "--text", "a.parquet", "--images", "images.npy", "--out", "o.safetensors"), "an id has")
+    names = pa.array([f"{i}" for i in range(200_000)] + ["x" * 4000])
+    vectors = pa.array(list(np.tile(rows(1, 1), (200_001, 1))))
+    pq.write_table(pa.table({"id": names, "vectors": vectors}), "a.parquet", compression="zstd")
+    refused(unicorn("fit", "--text", "a.parquet", "--images", "images.npy", "--out", "o.safetensors"), "ids are far")
+
+
+def test_damage_in_a_later_part_is_told_and_leaves_nothing(here: Path) -> None:
+    data = bytearray(parquet(rows(1, 40_000), row_group_size=10_000, compression="none"))
+    middle = len(data) * 6 // 10
+    data[middle : middle + 300_000] = os.urandom(1) * 300_000
+    Path("bad.parquet").write_bytes(data)
+    before = listed()
+    refused(unicorn("fit", "--text", "bad.parquet", "--images", "images.npy", "--out", "o.safetensors"), "bad", before)
+    arguments = ("apply", "--text", "bad.parquet", "--transfer", "none.safetensors", "--out", "o.safetensors")
+    refused(unicorn(*arguments), "bad.parquet", before)
+
+
+def test_what_is_no_file_is_not_waited_for(here: Path) -> None:
+    for name in ("pipe.npy", "pipe.safetensors", "pipe.parquet"):
+        os.mkfifo(name)
+        refused(
+            unicorn("fit", "--text", name, "--images", "images.npy", "--out", "o.safetensors"), "a pipe, not a file"
+        )
+    arguments = ("apply", "--transfer", "pipe.safetensors", "--text", "text.npy", "--out", "o.npy")
+    refused(unicorn(*arguments), "a pipe, not a file")
+    Path("empty").mkdir()
+    refused(
+        unicorn("fit", "--text", "empty", "--images", "images.npy", "--out", "o.safetensors"), "holds no .safetensors"
+    )
+    (here / "empty" / "one.npy").mkdir()
+    refused(
+        unicorn("fit", "--text", "empty", "--images", "images.npy", "--out", "o.safetensors"), "a folder, not a file"
+    )
+
+
+def test_an_output_never_replaces_an_input(here: Path) -> None:
+    Path("in/deep").mkdir(parents=True)
+    for name in ("in/a.safetensors", "in/b.safetensors"):
+        save_file({"vectors": rows(3)}, name)
+    Path("link").symlink_to("in")
+    os.link("in/a.safetensors", "hard.safetensors")
+    moved = Path("in/a.safetensors").read_bytes()
+    for text, out in (
+        ("in", "in"), ("in", "./in/"), ("in", "in/deep"), ("in", "in/new"), ("in", "in/all.safetensors"),
+        ("in", "link"), ("link", "in"), ("link", "link/new"), ("in/a.safetensors", "in/a.safetensors"),
+        ("in/a.safetensors", "hard.safetensors"), ("hard.safetensors", "in/a.safetensors"),
+        ("in/a.safetensors", "in"), ("in/a.safetensors", "link"), ("text.npy", "none.safetensors"),
+    ):  # fmt: skip
+        result = unicorn("apply", "--transfer", "none.safetensors", "--text", text, "--out", out)
+        refused(result, "the input")
+    for arguments in (
+        ("fit", "--text", "in", "--images", "images.npy", "--out", "in/move.safetensors"),
+        ("fit", "--text", "text.npy", "--images", "in/a.safetensors", "--out", "hard.safetensors"),
+        (
+            "report",
+            "--transfer",
+            "none.safetensors",
+            "--text",
+            "text.npy",
+            "--images",
+            "images.npy",
+            "--out",
+            "text.npy",
+        ),
+    ):
+        refused(unicorn(*arguments), "the input")
+    assert Path("in/a.safetensors").read_bytes() == moved
+    assert listed("in") == ["a.safetensors", "b.safetensors", "deep"]
+
+
+def test_a_folder_is_written_whole_or_not_at_all(here: Path) -> None:
+    Path("in").mkdir()
+    np.save("in/a.npy", rows(3))
+    save_file({"vectors": rows(4)}, "in/a.safetensors")
+    arguments = ("apply", "--transfer", "none.safetensors", "--text", "in", "--out")
+    before = listed()
+    refused(unicorn(*arguments, "out"), "a.npy and a.safetensors would both be written as a.safetensors", before)
+    Path("in/a.npy").rename("in/b.npy")
+    bad = rows(4)
+    bad[50, 3] = np.nan
+    np.save("in/c.npy", bad)
+    refused(unicorn(*arguments, "out"), "c.npy: row 50 has NaN in column 3", before)
+    Path("out").mkdir()
+    Path("out/mine.txt").write_text("stays")
+    refused(unicorn(*arguments, "out"), "c.npy: row 50")
+    assert listed("out") == ["mine.txt"]
+    Path("in/c.npy").unlink()
+    assert unicorn(*arguments, "out").exit_code == 0
+    assert listed("out") == ["a.safetensors", "b.safetensors", "mine.txt"]
+    refused(unicorn(*arguments, "text.npy/out"), "text.npy/out")
+
+
+def test_a_report_is_of_good_rows_or_names_the_bad_one(here: Path) -> None:
+    report = ("report", "--transfer", "realign.safetensors", "--text", "x.npy", "--images", "images.npy", "--out")
+    for n in (1, 2, 3):
+        np.save("x.npy", rows(5, n))
+        for pairs in ((), ("--pairs",)):
+            result = unicorn(*report, "r.html", *pairs)
+            assert result.exit_code in (0, 2), result.output
+            assert len(result.output.splitlines()) <= 4, result.output
+    for value in (np.nan, np.inf, 0.0):
+        bad = rows(5)
+        bad[7] = value
+        np.save("x.npy", bad)
+        refused(unicorn(*report, "s.html"), "x.npy: row 7")
+    assert not Path("s.html").exists()
+
+
+def test_names_of_files_with_any_character(here: Path) -> None:
+    for name in (b"\xff\xfe.npy", b"line\nbreak.npy", b"\x1b[31m.npy", "é\u202e.npy".encode()):
+        path = os.fsdecode(name)
+        np.save(path, rows(3))
+        result = unicorn("fit", "--text", path, "--images", "images.npy", "--out", "m.safetensors", "--json")
+        assert result.exit_code == 0, (name, result.output)
+        assert json.loads(result.stdout)["transfer"] == "m.safetensors"
+        np.save(path, np.full((3, D), np.nan, np.float32))
+        refused(unicorn("fit", "--text", path, "--images", "images.npy", "--out", "m.safetensors"), "row 0 has NaN")
+
+
+def test_mutations_of_a_reference_are_read_or_refused() -> None:
+    space = Space("a", "1", D)
+    whole = ImageReference(Statistics(space, True).add(rows(1)), rows(1).astype(np.float16), source="x").to_bytes()
+    chance = random.Random(9)
+    for _ in range(300):
+        try:
+            found = ImageReference.from_bytes(mutated(whole, chance))
+        except UserError as error:
+            assert len(str(error)) < 600  # noqa: PT017
+        else:
+            assert np.isfinite(found.statistics.mean).all()
+            assert np.isfinite(found.sample).all()
+            assert found.set_aside >= 0
+
+
+def test_vectors_of_a_pipe_or_a_reference_of_one(here: Path) -> None:
+    os.mkfifo("p.npy")
+    with pytest.raises(UserError, match="a pipe"):
+        list(read_vectors("p.npy"))
+    with pytest.raises(UserError, match="a pipe"):
+        list(read_vectors(f"file://{here}/p.npy"))
