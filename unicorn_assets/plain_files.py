@@ -44,6 +44,19 @@ def read_plain(path: str | PathLike[str], most: int) -> bytes:
     return data
 
 
+def read_anywhere(path: str, most: int) -> bytes:
+    """The same of a path or of a URL that fsspec knows; FileNotFoundError and other OSErrors."""
+    if "://" not in path:
+        return read_plain(path, most)
+    import fsspec
+
+    with fsspec.open(path, "rb") as file:
+        data: bytes = file.read(most + 1)
+    if len(data) > most:
+        raise OSError(errno.EFBIG, f"larger than {most >> 20} MiB")
+    return data
+
+
 def why(error: OSError) -> str:
     """An operating system's error without number and path."""
     return error.strerror or str(error) or type(error).__name__

@@ -59,14 +59,18 @@ def test_a_reference_is_made_and_a_recipe_takes_it(folder: Path) -> None:
 
 
 def test_mistakes_are_one_line(folder: Path) -> None:
+    (folder / "given.safetensors").write_bytes(b"somebody's vectors")
     for arguments, words in (
         (("--out", "x.safetensors"), "give either --images or --vectors"),
         (("--images", "streets", "--out", "x.txt"), "cannot write x.txt"),
         (("--images", "nowhere", "--out", "x.safetensors"), "no such folder or file"),
         (("--vectors", "no.npy", "--out", "x.safetensors"), "no such file"),
+        (("--images", "streets", "--out", "streets/x.safetensors"), "in the folder of the input streets"),
+        (("--vectors", "given.safetensors", "--out", "given.safetensors"), "itself the input"),
     ):
         result = unicorn(*arguments, "--recipe", "recipe.yaml")
         assert result.exit_code == 2
         assert words in result.output
         assert "Traceback" not in result.output
     assert not (folder / "x.safetensors").exists()
+    assert (folder / "given.safetensors").read_bytes() == b"somebody's vectors"

@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any
 
 import dagster as dg
-import fsspec
 import numpy as np
 
 from unicorn_assets.assets import gap
@@ -17,6 +16,7 @@ from unicorn_assets.ids import digest
 from unicorn_assets.lake.artifacts import artifact_info, read_artifact, write_artifact
 from unicorn_assets.lake.store import Lake, Made, ShardInfo
 from unicorn_assets.partitions import SHARDS_NAME
+from unicorn_assets.plain_files import read_anywhere, why
 from unicorn_assets.progress import Stage
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.representation.encoders import about, encoder_version, fetch_weights, space_of, truncated_rows
@@ -24,7 +24,7 @@ from unicorn_assets.representation.image_reference import ImageReference
 from unicorn_assets.representation.plots import draw_all
 from unicorn_assets.representation.reference_building import build_image_reference, reference_version
 from unicorn_assets.representation.shard_statistics import corpus_statistics, keep_statistics
-from unicorn_assets.representation.transfer import Transfer, fit
+from unicorn_assets.representation.transfer import MOST_FILE, Transfer, fit
 from unicorn_assets.representation.vectors import Space
 from unicorn_assets.resources import EncoderResource, LakeResource, ProgressResource
 
@@ -208,12 +208,11 @@ def given_transfer(recipe: Recipe) -> Transfer | None:
     if recipe.transfer.file is None:
         return None
     try:
-        with fsspec.open(recipe.locate(recipe.transfer.file), "rb") as file:
-            return Transfer.from_bytes(file.read())
-    except FileNotFoundError:
+        return Transfer.from_bytes(read_anywhere(recipe.locate(recipe.transfer.file), MOST_FILE))
+    except OSError as error:
+        what = "there is no such file" if isinstance(error, FileNotFoundError) else why(error)
         raise UserError(
-            f"{recipe.transfer.file}: there is no such file",
-            "check transfer.file in the recipe; `unicorn transfer fit` makes one",
+            f"{recipe.transfer.file}: {what}", "check transfer.file in the recipe; `unicorn transfer fit` makes one"
         ) from None
 
 

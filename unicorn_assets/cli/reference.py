@@ -42,11 +42,13 @@ def reference(
     from unicorn_assets.recipe_file import load_recipe
     from unicorn_assets.representation.encoders import fetch_weights, identify, open_encoder
     from unicorn_assets.representation.reference_building import from_images, from_vectors, name_of
+    from unicorn_assets.representation.vector_output import refuse_inputs, write_whole
 
     if (images is None) == (vectors is None):
         raise UserError("give either --images or --vectors", "for example: --images photos/ --out photos.safetensors")
     if to.suffix != ".safetensors" or not to.parent.is_dir():
         raise UserError(f"cannot write {to}", "give a file NAME.safetensors in a folder that exists")
+    refuse_inputs(str(to), [images or vectors or ""])
     # Only its encoder counts here; the file that is about to be made may be one that the recipe names.
     loaded = load_recipe(find_home(home, None, recipe).recipe, files_exist=False)
     called = name or name_of(images or vectors or "")
@@ -65,7 +67,7 @@ def reference(
         fetch_weights(loaded)
         found = from_vectors(vectors or "", vectors or "", called, identify(loaded))
     data = found.to_bytes()
-    to.write_bytes(data)
+    write_whole(str(to), data)
     facts = {
         "file": str(to), "bytes": len(data), "name": found.name, "version": found.version(),
         "images": found.statistics.n, "standard_error": found.statistics.standard_error,

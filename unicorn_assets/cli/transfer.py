@@ -14,7 +14,6 @@ group = typer.Typer(
 )
 app.add_typer(group, name="transfer")
 
-MOST_TRANSFER = 256 << 20  # bytes of a fitted move; aniso_init's, the largest, take 3 MB
 FILES = ".safetensors, .npy or .parquet, or a folder of them"
 TransferOption = Annotated[Path, typer.Option("--transfer", help="File that `unicorn transfer fit` made")]
 
@@ -111,10 +110,10 @@ def report(
 
 def read_transfer(path: Path):  # type: ignore[no-untyped-def]
     """The move in a file; UserError names the file that is missing or something else."""
-    from unicorn_assets.representation.transfer import Transfer
+    from unicorn_assets.representation.transfer import MOST_FILE, Transfer
 
     try:
-        return Transfer.from_bytes(read_plain(path, MOST_TRANSFER))
+        return Transfer.from_bytes(read_plain(path, MOST_FILE))
     except OSError as error:
         raise UserError(f"{path}: {why(error)}", "make it with: unicorn transfer fit") from None
     except UserError as error:

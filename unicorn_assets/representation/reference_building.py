@@ -7,12 +7,11 @@ from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
-import fsspec
 import numpy as np
 
 from unicorn_assets.errors import UserError
 from unicorn_assets.ids import digest
-from unicorn_assets.plain_files import read_plain, why
+from unicorn_assets.plain_files import read_anywhere, why
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.representation.encoders import Encoder, encoder_version, identify, space_of
 from unicorn_assets.representation.encoders.identity import fingerprint
@@ -108,12 +107,7 @@ def from_vectors(
 def from_reference(path: str, shown: str, name: str | None, identity: tuple[str, str]) -> ImageReference:
     """A reference that was made before, here or elsewhere, by the encoder of this identity."""
     try:
-        if "://" in path:
-            with fsspec.open(path, "rb") as file:
-                data = file.read(MOST_REFERENCE + 1)
-        else:
-            data = read_plain(path, MOST_REFERENCE)
-        found = ImageReference.from_bytes(data)
+        found = ImageReference.from_bytes(read_anywhere(path, MOST_REFERENCE))
     except FileNotFoundError:
         raise UserError(f"{shown}: there is no such file", "check image_reference.path in the recipe") from None
     except OSError as error:

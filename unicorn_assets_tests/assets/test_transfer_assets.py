@@ -1,5 +1,6 @@
 """The assets transfer and image_embeddings: what they read, what they store, and a move that somebody else fitted."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,8 @@ def test_a_given_move_is_used_as_it_is(tmp_path: Path) -> None:
     assert "text vectors" not in info.extra
     other = fit("mean_shift", 1, Statistics(Space("test", "2", 8)).add(IMAGES), lambda: [TEXTS[5]])
     (tmp_path / "other.safetensors").write_bytes(other.to_bytes())
-    for file, words in (("other", "come from test"), ("gone", "there is no such file")):
+    os.mkfifo(tmp_path / "pipe.safetensors")
+    for file, words in (("other", "come from test"), ("gone", "there is no such file"), ("pipe", "a pipe, not a file")):
         with pytest.raises(dg.Failure, match=words):
             materialize(lake, recipe(file=str(tmp_path / f"{file}.safetensors")), 2)
 

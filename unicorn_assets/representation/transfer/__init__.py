@@ -2,12 +2,12 @@
 
 steps.py says what each method does to a row, aniso.py does the one method that is more than a few steps, fitted.py
 holds a fitted move and applies it, fitting.py fits it, noise.py is the noise of C3. Statistics come from statistics.py;
-what a move achieves is measured in gap/; streaming whole files is in vector_work.py.
+what a move achieves is measured in gap/; streaming whole files is in vector_transfer.py.
 """
 
-from unicorn_assets.representation.transfer.fitted import Transfer
+from unicorn_assets.representation.transfer.fitted import MOST_FILE, Transfer
 from unicorn_assets.representation.transfer.fitting import Shards, fit
 from unicorn_assets.representation.transfer.noise import noisy, sigma_of
 from unicorn_assets.representation.transfer.steps import METHODS
 
-__all__ = ["METHODS", "Shards", "Transfer", "fit", "noisy", "sigma_of"]
+__all__ = ["METHODS", "MOST_FILE", "Shards", "Transfer", "fit", "noisy", "sigma_of"]

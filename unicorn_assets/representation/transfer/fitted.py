@@ -15,6 +15,8 @@ from unicorn_assets.representation.transfer.steps import CENTRED, METHODS, image
 from unicorn_assets.representation.vectors import Float64, Rows, Space, check_shape, unit_rows
 from unicorn_assets.representation.walk import refuse_without_direction, write
 
+MOST_FILE = 256 << 20  # bytes of a fitted move; aniso_init's, the largest, take 3 MB
+
 
 def _parameters(method: str, tensors: Mapping[str, NDArray[Any]], d: int) -> dict[str, Float64]:
     """What a method needs of a file's tensors; ValueError names one that is missing or is not what it must be."""
