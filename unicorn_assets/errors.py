@@ -1,5 +1,8 @@
 """Errors that a person can act on. Every room raises these; only the command line and the assets catch them."""
 
+import errno
+from collections.abc import Iterator
+
 from unicorn_assets.redaction import redact
 
 
@@ -18,3 +21,49 @@ class UserError(Exception):
         super().__init__(f"{message}\n  -> {hint}" if hint else message)
         self.message = message
         self.hint = hint
+
+
+class MachineError(UserError):
+    """The machine refused: no space, no permission, a file where a folder should be. Also a run ends with code 2 then:
+    nothing is wrong with the data.
+    """
+
+
+_REFUSED = frozenset(
+    getattr(errno, name)
+    for name in (
+        "ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "EIO", "ENOTDIR", "EISDIR", "EEXIST", "ENOTEMPTY",
+        "ENAMETOOLONG", "ELOOP", "EMFILE", "ENFILE", "ENODEV", "ENXIO", "ESTALE", "EBUSY", "ETXTBSY",
+    )
+    if hasattr(errno, name)
+)  # fmt: skip
+_DATABASE = ("disk is full", "readonly database", "unable to open database", "disk i/o error", "no space left")
+_LOOK = "look at the path, its permissions and the space on the disk; everything finished is kept"
+
+
+def machine_error(error: BaseException) -> MachineError | None:
+    """The machine's refusal behind an exception, in words with the path; None when something else went wrong."""
+    for each in _chain(error):
+        if isinstance(each, MachineError):
+            return each
+        if isinstance(each, OSError) and each.errno in _REFUSED and each.strerror:
+            names = (name for name in (each.filename, each.filename2) if name is not None)
+            words = ": ".join([str(each.strerror), " -> ".join(map(str, names))]).removesuffix(": ")
+            if isinstance(error, UserError):
+                return MachineError(error.message, error.hint)  # it was put into better words on its way
+            return MachineError(words, _LOOK)
+        said = str(each).lower()
+        if type(each).__name__ in ("OperationalError", "DatabaseError") and any(what in said for what in _DATABASE):
+            return MachineError(f"Dagster's database cannot be written: {str(each).splitlines()[0]}", _LOOK)
+        if isinstance(each, ValueError) and "null byte" in said:
+            return MachineError("a path holds a NUL character", "look at the paths in the recipe and the environment")
+    return None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    at: BaseException | None = error
+    while at is not None and id(at) not in seen:
+        seen.add(id(at))
+        yield at
+        at = at.__cause__ or at.__context__

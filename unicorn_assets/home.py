@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DEMO_RECIPE = "recipes/demo.yaml"
+LAST_RUN = "last-run"
+HERE = "./"
+"""Before what is relative to the home."""
 
 
 @dataclass(frozen=True)
@@ -39,17 +42,41 @@ def find_home(home: str | None = None, lake: str | None = None, recipe: str | No
 
 
 def remember(home: Home) -> None:
-    """Write down recipe and lake, so that `unicorn ui` or `status` later shows the same data."""
+    """Write down recipe and lake, so that `unicorn ui` or `status` later shows the same data. What lies in the home is
+    written relative to it: a home that was copied or moved works on its own.
+    """
     home.root.mkdir(parents=True, exist_ok=True)
-    (home.root / "last-run").write_text(f"recipe={home.recipe}\nlake={home.lake_url}\n", encoding="utf-8")
+    places = {"recipe": str(home.recipe), "lake": home.lake_url}
+    lines = [f"{key}={_from_home(home.root, place)}" for key, place in places.items()]
+    fresh = home.root / f".{LAST_RUN}-{os.getpid()}"
+    fresh.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    fresh.replace(home.root / LAST_RUN)
 
 
 def _remembered(root: Path) -> dict[str, str]:
     try:
-        lines = (root / "last-run").read_text(encoding="utf-8").splitlines()
-    except OSError:
+        lines = (root / LAST_RUN).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
         return {}
-    return dict(line.split("=", 1) for line in lines if "=" in line)
+    found = dict(line.split("=", 1) for line in lines if "=" in line)
+    kept = {key: str(root / value[len(HERE) :]) if value.startswith(HERE) else value for key, value in found.items()}
+    lake = Path(kept.get("lake", ""))
+    # Homes of before remembered full paths: a copy of one must not write to the lake of the other.
+    if lake.name == "lake" and lake != root / "lake" and (root / "lake").is_dir() and _is_home_of(lake):
+        kept["lake"] = str(root / "lake")
+    return kept
+
+
+def _is_home_of(lake: Path) -> bool:
+    """Whether a lake is, or was, the usual one of another home."""
+    return not lake.exists() or (lake.parent / LAST_RUN).exists()
+
+
+def _from_home(root: Path, place: str) -> str:
+    if "://" in place:
+        return place
+    path = Path(place).absolute()
+    return f"{HERE}{path.relative_to(root)}" if path.is_relative_to(root) else str(path)
 
 
 def _demo_recipe() -> str:

@@ -17,7 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from unicorn_assets.assets.metadata import shard_metadata
-from unicorn_assets.errors import UserError
+from unicorn_assets.errors import MachineError, UserError, machine_error
 from unicorn_assets.lake.artifacts import failed_checks
 from unicorn_assets.lake.ledger import LEDGER_ASSETS, keep_making
 from unicorn_assets.lake.schemas import VECTORS
@@ -83,11 +83,18 @@ def guard(lake: Lake, name: str, shard: str, content: str) -> None:
 
 @contextmanager
 def errors_for_people() -> Iterator[None]:
-    """Turn a UserError into a Dagster failure without a traceback of our own code, and without retries."""
+    """Turn a UserError, or what the machine refused, into a Dagster failure without a traceback of our own code, and
+    without retries.
+    """
     try:
         yield
-    except UserError as error:
-        raise dg.Failure(description=str(error), metadata={EXIT_CODE: error.exit_code}, allow_retries=False) from None
+    except (UserError, OSError, ValueError) as error:
+        told = machine_error(error) or error
+        if not isinstance(told, UserError):
+            raise
+        # A failed run was always 1, a mistake before it 2; no disk and no permission are no failure of the data.
+        code = 1 if told.exit_code == UserError.exit_code and not isinstance(told, MachineError) else told.exit_code
+        raise dg.Failure(description=str(told), metadata={EXIT_CODE: code}, allow_retries=False) from None
 
 
 def fill_shards(

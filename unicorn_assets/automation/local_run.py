@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.errors import DagsterExecutionInterruptedError
 
 from unicorn_assets.assets.shard_work import EXIT_CODE
 from unicorn_assets.definitions import build_defs
@@ -113,9 +114,12 @@ def _run(
     before = len(outcome.problems)
     keys = [dg.AssetKey(name) for name in names]
     all_tags = {**tags, PROCESS_TAG: f"{os.getpid()}:{_start_time(os.getpid())}"}
-    result = job.execute_in_process(
-        asset_selection=keys, instance=instance, tags=all_tags, run_config=CONFIG, raise_on_error=False
-    )
+    try:
+        result = job.execute_in_process(
+            asset_selection=keys, instance=instance, tags=all_tags, run_config=CONFIG, raise_on_error=False
+        )
+    except DagsterExecutionInterruptedError:  # between steps
+        raise KeyboardInterrupt from None
     outcome.runs += 1
     for check in result.get_asset_check_evaluations():
         if not check.passed:
@@ -152,8 +156,7 @@ def _interrupted(event: dg.DagsterEvent) -> bool:
 def _exit_code(event: dg.DagsterEvent) -> int:
     told = event.step_failure_data.user_failure_data
     value = told.metadata.get(EXIT_CODE) if told is not None else None
-    code = int(value.value) if isinstance(value, dg.IntMetadataValue) and value.value else 1
-    return 1 if code == UserError.exit_code else code  # a failed run was always 1, a mistake before it 2
+    return int(value.value) if isinstance(value, dg.IntMetadataValue) and value.value else 1
 
 
 def _bury_dead_runs(instance: dg.DagsterInstance) -> None:

@@ -11,7 +11,7 @@ import dagster as dg
 import polars as pl
 
 from unicorn_assets.assets.metadata import sample
-from unicorn_assets.assets.shard_work import shard_info
+from unicorn_assets.assets.shard_work import errors_for_people, shard_info
 from unicorn_assets.checks.queries import Query, queries, violations
 from unicorn_assets.checks.views import ARTIFACTS, open_views, thresholds
 from unicorn_assets.lake.artifacts import artifact_info, write_verdict
@@ -38,9 +38,8 @@ def _checks(recipe: Recipe, asset: str, found: Sequence[Query], by_shard: bool) 
         # What speaks of all shards is checked against all of them, also in a run over a few.
         run_shards = shards_of_run(context.instance, context.run.tags if by_shard else {})
         shards = [s for s in run_shards if shard_info(store, asset, s)] if by_shard else run_shards
-        connection = open_views(store, asset, shards)
-        broken = {query: violations(connection, query, limits) for query in wanted}
-        connection.close()
+        with errors_for_people(), open_views(store, asset, shards) as connection:
+            broken = {query: violations(connection, query, limits) for query in wanted}
         if by_shard:
             _note_shards(store, asset, shards, broken)
         elif info := artifact_info(store, ARTIFACTS[asset]) if asset in ARTIFACTS else shard_info(store, asset):

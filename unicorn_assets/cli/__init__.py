@@ -5,8 +5,13 @@ One module per group of commands; importing a module adds its commands to the ap
 
 from unicorn_assets.cli import plan, run, look, quarantine, verify, reference, transfer, machine  # noqa: F401, I001 - in the order in which --help lists them
 from unicorn_assets.cli.common import app
+from unicorn_assets.cli.ending import ends_now, ends_when_told
 
 
 def main() -> None:
     """Entry point of the `unicorn` script."""
-    app()
+    ends_when_told()
+    try:
+        app()
+    finally:
+        ends_now()

@@ -16,13 +16,14 @@ import typer
 from rich.text import Text
 from typer.core import TyperGroup
 
-from unicorn_assets.errors import UserError
+from unicorn_assets.errors import MachineError, UserError, machine_error
 from unicorn_assets.home import Home
 from unicorn_assets.redaction import redact
 from unicorn_assets.terminal.console import err, guarded, out, plain, print_json
 
 __all__ = ["app", "err", "for_people", "labelled", "lake_of", "out", "print_json"]
 
+INTERRUPTED = "interrupted; everything finished is kept, the same command continues"
 TRACE = "UNICORN_TRACE"
 """Environment variable that asks for the trace of a fault of the program."""
 
@@ -43,6 +44,9 @@ class Commands(TyperGroup):
         options["standalone_mode"] = False
         try:
             code = super().main(*arguments, **options)
+        except KeyboardInterrupt:  # before or behind a command's own work
+            err.print(INTERRUPTED)
+            return 130
         except typer.Abort:
             say_error("stopped")
             return 1
@@ -90,7 +94,7 @@ def for_people(command: Callable[P, None]) -> Callable[P, None]:
                 print_json({"error": error.message, "hint": error.hint, "exit_code": error.exit_code})
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
-            err.print("interrupted; everything finished is kept, the same command continues")
+            err.print(INTERRUPTED)
             raise typer.Exit(130) from None
 
     return run
@@ -120,10 +124,13 @@ def _usage(error: Any) -> int:
 
 def _fault(error: Exception) -> int:
     """Nobody foresaw this error: one line that names the place, so that it can be reported."""
-    if isinstance(error, OSError) and not isinstance(error, BrokenPipeError) and error.strerror:
+    refused = machine_error(error)
+    if refused is None and isinstance(error, OSError) and not isinstance(error, BrokenPipeError) and error.strerror:
         where = f": {error.filename}" if error.filename is not None else ""
-        say_error(f"{error.strerror}{where}", "look at the path, its permissions and the space on the disk")
-        return 2
+        refused = MachineError(f"{error.strerror}{where}", "look at the path and its permissions")
+    if refused is not None:
+        say_error(refused.message, refused.hint)
+        return refused.exit_code
     place = traceback.extract_tb(error.__traceback__)[-1:]
     where = f" ({Path(place[0].filename).name}:{place[0].lineno})" if place else ""
     words = " ".join(str(error).split())

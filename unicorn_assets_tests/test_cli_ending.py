@@ -1,0 +1,105 @@
+"""SIGTERM always ends a command, with all that it started, whatever it is at; the next run goes on."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from unicorn_assets_tests.plan.server import Scripted, write_recipe
+
+BOUND_S = 60  # of the wait; a busy machine gives a process seconds late what it asks for
+
+START = """
+import signal, subprocess, sys, threading, time
+from unicorn_assets.cli.ending import ends_when_told
+ends_when_told()
+child = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+print(child.pid, flush=True)
+"""
+HOLDS = {
+    "a wait without end": "threading.Event().wait()",
+    "a thread that never ends": """
+thread = threading.Thread(target=time.sleep, args=(1000,))
+thread.start()
+thread.join()""",
+    "Dagster between its steps": """
+from dagster._utils.interrupts import capture_interrupts
+with capture_interrupts():
+    while True:
+        time.sleep(0.05)""",
+    "code that swallows everything": """
+while True:
+    try:
+        time.sleep(0.05)
+    except BaseException:
+        pass""",
+    "a query": """
+import duckdb
+duckdb.sql("SELECT sum(sqrt(a.i * b.i)) FROM range(10000000) a(i), range(10000000) b(i)").fetchall()""",
+}
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+@pytest.mark.parametrize("hold", HOLDS)
+def test_a_process_that_is_told_to_end_is_gone_with_its_children(hold: str) -> None:
+    process = subprocess.Popen([sys.executable, "-c", START + HOLDS[hold]], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(BOUND_S) in (-signal.SIGINT, 130), "the first is how the interpreter ends when interrupted"
+        if process.returncode == 130:
+            assert is_gone(child)
+    finally:
+        process.kill()
+        process.stdout.close()
+        if not is_gone(child):
+            os.kill(child, signal.SIGKILL)
+
+
+RUN = """
+import sys
+from unicorn_assets.automation import local_run
+from unicorn_assets.cli import main
+local_run.STRETCHES = (("seeds", "caption_drafts", "near_duplicates", "captions"),)
+sys.argv = ["unicorn", *sys.argv[1:]]
+main()
+"""
+
+
+def test_a_run_ends_whenever_it_is_told_and_the_next_goes_on(tmp_path: Path) -> None:
+    draw = random.Random(5)
+    with Scripted() as server:
+        write_recipe(tmp_path, server.url)
+        command = [
+            sys.executable,
+            "-c",
+            RUN,
+            "run",
+            "--recipe",
+            str(tmp_path / "recipe.yaml"),
+            "--home",
+            str(tmp_path / "home"),
+        ]
+        for _ in range(int(os.environ.get("UNICORN_TEST_ENDINGS", "2"))):
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            time.sleep(draw.uniform(0, 12))
+            process.send_signal(signal.SIGTERM)
+            said, _ = process.communicate(timeout=BOUND_S)
+            assert process.returncode in (0, 130, -signal.SIGTERM), said
+            assert "Traceback" not in said
+        done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert set(server.messages.values()) == {1}, "no question was asked twice but those that were on their way"
