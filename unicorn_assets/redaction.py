@@ -6,6 +6,7 @@ Only the standard library, and no other room of this package: everybody may impo
 """
 
 import base64
+import contextlib
 import hashlib
 import html
 import json
@@ -121,8 +122,14 @@ def known_now() -> Callable[[str], str]:
     than looking through a text.
     """
     secrets = _values()
-    known = _known(secrets)
-    return lambda text: text if known is None else _without_cut_off(known.sub(GONE, text), secrets)
+    forms, known = _known(secrets)
+
+    def cleaned(text: str) -> str:
+        if any(form in text for form in forms):  # much faster than the pattern, and nearly always all that is needed
+            text = known.sub(GONE, text)
+        return _without_cut_off(text, secrets)
+
+    return cleaned
 
 
 def identify(text: str) -> str:
@@ -133,6 +140,22 @@ def identify(text: str) -> str:
     if told == text:
         return text
     return f"{told}#{hashlib.blake2b(text.encode('utf-8', 'surrogatepass'), digest_size=4).hexdigest()}"
+
+
+def scrub(error: BaseException) -> None:
+    """Take the secrets out of an error and of all that led to it, before somebody stores its trace."""
+    waiting, done = [error], set[int]()
+    while waiting:
+        one = waiting.pop()
+        if id(one) in done:
+            continue
+        done.add(id(one))
+        with contextlib.suppress(Exception):  # an error with attributes of its own kind stays as it is
+            one.args = tuple(redact(arg) if isinstance(arg, str) else arg for arg in one.args)
+            for name, value in list(vars(one).items()):
+                if isinstance(value, str):
+                    setattr(one, name, redact(value))
+        waiting += [each for each in (one.__cause__, one.__context__) if each is not None]
 
 
 def _cut(found: re.Match[str]) -> str:
@@ -152,13 +175,11 @@ def _values() -> frozenset[str]:
 
 
 @lru_cache(maxsize=8)
-def _known(secrets: frozenset[str]) -> re.Pattern[str] | None:
-    """One pattern for all forms of all secrets; the longest form that fits wins."""
+def _known(secrets: frozenset[str]) -> tuple[list[str], re.Pattern[str]]:
+    """All forms of all secrets, and one pattern for them; the longest form that fits wins."""
     forms = {form for secret in secrets for form in _forms(secret)}
-    if not forms:
-        return None
     ordered = sorted(forms, key=lambda form: (-len(form), form))
-    return re.compile("|".join(_anywhere_or_word(form) for form in ordered))
+    return ordered, re.compile("|".join(_anywhere_or_word(form) for form in ordered))
 
 
 def _anywhere_or_word(form: str) -> str:

@@ -26,6 +26,7 @@ from unicorn_assets.llm.journal import Damage, damage_heard
 from unicorn_assets.llm.ledger import making
 from unicorn_assets.progress import Progress, Stage
 from unicorn_assets.recipe import Recipe
+from unicorn_assets.redaction import scrub
 
 EXIT_CODE = "exit code"
 """Metadata of a failure that a person can mend: with what code a command ends because of it."""
@@ -88,9 +89,10 @@ def errors_for_people() -> Iterator[None]:
     """
     try:
         yield
-    except (UserError, OSError, ValueError) as error:
+    except Exception as error:
         told = machine_error(error) or error
         if not isinstance(told, UserError):
+            scrub(error)  # Dagster keeps its trace
             raise
         # A failed run was always 1, a mistake before it 2; no disk and no permission are no failure of the data.
         code = 1 if told.exit_code == UserError.exit_code and not isinstance(told, MachineError) else told.exit_code

@@ -92,7 +92,7 @@ def _words_for_errors() -> Iterator[None]:
         raise UserError(f"the query was ended after {PATIENCE_S:g} s", "ask for less") from None
     except duckdb.PermissionException:
         raise UserError(
-            "`unicorn show` reads the tables of its lake, and no other file", "see docs/reference.md"
+            "`unicorn show` reads the tables of its lake, and no other file", "see docs/command-line.md"
         ) from None
     except (duckdb.OutOfMemoryException, MemoryError):
         raise UserError(

@@ -11,10 +11,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import urlsplit
 
 import fsspec
 
 from unicorn_assets.errors import UserError
+from unicorn_assets.redaction import redact
+
+
+def _without_keys(root: str) -> None:
+    """A lake's address stands in its tables' metadata, in Dagster's records and in messages: no place for a key."""
+    try:
+        parts = urlsplit(root)
+        holds = "@" in parts.netloc or bool(parts.query)
+    except ValueError:
+        holds = True
+    if holds:
+        raise UserError(
+            f"the lake's address {redact(root)} holds a key or a query",
+            "give keys by the provider's environment variables, such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        )
 
 
 class Files:
@@ -24,6 +40,8 @@ class Files:
         self.is_local = "://" not in root or root.startswith("file://")
         if self.is_local:
             root = str(Path(root.removeprefix("file://")).absolute())
+        else:
+            _without_keys(root)
         try:
             self.fs, path = fsspec.core.url_to_fs(root, **(storage_options or {}))
         except (ValueError, ImportError) as error:

@@ -109,8 +109,8 @@ def _usage(usage: Any) -> tuple[int, int, int]:
 
 
 def excerpt(raw: bytes, limit: int = 2000) -> str:
-    """The start of a body as one line of text, for messages and the quarantine."""
-    return " ".join(raw[:limit].decode("utf-8", "replace").split())
+    """The start of a body as one line of text without secrets, for messages and the quarantine."""
+    return redact(" ".join(raw[:limit].decode("utf-8", "replace").split()))
 
 
 def told(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from unicorn_assets.recipe import Recipe, Source
+from unicorn_assets.redaction import identify, redact
 from unicorn_assets.release.facts import ReleaseFacts
 from unicorn_assets.release.statistics import CaptionStatistics
 
@@ -80,7 +81,7 @@ def card(
         + (", ".join(f"{name} {version}" for name, version in sorted(facts.packages.items())) or "unicorn-assets")
         + f".\n\n{CITATION}",
     ]
-    return "\n\n".join(sections) + "\n"
+    return redact("\n\n".join(sections)) + "\n"
 
 
 def _front_matter(title: str, stem: str, recipe: Recipe, rows: int) -> str:
@@ -128,7 +129,7 @@ def _sources(recipe: Recipe, facts: ReleaseFacts, seeds: Mapping[str, int]) -> s
 
 def _files_of(source: Source) -> str:
     files = (source.path, source.labels, source.templates)
-    return ", ".join(f"`{file}`" for file in files if file)
+    return ", ".join(f"`{identify(file)}`" for file in files if file)
 
 
 def _stages(counts: Mapping[str, Any]) -> str:

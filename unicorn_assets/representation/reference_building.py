@@ -13,6 +13,7 @@ from unicorn_assets.errors import UserError
 from unicorn_assets.ids import digest
 from unicorn_assets.plain_files import read_anywhere, why
 from unicorn_assets.recipe import Recipe
+from unicorn_assets.redaction import identify as without_secrets
 from unicorn_assets.representation.encoders import Encoder, encoder_version, identify, space_of
 from unicorn_assets.representation.encoders.identity import fingerprint
 from unicorn_assets.representation.image_decoding import prepared_images
@@ -51,8 +52,8 @@ def build_image_reference(
     settings = recipe.image_reference
     if settings.kind == "pocket":
         return _from_pocket(recipe.encoder.width, settings.name, encoder_factory, on_progress)
-    shown = settings.path or ""
-    path, name = recipe.locate(shown), settings.name or name_of(shown)
+    shown = without_secrets(settings.path or "")
+    path, name = recipe.locate(settings.path or ""), settings.name or name_of(shown)
     if settings.kind == "images":
         return from_images(path, shown, name, encoder_factory(), on_progress)
     if settings.kind == "reference":

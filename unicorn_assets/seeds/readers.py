@@ -5,6 +5,7 @@ from itertools import islice
 
 from unicorn_assets.errors import UserError
 from unicorn_assets.recipe import Recipe, Source
+from unicorn_assets.redaction import identify
 from unicorn_assets.seeds.csv_table import read_csv
 from unicorn_assets.seeds.jsonl import read_jsonl
 from unicorn_assets.seeds.lines import Line, read_lines
@@ -36,8 +37,8 @@ def read_source(recipe: Recipe, source: Source) -> Iterator[Row | Fault]:
 
 
 def shown_file(source: Source) -> str:
-    """The file that row numbers count in, as the recipe writes it."""
-    return escaped(source.path or source.labels or "")
+    """The file that row numbers count in, as the recipe writes it, but for passwords and signatures."""
+    return escaped(identify(source.path or source.labels or ""))
 
 
 def _from_file(recipe: Recipe, source: Source, path: str) -> Iterator[Row | Fault]:

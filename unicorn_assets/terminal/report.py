@@ -18,6 +18,7 @@ from unicorn_assets.lake.schemas import VECTORS
 from unicorn_assets.lake.store import ALL, Lake, ShardInfo
 from unicorn_assets.llm.books import Amount, Books, total
 from unicorn_assets.llm.journal.store import DAMAGED_SUFFIX
+from unicorn_assets.redaction import redact
 
 TABLES = (
     "seed_catalog", "seeds", "caption_drafts", "near_duplicates", "captions", "multiple_choice", "question_answering",
@@ -79,7 +80,7 @@ def gather(lake: Lake) -> Report:
     gap, newest, last = _gap(lake), _newest(lake), last_checkup(lake)
     not_there += [str(damage) for damage in lake.damaged.values()]
     verified = last.to_dict() if last else None
-    return Report(lake.url, shards, tables, gap, newest, asdict(spent), damaged, not_there, verified)
+    return Report(redact(lake.url), shards, tables, gap, newest, asdict(spent), damaged, not_there, verified)
 
 
 def _costs(lake: Lake) -> dict[str, float]:

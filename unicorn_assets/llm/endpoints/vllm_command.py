@@ -22,7 +22,7 @@ _OURS = {
     "--model": "llm.model", "--served-model-name": "llm.model", "--revision": "llm.revision",
     "--tensor-parallel-size": "llm.vllm.tensor_parallel_size", "-tp": "llm.vllm.tensor_parallel_size",
     "--dtype": "llm.vllm.dtype", "--quantization": "llm.vllm.quantization", "-q": "llm.vllm.quantization",
-    "--max-model-len": "llm.vllm.max_model_len", "--config": "llm.vllm",
+    "--max-model-len": "llm.vllm.max_model_len", "--config": "llm.vllm", "--hf-token": "HF_TOKEN in the environment",
     "--host": "", "--port": "", "--uds": "", "--api-key": "",
 }  # fmt: skip
 """Flags that have a key of their own in the recipe, or (empty) that the endpoint chooses itself."""
