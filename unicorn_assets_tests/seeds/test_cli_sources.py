@@ -44,7 +44,7 @@ def test_a_name_with_any_character_is_one_file(name: str, plan: object) -> None:
 @pytest.mark.parametrize(
     "name", ["pipe.csv", "loop.csv", "folder.csv", "nuls.csv", "page.csv", "nothing.csv", "wide.csv"]
 )
-def test_a_source_that_is_none_is_two_lines_and_exit_code_2(name: str, plan: object) -> None:
+def test_a_source_that_is_none_is_at_most_two_lines_and_exit_code_2(name: str, plan: object) -> None:
     os.mkfifo("pipe.csv")
     Path("loop.csv").symlink_to("loop.csv")
     Path("folder.csv").mkdir()
@@ -55,7 +55,7 @@ def test_a_source_that_is_none_is_two_lines_and_exit_code_2(name: str, plan: obj
     assert result.exit_code == 2
     assert name in result.output
     assert "Traceback" not in result.output
-    assert len(result.output.strip().splitlines()) == 2
+    assert len(result.output.strip().splitlines()) <= 2  # what is wrong, and, where the words do not say it, what to do
     if name == "nothing.csv":
         assert "none of its 2 rows can be used: no_text 2" in result.output
 
