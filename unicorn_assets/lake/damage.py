@@ -1,9 +1,11 @@
 """What is damaged in a lake, told once to whoever wants to hear of it. Not here: finding it (store.py, seals.py)."""
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+
+from unicorn_assets.heard import Listener, heard
 
 log = logging.getLogger(__name__)
 log.addHandler(logging.NullHandler())  # who listens says it in words; nobody needs it twice
@@ -31,29 +33,13 @@ def tell(damage: Damage) -> None:
     log.warning("%s", damage)
 
 
-@contextmanager
-def lake_damage_heard(tell: Callable[[Damage], None]) -> Iterator[None]:
+def lake_damage_heard(tell: Callable[[Damage], None]) -> AbstractContextManager[None]:
     """Call `tell` for every damaged file that is found meanwhile, in the thread that finds it."""
-    handler = listen(tell)
-    try:
-        yield
-    finally:
-        log.removeHandler(handler)
+    return heard(log, Damage, tell)
 
 
 def listen(tell: Callable[[Damage], None]) -> logging.Handler:
     """Call `tell` for every damaged file from now on; returns the handler that does."""
-    handler = _Damages(tell)
+    handler = Listener(Damage, tell)
     log.addHandler(handler)
     return handler
-
-
-class _Damages(logging.Handler):
-    def __init__(self, tell: Callable[[Damage], None]) -> None:
-        super().__init__(logging.WARNING)
-        self._tell = tell
-
-    def emit(self, record: logging.LogRecord) -> None:
-        for each in record.args or ():
-            if isinstance(each, Damage):
-                self._tell(each)

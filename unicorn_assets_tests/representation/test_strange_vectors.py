@@ -5,121 +5,30 @@ import json
 import os
 import random
 import struct
-import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from safetensors.numpy import load, load_file, save, save_file
-from typer.testing import CliRunner, Result
+from safetensors.numpy import load, load_file, save
 
-from unicorn_assets.cli import app
 from unicorn_assets.errors import UserError
-from unicorn_assets.lake.store import encode_ids
 from unicorn_assets.representation.image_reference import ImageReference
 from unicorn_assets.representation.statistics import Statistics
 from unicorn_assets.representation.transfer import METHODS
-from unicorn_assets.representation.vector_files import read_vectors
 from unicorn_assets.representation.vectors import Space
-
-N, D = 60, 8
-
-
-def unicorn(*arguments: str) -> Result:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # a warning would be on somebody's screen
-        return CliRunner().invoke(app, ["transfer", *arguments], env={"COLUMNS": "400"})
-
-
-def rows(seed: int, n: int = N) -> np.ndarray:
-    chance = np.random.default_rng(seed)
-    return (chance.normal(size=(n, D)) + chance.normal(size=D)).astype(np.float32)
-
-
-def parquet(vectors: np.ndarray, **options: object) -> bytes:
-    data = io.BytesIO()
-    names = [f"c{i}" for i in range(len(vectors))]
-    pq.write_table(pa.table({"id": names, "vectors": list(vectors)}), data, **options)
-    return data.getvalue()
-
-
-def npy(vectors: np.ndarray) -> bytes:
-    data = io.BytesIO()
-    np.save(data, vectors)
-    return data.getvalue()
-
-
-def tensors(vectors: np.ndarray) -> bytes:
-    return save({"vectors": vectors, "ids": encode_ids([f"c{i}" for i in range(len(vectors))])})
-
-
-WRITERS: dict[str, Callable[[np.ndarray], bytes]] = {"npy": npy, "parquet": parquet, "safetensors": tensors}
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    for ending, write in WRITERS.items():
-        Path(f"text.{ending}").write_bytes(write(rows(1)))
-    np.save("images.npy", rows(2))
-    for method in METHODS:
-        arguments = (
-            "--text",
-            "text.npy",
-            "--images",
-            "images.npy",
-            "--method",
-            method,
-            "--out",
-            f"{method}.safetensors",
-        )
-        result = unicorn("fit", *arguments)
-        assert result.exit_code == 0, result.output
-    return tmp_path
-
-
-def listed(folder: str = ".") -> list[str]:
-    return sorted(path.name for path in Path(folder).iterdir())
-
-
-def refused(result: Result, words: str = "", left: list[str] | None = None) -> None:
-    assert result.exit_code == 2, (result.output, result.exception)
-    assert words in result.output
-    assert len(result.output.splitlines()) <= 4
-    assert "Traceback" not in result.output
-    if left is not None:
-        assert listed() == left
-
-
-def mutated(data: bytes, chance: random.Random) -> bytes:
-    """A few bytes, numbers or lengths that are others, mostly where a format says what it holds."""
-    found = bytearray(data)
-    for _ in range(chance.choice((1, 1, 2, 6))):
-        if not found:
-            return b""
-        ends = chance.random()
-        place = chance.randrange(min(len(found), 300)) if ends < 0.6 else chance.randrange(len(found))
-        if ends > 0.85:
-            place = max(0, len(found) - 1 - chance.randrange(min(len(found), 700)))
-        kind = chance.randrange(6)
-        if kind == 0:
-            found[place] = chance.randrange(256)
-        elif kind == 1:
-            found[place : place + 8] = struct.pack("<q", chance.choice((-1, 0, 1 << 31, 1 << 62, -(1 << 63), 7)))
-        elif kind == 2:
-            del found[place : place + chance.randrange(1, 40)]
-        elif kind == 3:
-            found[place:place] = found[place : place + chance.randrange(1, 40)]
-        elif kind == 4 and chr(found[place]).isdigit():
-            found[place : place + 1] = chance.choice(
-                (b"-1", b"0", b"99999999999999999999", b"9223372036854775808", b"7")
-            )
-        else:
-            found[place : place + 4] = struct.pack("<f", chance.choice((np.nan, np.inf, -np.inf, 0, 3e38)))
-    return bytes(found)
+from unicorn_assets_tests.representation.strange_vectors import (
+    WRITERS,
+    D,
+    listed,
+    mutated,
+    npy,
+    parquet,
+    refused,
+    rows,
+    unicorn,
+)
 
 
 @pytest.mark.parametrize("ending", WRITERS)
@@ -315,108 +224,6 @@ def test_damage_in_a_later_part_is_told_and_leaves_nothing(here: Path) -> None:
     refused(unicorn(*arguments), "bad.parquet", before)
 
 
-def test_what_is_no_file_is_not_waited_for(here: Path) -> None:
-    for name in ("pipe.npy", "pipe.safetensors", "pipe.parquet"):
-        os.mkfifo(name)
-        refused(
-            unicorn("fit", "--text", name, "--images", "images.npy", "--out", "o.safetensors"), "a pipe, not a file"
-        )
-    arguments = ("apply", "--transfer", "pipe.safetensors", "--text", "text.npy", "--out", "o.npy")
-    refused(unicorn(*arguments), "a pipe, not a file")
-    Path("empty").mkdir()
-    refused(
-        unicorn("fit", "--text", "empty", "--images", "images.npy", "--out", "o.safetensors"), "holds no .safetensors"
-    )
-    (here / "empty" / "one.npy").mkdir()
-    refused(
-        unicorn("fit", "--text", "empty", "--images", "images.npy", "--out", "o.safetensors"), "a folder, not a file"
-    )
-
-
-def test_an_output_never_replaces_an_input(here: Path) -> None:
-    Path("in/deep").mkdir(parents=True)
-    for name in ("in/a.safetensors", "in/b.safetensors"):
-        save_file({"vectors": rows(3)}, name)
-    Path("link").symlink_to("in")
-    os.link("in/a.safetensors", "hard.safetensors")
-    moved = Path("in/a.safetensors").read_bytes()
-    for text, out in (
-        ("in", "in"), ("in", "./in/"), ("in", "in/deep"), ("in", "in/new"), ("in", "in/all.safetensors"),
-        ("in", "link"), ("link", "in"), ("link", "link/new"), ("in/a.safetensors", "in/a.safetensors"),
-        ("in/a.safetensors", "hard.safetensors"), ("hard.safetensors", "in/a.safetensors"),
-        ("in/a.safetensors", "in"), ("in/a.safetensors", "link"), ("text.npy", "none.safetensors"),
-    ):  # fmt: skip
-        result = unicorn("apply", "--transfer", "none.safetensors", "--text", text, "--out", out)
-        refused(result, "the input")
-    for arguments in (
-        ("fit", "--text", "in", "--images", "images.npy", "--out", "in/move.safetensors"),
-        ("fit", "--text", "text.npy", "--images", "in/a.safetensors", "--out", "hard.safetensors"),
-        (
-            "report",
-            "--transfer",
-            "none.safetensors",
-            "--text",
-            "text.npy",
-            "--images",
-            "images.npy",
-            "--out",
-            "text.npy",
-        ),
-    ):
-        refused(unicorn(*arguments), "the input")
-    assert Path("in/a.safetensors").read_bytes() == moved
-    assert listed("in") == ["a.safetensors", "b.safetensors", "deep"]
-
-
-def test_a_folder_is_written_whole_or_not_at_all(here: Path) -> None:
-    Path("in").mkdir()
-    np.save("in/a.npy", rows(3))
-    save_file({"vectors": rows(4)}, "in/a.safetensors")
-    arguments = ("apply", "--transfer", "none.safetensors", "--text", "in", "--out")
-    before = listed()
-    refused(unicorn(*arguments, "out"), "a.npy and a.safetensors would both be written as a.safetensors", before)
-    Path("in/a.npy").rename("in/b.npy")
-    bad = rows(4)
-    bad[50, 3] = np.nan
-    np.save("in/c.npy", bad)
-    refused(unicorn(*arguments, "out"), "c.npy: row 50 has NaN in column 3", before)
-    Path("out").mkdir()
-    Path("out/mine.txt").write_text("stays")
-    refused(unicorn(*arguments, "out"), "c.npy: row 50")
-    assert listed("out") == ["mine.txt"]
-    Path("in/c.npy").unlink()
-    assert unicorn(*arguments, "out").exit_code == 0
-    assert listed("out") == ["a.safetensors", "b.safetensors", "mine.txt"]
-    refused(unicorn(*arguments, "text.npy/out"), "text.npy/out")
-
-
-def test_a_report_is_of_good_rows_or_names_the_bad_one(here: Path) -> None:
-    report = ("report", "--transfer", "realign.safetensors", "--text", "x.npy", "--images", "images.npy", "--out")
-    for n in (1, 2, 3):
-        np.save("x.npy", rows(5, n))
-        for pairs in ((), ("--pairs",)):
-            result = unicorn(*report, "r.html", *pairs)
-            assert result.exit_code in (0, 2), result.output
-            assert len(result.output.splitlines()) <= 4, result.output
-    for value in (np.nan, np.inf, 0.0):
-        bad = rows(5)
-        bad[7] = value
-        np.save("x.npy", bad)
-        refused(unicorn(*report, "s.html"), "x.npy: row 7")
-    assert not Path("s.html").exists()
-
-
-def test_names_of_files_with_any_character(here: Path) -> None:
-    for name in (b"\xff\xfe.npy", b"line\nbreak.npy", b"\x1b[31m.npy", "é\u202e.npy".encode()):
-        path = os.fsdecode(name)
-        np.save(path, rows(3))
-        result = unicorn("fit", "--text", path, "--images", "images.npy", "--out", "m.safetensors", "--json")
-        assert result.exit_code == 0, (name, result.output)
-        assert json.loads(result.stdout)["transfer"] == "m.safetensors"
-        np.save(path, np.full((3, D), np.nan, np.float32))
-        refused(unicorn("fit", "--text", path, "--images", "images.npy", "--out", "m.safetensors"), "row 0 has NaN")
-
-
 def test_mutations_of_a_reference_are_read_or_refused() -> None:
     space = Space("a", "1", D)
     whole = ImageReference(Statistics(space, True).add(rows(1)), rows(1).astype(np.float16), source="x").to_bytes()
@@ -430,11 +237,3 @@ def test_mutations_of_a_reference_are_read_or_refused() -> None:
             assert np.isfinite(found.statistics.mean).all()
             assert np.isfinite(found.sample).all()
             assert found.set_aside >= 0
-
-
-def test_vectors_of_a_pipe_or_a_reference_of_one(here: Path) -> None:
-    os.mkfifo("p.npy")
-    with pytest.raises(UserError, match="a pipe"):
-        list(read_vectors("p.npy"))
-    with pytest.raises(UserError, match="a pipe"):
-        list(read_vectors(f"file://{here}/p.npy"))
