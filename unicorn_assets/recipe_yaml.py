@@ -146,19 +146,16 @@ def _children(node: yaml.Node) -> list[tuple[Keys, yaml.Node]]:
 
 def _check_keys(file: Path, tree: yaml.Node) -> None:
     """YAML keeps the last of two equal keys without a word; here it is an error, and so is a key that is no word."""
-    waiting, done = [tree], set[int]()
+    waiting, done = [(tree, _KEYS, _KEYS)], set[int]()
     while waiting:
-        node = waiting.pop()
+        node, kinds, below = waiting.pop()
         if id(node) in done:  # an alias
             continue
         done.add(id(node))
         first: dict[str, int] = {}
         for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             line = key.start_mark.line + 1
-            if not isinstance(key, yaml.ScalarNode) or key.tag not in (
-                "tag:yaml.org,2002:str",
-                "tag:yaml.org,2002:merge",
-            ):
+            if not isinstance(key, yaml.ScalarNode) or key.tag not in kinds:
                 told = f"{key.value!r:.60}" if isinstance(key, yaml.ScalarNode) else "a list or mapping"
                 raise UserError(f"{shown(file)}:{line}: {told} is no key; write keys as words, or in quotes")
             if key.value in first:
@@ -166,7 +163,12 @@ def _check_keys(file: Path, tree: yaml.Node) -> None:
                     f"{shown(file)}:{line}: key {key.value!r:.200} is given twice, first in line {first[key.value]}"
                 )
             first[key.value] = line
-        waiting += [child for _, child in _children(node)]
+        waiting += [(child, below, _SENT_KEYS if "extra" in keys else below) for keys, child in _children(node)]
+
+
+_KEYS = frozenset(("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"))
+_SENT_KEYS = _KEYS | {"tag:yaml.org,2002:int"}
+"""Within the values of `extra`, which are sent to a server: logit_bias has the numbers of tokens for keys."""
 
 
 def _leaves(keys: Keys, value: Any) -> Iterator[tuple[Keys, Any]]:

@@ -16,7 +16,7 @@ BOUND_S = 60  # of the wait; a busy machine gives a process seconds late what it
 
 START = """
 import signal, subprocess, sys, threading, time
-from unicorn_assets.cli.ending import ends_when_told
+from unicorn_assets.ending import ends_when_told
 ends_when_told()
 child = subprocess.Popen(["sleep", "1000"], start_new_session=True)
 print(child.pid, flush=True)
@@ -38,9 +38,6 @@ while True:
         time.sleep(0.05)
     except BaseException:
         pass""",
-    "a query": """
-import duckdb
-duckdb.sql("SELECT sum(sqrt(a.i * b.i)) FROM range(10000000) a(i), range(10000000) b(i)").fetchall()""",
 }
 
 
@@ -67,6 +64,31 @@ def test_a_process_that_is_told_to_end_is_gone_with_its_children(hold: str) -> N
         process.stdout.close()
         if not is_gone(child):
             os.kill(child, signal.SIGKILL)
+
+
+QUERY = """
+import duckdb, sys
+from unicorn_assets.cli import app, main
+@app.command("ask")
+def ask():
+    print("asking", flush=True)
+    duckdb.sql("SELECT sum(sqrt(a.i * b.i)) FROM range(10000000) a(i), range(10000000) b(i)").fetchall()
+sys.argv = ["unicorn", "ask"]
+main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_interrupt_that_comes_out_as_another_error_is_no_fault_of_the_program(number: signal.Signals) -> None:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", QUERY], **pipes) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "asking\n"
+        time.sleep(0.5)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=BOUND_S)
+    assert process.returncode == 130, said
+    assert said.startswith("interrupted; everything finished is kept")
 
 
 RUN = """

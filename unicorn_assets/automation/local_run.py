@@ -15,6 +15,7 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 
 from unicorn_assets.assets.shard_work import EXIT_CODE
 from unicorn_assets.definitions import build_defs
+from unicorn_assets.ending import told_to_end
 from unicorn_assets.errors import UserError
 from unicorn_assets.home import Home
 from unicorn_assets.lake.damage import lake_damage_heard
@@ -128,8 +129,8 @@ def _run(
             (outcome.problems if is_error else outcome.warnings).append(words)
     if not result.success and len(outcome.problems) == before:
         failures = [event for event in result.all_events if event.is_step_failure]
-        if any(_interrupted(event) for event in failures):
-            raise KeyboardInterrupt  # Dagster turned Ctrl-C into a failed step
+        if told_to_end() or any(_interrupted(event) for event in failures):
+            raise KeyboardInterrupt  # Dagster, or what a step called, turned it into a failed step
         outcome.problems += [_words(event) for event in failures]
         outcome.exit_code = max((_exit_code(event) for event in failures), default=0)
     if not result.success and len(outcome.problems) == before:

@@ -16,6 +16,7 @@ import typer
 from rich.text import Text
 from typer.core import TyperGroup
 
+from unicorn_assets.ending import INTERRUPTED, told_to_end
 from unicorn_assets.errors import MachineError, UserError, machine_error
 from unicorn_assets.home import Home
 from unicorn_assets.redaction import redact
@@ -23,7 +24,6 @@ from unicorn_assets.terminal.console import err, guarded, out, plain, print_json
 
 __all__ = ["app", "err", "for_people", "labelled", "lake_of", "out", "print_json"]
 
-INTERRUPTED = "interrupted; everything finished is kept, the same command continues"
 TRACE = "UNICORN_TRACE"
 """Environment variable that asks for the trace of a fault of the program."""
 
@@ -45,15 +45,14 @@ class Commands(TyperGroup):
         try:
             code = super().main(*arguments, **options)
         except KeyboardInterrupt:  # before or behind a command's own work
-            err.print(INTERRUPTED)
-            return 130
+            return _interrupted()
         except typer.Abort:
             say_error("stopped")
             return 1
         except Exception as error:
             if hasattr(error, "format_message"):  # the command line itself was wrong
                 return _usage(error)
-            return _fault(error)
+            return _interrupted() if told_to_end() else _fault(error)
         return code if isinstance(code, int) else 0
 
 
@@ -94,10 +93,14 @@ def for_people(command: Callable[P, None]) -> Callable[P, None]:
                 print_json({"error": error.message, "hint": error.hint, "exit_code": error.exit_code})
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
-            err.print(INTERRUPTED)
-            raise typer.Exit(130) from None
+            raise typer.Exit(_interrupted()) from None
 
     return run
+
+
+def _interrupted() -> int:
+    err.print("interrupted; everything finished is kept, the same command continues")
+    return INTERRUPTED
 
 
 def say_error(message: str, hint: str = "") -> None:

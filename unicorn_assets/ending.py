@@ -3,7 +3,8 @@
 Asking is an exception in the main thread, so that what is open is closed well. It can be lost: Dagster takes both
 signals while it works between steps and forgets them, and what a garbage collection raises nobody sees. So a thread of
 its own reads every signal from a pipe that the interpreter's own handler writes to, whoever else has taken the signal,
-asks once more, and then ends the process with all that it started. Whatever was finished is on the disk by then, as
+asks once more, and then ends the process with all that it started. It can also come out as another error, such as
+DuckDB's "Query interrupted": `told_to_end` says what that means. Whatever was finished is on the disk by then, as
 after kill -9. Not here: what is closed on the way, or servers that outlive their parent (llm/endpoints).
 """
 
@@ -19,15 +20,22 @@ ASK_AGAIN_S = 2.5
 GRACE_S = 7.0
 INTERRUPTED = 130
 _TOLD = frozenset((signal.SIGINT, signal.SIGTERM))
+_asked = threading.Event()
 
 
 def ends_when_told() -> None:
     """From now on SIGTERM means what Ctrl-C means, and neither is ever ignored. Called once, in the main thread."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in _TOLD:
+        signal.signal(number, _interrupt)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(reader,), name="ending", daemon=True).start()
+
+
+def told_to_end() -> bool:
+    """Whether somebody asked this process to end: an error that follows is no fault of the program."""
+    return _asked.is_set()
 
 
 def ends_now() -> None:
@@ -37,12 +45,14 @@ def ends_now() -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    _asked.set()
     raise KeyboardInterrupt
 
 
 def _watch(reader: int) -> None:
     while not _TOLD & set(os.read(reader, 64)):
         pass
+    _asked.set()
     time.sleep(ASK_AGAIN_S)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE_S - ASK_AGAIN_S)
