@@ -1,7 +1,7 @@
 """How often the 95 % intervals of the gap's metrics hold the truth, and how far values and plain formulas are off.
 
 A world is 40,000 texts and images of Gaussian clouds made unit length, 96 dimensions, variances that fall like
-1 / k^1.2. Its metrics are the truth; samples of it are measured as `unicorn_assets.representation.gap` does. Three
+1 / k^1.2. Its metrics are the truth; samples of it are measured as `unicorn_assets.gap` does. Three
 worlds: texts as encoded (far), texts after ReAlign (near), and other images in the texts' place (same). About five
 minutes of one CPU core:
 
@@ -14,14 +14,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from unicorn_assets.representation.gap.corrected import distribution_estimates
-from unicorn_assets.representation.gap.distribution import distribution_metrics
-from unicorn_assets.representation.gap.intervals import Estimate
-from unicorn_assets.representation.gap.mixing import mixing_estimates, uniformity
-from unicorn_assets.representation.gap.paired import paired_estimates, relative_modality_gap
-from unicorn_assets.representation.statistics import Statistics
-from unicorn_assets.representation.transfer import fit
-from unicorn_assets.representation.vectors import Float64, Space, unit_rows
+from unicorn_assets.gap.corrected import distribution_estimates
+from unicorn_assets.gap.distribution import distribution_metrics
+from unicorn_assets.gap.intervals import Estimate
+from unicorn_assets.gap.mixing import mixing_estimates, uniformity
+from unicorn_assets.gap.paired import paired_estimates, relative_modality_gap
+from unicorn_assets.transfer import fit
+from unicorn_assets.vectors.rows import Float64, Space, unit_rows
+from unicorn_assets.vectors.statistics import Statistics
 
 DIMENSION, POPULATION = 96, 40_000
 SIZES = ((43, 1000), (1000, 1000))  # texts, images: the demo's held-out part, and that of a large corpus

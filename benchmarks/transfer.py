@@ -47,7 +47,7 @@ def timed(command: list[str]) -> dict[str, float]:
 def corpus(folder: Path, rows: int) -> Path:
     """A folder of shards as the lake has them: fp16 unit rows with ids, no two rows alike, shards that differ."""
     from unicorn_assets.lake.store import encode_ids
-    from unicorn_assets.representation.vector_output import vector_output
+    from unicorn_assets.vectors.output import vector_output
 
     folder.mkdir()
     random = np.random.default_rng(0)
@@ -83,7 +83,7 @@ def ours(method: str, text: Path, pictures: Path, out: Path) -> list[str]:
 
 def work(method: str, text: str, pictures: str, out: str) -> None:
     """Fit and apply, file to file: what the timed process does."""
-    from unicorn_assets.representation.vector_transfer import apply_files, fit_files
+    from unicorn_assets.transfer.files import apply_files, fit_files
 
     apply_files(fit_files(method, 1, text, pictures), text, out)
 
@@ -93,7 +93,7 @@ def make(kind: str, place: str, rows: str) -> None:
     text, pictures = corpus(Path(place) / f"{kind}-text", int(rows)), images(Path(place) / f"{kind}-images.npy")
     if kind != "script":
         return
-    from unicorn_assets.representation.vector_files import read_vectors
+    from unicorn_assets.vectors.files import read_vectors
 
     records = [
         {"id": name, "embed": row.tolist()}
@@ -162,10 +162,10 @@ def one_more_shard(place: Path) -> dict[str, Any]:
     no statistics here, so that the new shard must be read."""
     from unicorn_assets.lake.files import Files
     from unicorn_assets.lake.store import Lake, Made
-    from unicorn_assets.representation.shard_statistics import corpus_statistics
-    from unicorn_assets.representation.statistics import Statistics
-    from unicorn_assets.representation.transfer import fit
-    from unicorn_assets.representation.vectors import Space
+    from unicorn_assets.transfer import fit
+    from unicorn_assets.vectors.rows import Space
+    from unicorn_assets.vectors.shard_statistics import corpus_statistics
+    from unicorn_assets.vectors.statistics import Statistics
 
     lake, random, d = Lake(str(place / "lake")), np.random.default_rng(2), 64
     space, image = Space("synthetic", "1", d), Statistics(Space("synthetic", "1", d))
@@ -203,8 +203,8 @@ def one_more_shard(place: Path) -> dict[str, Any]:
 
 def exactness() -> dict[str, Any]:
     """Means and covariances of fp16 rows against sums in extended precision; bytes in any order of shards."""
-    from unicorn_assets.representation.statistics import Statistics
-    from unicorn_assets.representation.vectors import Space
+    from unicorn_assets.vectors.rows import Space
+    from unicorn_assets.vectors.statistics import Statistics
 
     random = np.random.default_rng(3)
     rows = (random.normal(size=(100_000, 256)) * np.linspace(0.2, 1.5, 256) + random.normal(size=256)).astype(
@@ -236,7 +236,7 @@ def encoding(repeat: int) -> dict[str, Any]:
     import open_clip
     import torch
 
-    from unicorn_assets.representation.encoders.open_clip_encoder import OpenClipEncoder
+    from unicorn_assets.encoders.open_clip_encoder import OpenClipEncoder
 
     torch.manual_seed(0)
     model = open_clip.create_model("ViT-B-32", pretrained=None).eval()

@@ -11,13 +11,13 @@ import json
 import numpy as np
 from numpy.typing import NDArray
 
+from unicorn_assets.encoders import open_encoder
+from unicorn_assets.encoders.pocket.files import model_folder, read_evaluation_pairs
 from unicorn_assets.recipe import Recipe
-from unicorn_assets.representation.encoders import open_encoder
-from unicorn_assets.representation.pocket.files import model_folder, read_evaluation_pairs
-from unicorn_assets.representation.statistics import Statistics
-from unicorn_assets.representation.transfer.fitting import estimated_mean, fit
-from unicorn_assets.representation.transfer.steps import text_steps
-from unicorn_assets.representation.vectors import Space, unit_rows
+from unicorn_assets.transfer.fitting import estimated_mean, fit
+from unicorn_assets.transfer.steps import text_steps
+from unicorn_assets.vectors.rows import Space, unit_rows
+from unicorn_assets.vectors.statistics import Statistics
 
 Matrix = NDArray[np.float16]
 

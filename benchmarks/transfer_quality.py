@@ -27,8 +27,8 @@ from methods import METHODS, ask_encoder
 from sweep import sweep
 from table import as_markdown, summary
 
-from unicorn_assets.representation.pocket.files import WEIGHTS, revision
-from unicorn_assets.representation.pocket.train import Settings, train
+from tools.pocket.train import Settings, train
+from unicorn_assets.encoders.pocket.files import WEIGHTS, revision
 
 WIDTHS = ("narrow", "wide")
 ASKING = ("material", "methods", "probe", "conditions")  # modules that decide an encoder's answers

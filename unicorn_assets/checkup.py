@@ -20,12 +20,12 @@ from unicorn_assets.lake.redrives import read_grants
 from unicorn_assets.lake.released import ASSETS, MANIFEST, latest_release, release_folder
 from unicorn_assets.lake.shard_files import check_table, check_vectors, read_note
 from unicorn_assets.lake.store import Lake
-from unicorn_assets.llm.books import read_records
 from unicorn_assets.llm.journal.store import store_at
 from unicorn_assets.llm.journal.upkeep import damaged_files, mend_files
+from unicorn_assets.llm.spend.records import read_records
 from unicorn_assets.release.verify import verify_release
-from unicorn_assets.representation.shard_statistics import read_statistics
 from unicorn_assets.seals import is_whole, open_json, seal_json
+from unicorn_assets.vectors.shard_statistics import read_statistics
 
 RECORD = "verified.json"
 """What the last verification found, in the lake."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from unicorn_assets.llm.drafting import Refusal, judge
+from unicorn_assets.llm.client.drafting import Refusal, judge
 from unicorn_assets.llm.request import Answer, ChatRequest
 from unicorn_assets.llm.row import Accepted, Draftable, Quarantined, Resume
 from unicorn_assets.llm.settings import LlmSettings

@@ -17,15 +17,15 @@ from unicorn_assets.lake.query import connect
 from unicorn_assets.lake.redrives import grant
 from unicorn_assets.lake.released import latest_release
 from unicorn_assets.lake.store import Lake, Made
-from unicorn_assets.llm.books import Books, Record
 from unicorn_assets.llm.journal import Journal
+from unicorn_assets.llm.spend.records import Books, Record
 from unicorn_assets.release import release_instruction, release_pretrain
-from unicorn_assets.representation.shard_statistics import keep_statistics, shard_statistics
-from unicorn_assets.representation.vectors import Space
 from unicorn_assets.terminal.report import gather
 from unicorn_assets.terminal.tables import damage_lines
+from unicorn_assets.vectors.rows import Space
+from unicorn_assets.vectors.shard_statistics import keep_statistics, shard_statistics
 from unicorn_assets_tests.damage import Flip, files_of, flipped, flips, is_noticed
-from unicorn_assets_tests.llm.test_journal import answer
+from unicorn_assets_tests.llm.journal.test_journal import answer
 from unicorn_assets_tests.small_lake import SHARDS, facts, fill, small_recipe
 
 SPACE = Space("pocket", "r1", 8)

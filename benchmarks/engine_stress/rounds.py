@@ -20,9 +20,9 @@ from pydantic import BaseModel, ConfigDict
 
 from unicorn_assets.errors import UserError
 from unicorn_assets.ids import seed_of
-from unicorn_assets.llm.drafting import Refusal, judge
+from unicorn_assets.llm.client.drafting import Refusal, judge
+from unicorn_assets.llm.client.engine import generate
 from unicorn_assets.llm.endpoints import open_endpoint
-from unicorn_assets.llm.engine import generate
 from unicorn_assets.llm.journal import Journal
 from unicorn_assets.llm.request import ChatRequest
 from unicorn_assets.llm.row import Accepted, Rejected

@@ -48,7 +48,7 @@ def write_images(path: Path, rows: int = 40) -> None:
 
 def install() -> None:
     """Have this process encode with it."""
-    from unicorn_assets.representation.encoders import identify
+    from unicorn_assets.encoders import identify
     from unicorn_assets.resources.encoder import EncoderResource
     from unicorn_assets.resources.loaded import loaded
 

@@ -10,14 +10,14 @@ from pydantic import BaseModel, ConfigDict
 
 from unicorn_assets.ids import seed_of
 from unicorn_assets.lake.files import Files
-from unicorn_assets.llm.budget import Account
+from unicorn_assets.llm.client.engine import generate
 from unicorn_assets.llm.endpoints import open_endpoint
-from unicorn_assets.llm.engine import generate
 from unicorn_assets.llm.journal import Journal
-from unicorn_assets.llm.ledger import Ledger
 from unicorn_assets.llm.request import ChatRequest
 from unicorn_assets.llm.row import Accepted
 from unicorn_assets.llm.settings import LlmSettings, Sampling
+from unicorn_assets.llm.spend.budget import Account
+from unicorn_assets.llm.spend.ledger import Ledger
 from unicorn_assets.llm.structured import parse, schema_of
 
 

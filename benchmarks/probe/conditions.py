@@ -4,11 +4,11 @@ import numpy as np
 from material import Material, World
 from numpy.typing import NDArray
 
-from unicorn_assets.representation.gap.distribution import distribution_metrics, moments, spectrum
-from unicorn_assets.representation.gap.mixing import mixing_metrics
-from unicorn_assets.representation.gap.paired import paired_metrics
-from unicorn_assets.representation.statistics import Statistics
-from unicorn_assets.representation.transfer import fit
+from unicorn_assets.gap.distribution import distribution_metrics, moments, spectrum
+from unicorn_assets.gap.mixing import mixing_metrics
+from unicorn_assets.gap.paired import paired_metrics
+from unicorn_assets.transfer import fit
+from unicorn_assets.vectors.statistics import Statistics
 
 MOVES = ("mean_shift", "i0t", "realign", "aniso_init")
 TOP = 10  # leading directions whose share of the spread is told

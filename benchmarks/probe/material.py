@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from unicorn_assets.representation.pocket import PocketEncoder
-from unicorn_assets.representation.pocket.captions import training_captions
-from unicorn_assets.representation.pocket.concepts import Concept, read_concepts
-from unicorn_assets.representation.pocket.files import read_metrics
-from unicorn_assets.representation.pocket.image_features import plain_features, through_image_head
-from unicorn_assets.representation.pocket.pictures import HELD_OUT_VENDOR, Pictures, read_pictures
-from unicorn_assets.representation.pocket.text_features import text_features, through_head
-from unicorn_assets.representation.vectors import Space
+from tools.pocket.captions import training_captions
+from tools.pocket.concepts import Concept, read_concepts
+from tools.pocket.image_features import plain_features, through_image_head
+from tools.pocket.pictures import HELD_OUT_VENDOR, Pictures, read_pictures
+from tools.pocket.text_features import text_features, through_head
+from unicorn_assets.encoders.pocket import PocketEncoder
+from unicorn_assets.encoders.pocket.files import read_metrics
+from unicorn_assets.vectors.rows import Space
 
 FOLDS = 4
 VALIDATION_SHARE = 0.15  # of the concepts outside the tested fold

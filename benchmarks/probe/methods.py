@@ -10,8 +10,8 @@ from material import CAPTIONS, FOLDS, Material, World
 from numpy.typing import NDArray
 from probe import Answer, train_probe
 
-from unicorn_assets.representation.statistics import Statistics
-from unicorn_assets.representation.transfer import Transfer, fit, sigma_of
+from unicorn_assets.transfer import Transfer, fit, sigma_of
+from unicorn_assets.vectors.statistics import Statistics
 
 # name of the row: (the package's method, with noise)
 METHODS = {

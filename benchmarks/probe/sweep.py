@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from probe import STEPS, train_probe
 from table import interval
 
-from unicorn_assets.representation.statistics import Statistics
-from unicorn_assets.representation.transfer import fit
-from unicorn_assets.representation.vectors import Space
+from unicorn_assets.transfer import fit
+from unicorn_assets.vectors.rows import Space
+from unicorn_assets.vectors.statistics import Statistics
 
 DIMENSION = 64
 CLASSES = 9

@@ -12,10 +12,10 @@ from unicorn_assets.captions.stage import draft_captions
 from unicorn_assets.captions.stage import version as captions_version
 from unicorn_assets.curation.near_duplicates import near_duplicates as find_near_duplicates
 from unicorn_assets.curation.near_duplicates import version as duplicates_version
+from unicorn_assets.generation.rounds import shortfall
 from unicorn_assets.ids import digest
 from unicorn_assets.lake.redrives import Redrives
 from unicorn_assets.lake.store import ALL, Made, content_hash
-from unicorn_assets.llm.rounds import shortfall
 from unicorn_assets.partitions import SHARDS_NAME
 from unicorn_assets.progress import Stage
 from unicorn_assets.recipe import Recipe

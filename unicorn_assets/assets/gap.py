@@ -7,16 +7,16 @@ from typing import Any
 import dagster as dg
 
 from unicorn_assets.assets.metadata import picture
+from unicorn_assets.gap import compare, report_html
+from unicorn_assets.gap.plots import Drawn, png
+from unicorn_assets.gap.split import MIN_ROWS
+from unicorn_assets.images.reference import SAMPLE_ROWS, ImageReference
 from unicorn_assets.lake.artifacts import artifact_info, write_artifact
 from unicorn_assets.lake.store import Lake, Made, ShardInfo
 from unicorn_assets.recipe import Recipe
-from unicorn_assets.representation.gap import compare, report_html
-from unicorn_assets.representation.gap.split import MIN_ROWS
-from unicorn_assets.representation.image_reference import SAMPLE_ROWS, ImageReference
-from unicorn_assets.representation.plots import Drawn, png
-from unicorn_assets.representation.sample import Sample
-from unicorn_assets.representation.transfer import Transfer
-from unicorn_assets.representation.vectors import Rows
+from unicorn_assets.transfer import Transfer
+from unicorn_assets.vectors.rows import Rows
+from unicorn_assets.vectors.sample import Sample
 
 GAP, GAP_PAGE = "modality_gap.json", "modality_gap.html"
 Vectors = tuple[Rows, Rows, tuple[Rows, Rows] | None]  # texts, images, pairs

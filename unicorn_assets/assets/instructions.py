@@ -8,12 +8,12 @@ import polars as pl
 from unicorn_assets.assets.common import CPU_SHARDS, LLM_KINDS, llm_shards
 from unicorn_assets.assets.metadata import column_schema
 from unicorn_assets.assets.shard_work import Rows, Vectors, fill_shards, parents
+from unicorn_assets.generation.rounds import shortfall
 from unicorn_assets.ids import digest
 from unicorn_assets.instructions.conversation import to_records
 from unicorn_assets.instructions.stage import version, write_pairs
 from unicorn_assets.lake.redrives import Redrives
 from unicorn_assets.lake.store import Lake
-from unicorn_assets.llm.rounds import shortfall
 from unicorn_assets.progress import Stage
 from unicorn_assets.recipe import TASKS, Recipe
 from unicorn_assets.resources import LakeResource, LlmResource, ProgressResource

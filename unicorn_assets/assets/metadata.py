@@ -1,6 +1,6 @@
 """What the Dagster UI shows of a shard: counts, sample rows, columns, location, the maker's figures.
 
-Here: wording of metadata. Not here: plots of embeddings (representation/plots.py).
+Here: wording of metadata. Not here: plots of embeddings (gap/plots.py).
 """
 
 import base64

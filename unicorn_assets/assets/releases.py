@@ -14,8 +14,8 @@ from unicorn_assets.lake.store import ALL, Lake
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.release import ReleaseFacts, ReleaseInfo, package_versions, release_instruction, release_pretrain
 from unicorn_assets.release.build import recipe_hash
-from unicorn_assets.representation.transfer import Transfer
 from unicorn_assets.resources import LakeResource, ProgressResource
+from unicorn_assets.transfer import Transfer
 
 GROUP = "releases"
 Release = Callable[..., ReleaseInfo]

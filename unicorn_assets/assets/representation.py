@@ -11,22 +11,22 @@ from unicorn_assets.assets import gap
 from unicorn_assets.assets.common import CPU_SHARDS, OWNERS, encoder_shards, encoder_step
 from unicorn_assets.assets.metadata import figures
 from unicorn_assets.assets.shard_work import Rows, Vectors, errors_for_people, fill_shards, guard, parents
+from unicorn_assets.encoders import about, encoder_version, fetch_weights, space_of, truncated_rows
 from unicorn_assets.errors import UserError
+from unicorn_assets.gap.plots import draw_all
 from unicorn_assets.ids import digest
+from unicorn_assets.images.building import build_image_reference, reference_version
+from unicorn_assets.images.reference import ImageReference
 from unicorn_assets.lake.artifacts import artifact_info, read_artifact, write_artifact
 from unicorn_assets.lake.store import Lake, Made, ShardInfo
 from unicorn_assets.partitions import SHARDS_NAME
 from unicorn_assets.plain_files import read_anywhere, why
 from unicorn_assets.progress import Stage
 from unicorn_assets.recipe import Recipe
-from unicorn_assets.representation.encoders import about, encoder_version, fetch_weights, space_of, truncated_rows
-from unicorn_assets.representation.image_reference import ImageReference
-from unicorn_assets.representation.plots import draw_all
-from unicorn_assets.representation.reference_building import build_image_reference, reference_version
-from unicorn_assets.representation.shard_statistics import corpus_statistics, keep_statistics
-from unicorn_assets.representation.transfer import MOST_FILE, Transfer, fit
-from unicorn_assets.representation.vectors import Space
 from unicorn_assets.resources import EncoderResource, LakeResource, ProgressResource
+from unicorn_assets.transfer import MOST_FILE, Transfer, fit
+from unicorn_assets.vectors.rows import Space
+from unicorn_assets.vectors.shard_statistics import corpus_statistics, keep_statistics
 
 GROUP = "representation"
 REFERENCE, TRANSFER, GAP = "image_reference.safetensors", "transfer.safetensors", gap.GAP

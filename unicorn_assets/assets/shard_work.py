@@ -23,7 +23,7 @@ from unicorn_assets.lake.ledger import LEDGER_ASSETS, keep_making
 from unicorn_assets.lake.schemas import VECTORS
 from unicorn_assets.lake.store import ALL, Lake, Made, ShardInfo
 from unicorn_assets.llm.journal import Damage, damage_heard
-from unicorn_assets.llm.ledger import making
+from unicorn_assets.llm.spend.ledger import making
 from unicorn_assets.progress import Progress, Stage
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.redaction import scrub

@@ -16,13 +16,13 @@ import polars as pl
 
 from unicorn_assets.captions.gates import caption_of
 from unicorn_assets.curation.words import reads_as_english
+from unicorn_assets.generation.prompt import Prompt, load_prompt
+from unicorn_assets.generation.rounds import Attempt, outcomes
 from unicorn_assets.ids import content_id, digest, seed_of
 from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets.llm.endpoints.vllm_command import answer_options
 from unicorn_assets.llm.request import ChatRequest
-from unicorn_assets.llm.rounds import Attempt, outcomes
 from unicorn_assets.llm.row import Accepted, Draftable, Quarantined
-from unicorn_assets.prompt import Prompt, load_prompt
 from unicorn_assets.recipe import Captions, Recipe
 from unicorn_assets.text import storable_in
 

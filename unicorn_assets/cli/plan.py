@@ -31,8 +31,8 @@ def plan(
     home: HomeOption = None,
 ) -> None:
     """What a run will cost: calls, tokens, money, time. Asks a sample, whose answers the run reuses."""
+    from unicorn_assets.generation.asking import Asker
     from unicorn_assets.lake.owner import claim
-    from unicorn_assets.llm.asking import Asker
     from unicorn_assets.plan.make import make_plan
     from unicorn_assets.recipe_file import load_recipe
     from unicorn_assets.terminal.plan import plan_sentences, plan_table

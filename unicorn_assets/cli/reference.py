@@ -39,10 +39,10 @@ def reference(
 ) -> None:
     """Measure real images with the recipe's encoder and keep the statistics only. A recipe takes the file as
     image_reference: {kind: reference, path: FILE}."""
+    from unicorn_assets.encoders import fetch_weights, identify, open_encoder
+    from unicorn_assets.images.building import from_images, from_vectors, name_of
     from unicorn_assets.recipe_file import load_recipe
-    from unicorn_assets.representation.encoders import fetch_weights, identify, open_encoder
-    from unicorn_assets.representation.reference_building import from_images, from_vectors, name_of
-    from unicorn_assets.representation.vector_output import refuse_inputs, write_whole
+    from unicorn_assets.vectors.output import refuse_inputs, write_whole
 
     if (images is None) == (vectors is None):
         raise UserError("give either --images or --vectors", "for example: --images photos/ --out photos.safetensors")

@@ -32,9 +32,9 @@ def fit(
     as_json: JsonOption = False,
 ) -> None:
     """Fit a move on two sets of vectors; pairs are neither needed nor used."""
-    from unicorn_assets.representation.transfer.noise import sigma_of
-    from unicorn_assets.representation.vector_output import refuse_inputs, write_whole
-    from unicorn_assets.representation.vector_transfer import fit_files, made_with
+    from unicorn_assets.transfer.files import fit_files, made_with
+    from unicorn_assets.transfer.noise import sigma_of
+    from unicorn_assets.vectors.output import refuse_inputs, write_whole
 
     if Path(to).suffix != ".safetensors":
         raise UserError(f"cannot write {to}", "give a file NAME.safetensors")
@@ -65,8 +65,8 @@ def apply(
     as_json: JsonOption = False,
 ) -> None:
     """Move vectors with a fitted move: fp16, unit length, ids kept. Noise is never written."""
-    from unicorn_assets.representation.vector_output import refuse_inputs
-    from unicorn_assets.representation.vector_transfer import apply_files
+    from unicorn_assets.transfer.files import apply_files
+    from unicorn_assets.vectors.output import refuse_inputs
 
     if (text is None) == (images is None):
         raise UserError("give either --text or --images", "for example: --text captions.safetensors")
@@ -95,9 +95,9 @@ def report(
     ] = False,
 ) -> None:
     """One HTML page: the gap between the two sides before and after the move, with intervals and plots."""
-    from unicorn_assets.representation.gap.report import report_html
-    from unicorn_assets.representation.vector_output import refuse_inputs, write_whole
-    from unicorn_assets.representation.vector_samples import sample_sides
+    from unicorn_assets.gap.report import report_html
+    from unicorn_assets.transfer.samples import sample_sides
+    from unicorn_assets.vectors.output import refuse_inputs, write_whole
 
     fitted = read_transfer(transfer)
     refuse_inputs(to, (str(transfer), text, images))
@@ -110,7 +110,7 @@ def report(
 
 def read_transfer(path: Path):  # type: ignore[no-untyped-def]
     """The move in a file; UserError names the file that is missing or something else."""
-    from unicorn_assets.representation.transfer import MOST_FILE, Transfer
+    from unicorn_assets.transfer import MOST_FILE, Transfer
 
     try:
         return Transfer.from_bytes(read_plain(path, MOST_FILE))

@@ -16,15 +16,15 @@ import polars as pl
 
 from unicorn_assets.captions.stage import Ask, by_row, origin, quarantine_row, table
 from unicorn_assets.curation.words import content, words
+from unicorn_assets.generation.prompt import Prompt, load_prompt
+from unicorn_assets.generation.rounds import outcomes
 from unicorn_assets.ids import content_id, digest, rng_of, seed_of
 from unicorn_assets.instructions.answer import ChoicePair, Pair, Problem, read, schema
 from unicorn_assets.instructions.gates import fault_of
 from unicorn_assets.instructions.two_steps import QuestionsRow, ask_in_two_steps, options_prompt
 from unicorn_assets.llm.endpoints.vllm_command import answer_options
 from unicorn_assets.llm.request import ChatRequest
-from unicorn_assets.llm.rounds import outcomes
 from unicorn_assets.llm.row import Accepted, Quarantined, Rejected
-from unicorn_assets.prompt import Prompt, load_prompt
 from unicorn_assets.recipe import Recipe, Task, TaskName
 
 PROMPTS = Path(__file__).parent / "prompts"

@@ -15,14 +15,14 @@ from typing import Annotated, Any, cast
 from pydantic import Field
 
 from unicorn_assets.captions.stage import Ask
+from unicorn_assets.generation.prompt import Prompt, load_prompt
+from unicorn_assets.generation.rounds import Further
 from unicorn_assets.ids import seed_of
 from unicorn_assets.instructions.answer import ChoicePair, FreePair, Model, Text, read, schema
 from unicorn_assets.instructions.gates import fault_of, short_answer_fault
 from unicorn_assets.llm.request import Answer, ChatRequest
-from unicorn_assets.llm.rounds import Further
 from unicorn_assets.llm.row import Accepted, Quarantined, Rejected, Resume
 from unicorn_assets.llm.structured import parse, schema_of
-from unicorn_assets.prompt import Prompt, load_prompt
 from unicorn_assets.recipe import MultipleChoice, Recipe
 
 PROMPTS = Path(__file__).parent / "prompts"

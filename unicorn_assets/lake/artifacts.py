@@ -1,7 +1,7 @@
 """Single files that stand for all shards (statistics, gap reports), with their making beside them; check verdicts.
 
-Each is proved when it is read. Here: bytes plus a `.made.json`. Not here: what the bytes mean (representation), or
-which checks exist (checks).
+Each is proved when it is read. Here: bytes plus a `.made.json`. Not here: what the bytes mean (images/,
+transfer/, gap/), or which checks exist (checks).
 """
 
 import hashlib

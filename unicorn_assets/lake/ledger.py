@@ -2,7 +2,7 @@
 
 One Parquet file per asset and shard, `tables/ledger/<asset>/<shard>.parquet`. A making that is under way, or was
 killed, is known from the process's record in `ledger/spend/` only. Here: keeping and reading rows. Not here: counting
-(llm/ledger.py), or what a budget allows (llm/budget.py).
+(llm/spend/ledger.py), or what a budget allows (llm/spend/budget.py).
 """
 
 import json

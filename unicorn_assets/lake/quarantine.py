@@ -1,6 +1,6 @@
 """The quarantine for people: what was refused, by stage and reason, and which rows get further drafts.
 
-Here: counting, showing, choosing rows. Not here: how grants are kept (redrives.py), or asking (llm/rounds.py).
+Here: counting, showing, choosing rows. Not here: how grants are kept (redrives.py), or asking (generation/rounds.py).
 """
 
 import difflib

@@ -1,7 +1,7 @@
 """Further drafts that a person granted to quarantined rows: `redrives/<stage>/<shard>.json`, a small file each.
 
 A grant is part of what makes a shard: it enters the shard's `inputs` as a parent, so that the shard is stale until it
-is made with it. Here: keeping grants. Not here: choosing rows (quarantine.py), or asking (llm/rounds.py).
+is made with it. Here: keeping grants. Not here: choosing rows (quarantine.py), or asking (generation/rounds.py).
 """
 
 from collections.abc import Iterable, Mapping

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from unicorn_assets.llm.wire import excerpt, message_in, server_message, told
+from unicorn_assets.llm.client.wire import excerpt, message_in, server_message, told
 
 LONGEST_RETRY_AFTER_S = 7 * 86_400.0
 """Nobody waits longer; it keeps a time of the year 9999 a time that clocks can hold."""

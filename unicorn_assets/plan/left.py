@@ -10,13 +10,13 @@ import polars as pl
 from unicorn_assets.captions.accept import accept_captions
 from unicorn_assets.captions.stage import draft_captions
 from unicorn_assets.captions.stage import version as captions_version
+from unicorn_assets.generation.asking import Ask, Asker
+from unicorn_assets.generation.replay import all_answered
 from unicorn_assets.instructions.stage import version as task_version
 from unicorn_assets.instructions.stage import write_pairs
 from unicorn_assets.lake.redrives import Redrives
 from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets.lake.store import Lake, Made, content_hash
-from unicorn_assets.llm.asking import Ask, Asker
-from unicorn_assets.llm.replay import all_answered
 from unicorn_assets.llm.row import Draftable
 from unicorn_assets.recipe import TASKS, Recipe
 from unicorn_assets.seeds.catalog import build_catalog, seeds_of, shards_of

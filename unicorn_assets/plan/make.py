@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from unicorn_assets.generation.asking import Asker
 from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets.lake.store import Lake
-from unicorn_assets.llm.asking import Asker
-from unicorn_assets.llm.books import Amount
-from unicorn_assets.llm.budget import Account
-from unicorn_assets.llm.ledger import cost_usd
 from unicorn_assets.llm.settings import Price
+from unicorn_assets.llm.spend.budget import Account
+from unicorn_assets.llm.spend.ledger import cost_usd
+from unicorn_assets.llm.spend.records import Amount
 from unicorn_assets.plan.estimate import Draws, Range, Rest, estimate, task_chances
 from unicorn_assets.plan.left import STAGES, Left, Work, first_rows, look, task_rows
 from unicorn_assets.plan.sample import Sample, ask_sample, ledger_figures

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from unicorn_assets.captions.stage import draft_captions
 from unicorn_assets.errors import UserError
+from unicorn_assets.generation.asking import Ask, Asker
 from unicorn_assets.instructions.stage import write_pairs
 from unicorn_assets.lake.ledger import keep_making
 from unicorn_assets.lake.store import Lake
-from unicorn_assets.llm.asking import Ask, Asker
 from unicorn_assets.llm.events import Event
-from unicorn_assets.llm.ledger import Ledger, making
+from unicorn_assets.llm.spend.ledger import Ledger, making
 from unicorn_assets.plan.left import STAGES, accepted
 from unicorn_assets.recipe import TASKS, Recipe
 

@@ -8,7 +8,7 @@ from pydantic import PrivateAttr
 from unicorn_assets.resources.loaded import loaded
 
 if TYPE_CHECKING:
-    from unicorn_assets.representation.encoders import Encoder
+    from unicorn_assets.encoders import Encoder
 
 
 class EncoderResource(dg.ConfigurableResource):
@@ -19,7 +19,7 @@ class EncoderResource(dg.ConfigurableResource):
 
     def open(self) -> "Encoder":
         """The loaded encoder."""
-        from unicorn_assets.representation.encoders import open_encoder
+        from unicorn_assets.encoders import open_encoder
 
         if self._encoder is None:
             self._encoder = open_encoder(loaded(self.recipe))

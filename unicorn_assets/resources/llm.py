@@ -10,10 +10,10 @@ from pathlib import Path
 import dagster as dg
 from pydantic import PrivateAttr
 
+from unicorn_assets.generation.asking import Ask, Asker
 from unicorn_assets.lake.store import Lake
-from unicorn_assets.llm.asking import Ask, Asker
 from unicorn_assets.llm.journal import damage_heard
-from unicorn_assets.llm.ledger import Ledger
+from unicorn_assets.llm.spend.ledger import Ledger
 from unicorn_assets.progress import Stage
 from unicorn_assets.resources.loaded import loaded
 from unicorn_assets.resources.told import Told

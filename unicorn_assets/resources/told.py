@@ -2,7 +2,7 @@
 
 import time
 
-from unicorn_assets.llm.asking import Asker
+from unicorn_assets.generation.asking import Asker
 from unicorn_assets.llm.endpoints.metrics import vllm_metrics
 from unicorn_assets.llm.events import Event
 from unicorn_assets.progress import Figures, Stage

@@ -16,8 +16,8 @@ from unicorn_assets.lake.query import connect
 from unicorn_assets.lake.released import ASSETS, latest_release, release_folder
 from unicorn_assets.lake.schemas import VECTORS
 from unicorn_assets.lake.store import ALL, Lake, ShardInfo
-from unicorn_assets.llm.books import Amount, Books, total
 from unicorn_assets.llm.journal.store import DAMAGED_SUFFIX
+from unicorn_assets.llm.spend.records import Amount, Books, total
 from unicorn_assets.redaction import redact
 
 TABLES = (

@@ -9,9 +9,9 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from unicorn_assets.gap import explain
 from unicorn_assets.lake.lineage import Lineage, Step
 from unicorn_assets.redaction import redact_known
-from unicorn_assets.representation.gap import explain
 from unicorn_assets.terminal.console import plain, to_json
 from unicorn_assets.terminal.report import Report
 

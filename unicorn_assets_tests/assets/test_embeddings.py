@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 from unicorn_assets.assets.representation import REFERENCE, build
+from unicorn_assets.encoders import identify
 from unicorn_assets.lake.artifacts import artifact_info
 from unicorn_assets.lake.store import Lake
 from unicorn_assets.partitions import PARTITION, SHARDS_NAME
 from unicorn_assets.recipe import Recipe
-from unicorn_assets.representation.encoders import identify
 from unicorn_assets.resources import EncoderResource, LakeResource, ProgressResource
 from unicorn_assets.resources.loaded import keep
+from unicorn_assets_tests.encoders.conftest import TINY, save_model
+from unicorn_assets_tests.images.pictures import encoded, write_tar
 from unicorn_assets_tests.lakes import SHARD, tiny_lake
-from unicorn_assets_tests.representation.encoders.conftest import TINY, save_model
-from unicorn_assets_tests.representation.pictures import encoded, write_tar
-from unicorn_assets_tests.representation.recipes import recipe_of
+from unicorn_assets_tests.recipes import recipe_of
 
 
 @pytest.fixture

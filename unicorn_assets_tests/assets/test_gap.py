@@ -9,15 +9,15 @@ import numpy as np
 
 from unicorn_assets.assets.gap import GAP, GAP_PAGE
 from unicorn_assets.assets.representation import REFERENCE, TRANSFER, build
+from unicorn_assets.images.reference import ImageReference, Pairs
 from unicorn_assets.lake.artifacts import artifact_info, read_artifact, write_artifact
 from unicorn_assets.lake.store import Lake, Made
 from unicorn_assets.partitions import SHARDS_NAME
 from unicorn_assets.recipe import Recipe
-from unicorn_assets.representation.image_reference import ImageReference, Pairs
-from unicorn_assets.representation.statistics import Statistics
-from unicorn_assets.representation.transfer import fit
-from unicorn_assets.representation.vectors import Space
 from unicorn_assets.resources import EncoderResource, LakeResource, ProgressResource
+from unicorn_assets.transfer import fit
+from unicorn_assets.vectors.rows import Space
+from unicorn_assets.vectors.statistics import Statistics
 from unicorn_assets_tests.checks.test_queries import RECIPE
 
 MADE = Made("tiny", "v1", {})

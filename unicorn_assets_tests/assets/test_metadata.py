@@ -1,8 +1,8 @@
 """What the UI plots of a shard that an LLM filled."""
 
 from unicorn_assets.assets.metadata import figures
-from unicorn_assets.llm.ledger import Ledger
 from unicorn_assets.llm.settings import Price
+from unicorn_assets.llm.spend.ledger import Ledger
 
 
 def test_money_and_use_are_numbers_so_that_the_ui_plots_them() -> None:

@@ -10,17 +10,17 @@ import pytest
 
 from unicorn_assets.assets.representation import REFERENCE, TRANSFER, build, finished
 from unicorn_assets.errors import UserError
+from unicorn_assets.images.reference import ImageReference
 from unicorn_assets.lake.artifacts import artifact_info, read_artifact, write_artifact
 from unicorn_assets.lake.files import Files
 from unicorn_assets.lake.store import Lake, Made
 from unicorn_assets.partitions import SHARDS_NAME
 from unicorn_assets.recipe import Recipe
-from unicorn_assets.representation.image_reference import ImageReference
-from unicorn_assets.representation.shard_statistics import keep_statistics
-from unicorn_assets.representation.statistics import Statistics
-from unicorn_assets.representation.transfer import METHODS, Transfer, fit
-from unicorn_assets.representation.vectors import Space
 from unicorn_assets.resources import EncoderResource, LakeResource, ProgressResource
+from unicorn_assets.transfer import METHODS, Transfer, fit
+from unicorn_assets.vectors.rows import Space
+from unicorn_assets.vectors.shard_statistics import keep_statistics
+from unicorn_assets.vectors.statistics import Statistics
 from unicorn_assets_tests.checks.test_queries import RECIPE
 
 SPACE = Space("test", "1", 8)

@@ -14,7 +14,7 @@ from unicorn_assets.llm.journal import Damage, Journal, damage_heard
 from unicorn_assets.llm.journal.store import PART_SUFFIX
 from unicorn_assets.terminal.report import gather
 from unicorn_assets.terminal.tables import journal_line
-from unicorn_assets_tests.llm.test_journal import answer
+from unicorn_assets_tests.llm.journal.test_journal import answer
 
 
 def test_ctrl_c_inside_a_step_is_an_interruption_and_no_failure() -> None:

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from unicorn_assets.representation.pocket.captions import SENTENCES, fill
-from unicorn_assets.representation.pocket.concepts import Concept
-from unicorn_assets.representation.pocket.pictures import HELD_OUT_VENDOR, Pictures
-from unicorn_assets.representation.statistics import Statistics
-from unicorn_assets.representation.vectors import Space
+from tools.pocket.captions import SENTENCES, fill
+from tools.pocket.concepts import Concept
+from tools.pocket.pictures import HELD_OUT_VENDOR, Pictures
+from unicorn_assets.vectors.rows import Space
+from unicorn_assets.vectors.statistics import Statistics
 
 FOLDER = Path(__file__).parents[2] / "benchmarks" / "probe"
 NAMES = ("material", "methods", "probe", "table")

@@ -13,15 +13,15 @@ import pytest
 from unicorn_assets.checks.factory import build_checks
 from unicorn_assets.checks.queries import Query, queries, violations
 from unicorn_assets.checks.views import ARTIFACTS, open_views, thresholds
+from unicorn_assets.gap import compare
 from unicorn_assets.lake.artifacts import failed_checks, write_artifact
 from unicorn_assets.lake.store import ALL, Lake, Made
 from unicorn_assets.partitions import PARTITION, SHARDS_NAME
 from unicorn_assets.recipe import Recipe
-from unicorn_assets.representation.gap import compare
-from unicorn_assets.representation.statistics import Statistics
-from unicorn_assets.representation.transfer import fit
-from unicorn_assets.representation.vectors import Space
 from unicorn_assets.resources import LakeResource
+from unicorn_assets.transfer import fit
+from unicorn_assets.vectors.rows import Space
+from unicorn_assets.vectors.statistics import Statistics
 from unicorn_assets_tests.checks.test_queries import RECIPE
 
 MADE = Made("tiny", "v1", {})

@@ -6,8 +6,8 @@ import pytest
 
 from unicorn_assets.checks.queries import queries, violations
 from unicorn_assets.checks.views import open_views
+from unicorn_assets.generation.rounds import shortfall
 from unicorn_assets.lake.ledger import LEDGER_ASSETS
-from unicorn_assets.llm.rounds import shortfall
 from unicorn_assets.llm.settings import Accept
 from unicorn_assets_tests.lakes import MADE, SHARD, tiny_lake
 

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unicorn_assets.llm.breaker import Breaker
+from unicorn_assets.llm.client.breaker import Breaker
+from unicorn_assets.llm.client.limiter import APART, CATCH_UP_S, MOST_APART_S, Pace
+from unicorn_assets.llm.client.wire import NotAnAnswer, server_message, to_answer, to_body
 from unicorn_assets.llm.events import Event
 from unicorn_assets.llm.failure import parse_retry_after
 from unicorn_assets.llm.journal.blocks import decode_line, encode_line
-from unicorn_assets.llm.ledger import Ledger
-from unicorn_assets.llm.pace import APART, CATCH_UP_S, MOST_APART_S, Pace
 from unicorn_assets.llm.request import Answer, ChatRequest
 from unicorn_assets.llm.settings import Price, Sampling, Wire
-from unicorn_assets.llm.wire import NotAnAnswer, server_message, to_answer, to_body
+from unicorn_assets.llm.spend.ledger import Ledger
 
 BASE = {
     "messages": ({"role": "user", "content": "hello"},),

@@ -8,12 +8,12 @@ import polars as pl
 import pytest
 
 from unicorn_assets.captions.stage import draft_captions
+from unicorn_assets.generation.asking import Asker
 from unicorn_assets.instructions.stage import write_pairs
 from unicorn_assets.lake.browse import browse
 from unicorn_assets.lake.store import Lake
-from unicorn_assets.llm.asking import Asker
 from unicorn_assets.llm.errors import BudgetReached
-from unicorn_assets.llm.ledger import Ledger
+from unicorn_assets.llm.spend.ledger import Ledger
 from unicorn_assets.plan.estimate import estimate
 from unicorn_assets.plan.left import Left, accepted
 from unicorn_assets.plan.make import make_plan

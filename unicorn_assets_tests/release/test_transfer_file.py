@@ -9,9 +9,9 @@ from unicorn_assets.assets.releases import facts as facts_of_assets
 from unicorn_assets.lake import Lake, Made
 from unicorn_assets.lake.artifacts import write_artifact
 from unicorn_assets.release import release_instruction, release_pretrain, verify_release
-from unicorn_assets.representation.statistics import Statistics
-from unicorn_assets.representation.transfer import Transfer, fit
-from unicorn_assets.representation.vectors import Space
+from unicorn_assets.transfer import Transfer, fit
+from unicorn_assets.vectors.rows import Space
+from unicorn_assets.vectors.statistics import Statistics
 from unicorn_assets_tests.small_lake import DIMENSION, SHARDS, facts, fill, small_recipe, vectors_of
 
 RECIPE = small_recipe()

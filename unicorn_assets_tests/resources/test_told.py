@@ -4,8 +4,8 @@ from collections import Counter
 
 from aiohttp import web
 
+from unicorn_assets.generation.asking import Asker
 from unicorn_assets.lake.files import Files
-from unicorn_assets.llm.asking import Asker
 from unicorn_assets.llm.settings import Price
 from unicorn_assets.progress import Figures
 from unicorn_assets.resources.told import Told

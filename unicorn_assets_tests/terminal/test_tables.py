@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from unicorn_assets.gap import compare
 from unicorn_assets.lake.artifacts import write_artifact
 from unicorn_assets.lake.store import Lake, Made
-from unicorn_assets.representation.gap import compare
-from unicorn_assets.representation.statistics import Statistics
-from unicorn_assets.representation.transfer import fit
-from unicorn_assets.representation.vectors import Space
 from unicorn_assets.terminal.report import gather
 from unicorn_assets.terminal.tables import gap_page, gap_table
+from unicorn_assets.transfer import fit
+from unicorn_assets.vectors.rows import Space
+from unicorn_assets.vectors.statistics import Statistics
 
 MADE = Made("tiny", "v1", {})
 

@@ -1,0 +1,1 @@
+"""Makes what is shipped, outside the installed package."""

@@ -1,0 +1,21 @@
+"""Encoders: texts or images in, unit vectors out, whatever model does it.
+
+`open_encoder(recipe)` gives an `Encoder`; `encoder_version(recipe)` names it without loading anything. protocol.py says
+what an encoder is, identity.py which weights it has, devices.py where it runs, batches.py how rows share a batch; one
+encoder per family of models, with its loading beside it.
+"""
+
+from unicorn_assets.encoders.identity import encoder_version, identify
+from unicorn_assets.encoders.opening import fetch_weights, open_encoder
+from unicorn_assets.encoders.protocol import Encoder, about, space_of, truncated_rows
+
+__all__ = [
+    "Encoder",
+    "about",
+    "encoder_version",
+    "fetch_weights",
+    "identify",
+    "open_encoder",
+    "space_of",
+    "truncated_rows",
+]

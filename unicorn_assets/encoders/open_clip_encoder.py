@@ -1,0 +1,130 @@
+"""A loaded open_clip model as an `Encoder`: sorted batches, short padding where the model allows it.
+
+Finding and loading models lives in open_clip_loading.py, tokens in tokens.py.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unicorn_assets.encoders.batches import IMAGE_BATCH, by_budget, encode_batches
+from unicorn_assets.encoders.devices import CPU_BATCH_TOKENS
+from unicorn_assets.encoders.protocol import TOLERANCE, Progress, unit_float32
+from unicorn_assets.encoders.tokens import count_tokens, used_lengths
+from unicorn_assets.errors import UserError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_HALF_ROUNDING = 0.02  # distance of unit vectors: more than half precision rounds, less than attended padding does
+_PROBES = ("a dog", "a small brown dog runs over wet grass towards its owner in the rain")
+
+
+class OpenClipEncoder:
+    """An `Encoder` over any open_clip model and its tokenizer. Vectors are fp32 whatever the model computes in."""
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        identity: tuple[str, str],
+        *,
+        device: str = "cpu",
+        precision: str = "fp32",
+        batch_tokens: int = CPU_BATCH_TOKENS,
+    ) -> None:
+        from open_clip import get_input_dtype
+        from open_clip.transform import PreprocessCfg, image_transform_v2
+
+        self.name, self.revision = identity
+        self.dtype = precision
+        self.window: int = tokenizer.context_length
+        self._model, self._tokenizer, self._device, self._batch_tokens = model, tokenizer, device, batch_tokens
+        self._input_dtype = get_input_dtype(precision)
+        self._preprocess = image_transform_v2(PreprocessCfg(**model.visual.preprocess_cfg), is_train=False)
+        self._require_pictures()
+        self.trims = self._can_trim()
+        self.dimension: int = self._forward(tokenizer(list(_PROBES[:1]))).shape[1]
+
+    def token_counts(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text before truncation, special tokens included."""
+        return count_tokens(self._tokenizer, texts)
+
+    def encode_texts(self, texts: Sequence[str], on_progress: Progress | None = None) -> NDArray[np.float32]:
+        """(n, dimension) unit rows in the order of `texts`."""
+        if not texts:
+            return np.empty((0, self.dimension), np.float32)
+        tokens = self._tokenizer(list(texts))
+        lengths = used_lengths(self._tokenizer, tokens) if self.trims else [tokens.shape[1]] * len(texts)
+
+        def encode(rows: list[int]) -> NDArray[np.float32]:
+            return self._forward(tokens[rows, : max(lengths[row] for row in rows)])
+
+        vectors = np.empty((len(texts), self.dimension), np.float32)
+        return encode_batches(by_budget(lengths, self._batch_tokens), encode, vectors, on_progress)
+
+    def encode_images(self, images: "Sequence[Image]", on_progress: Progress | None = None) -> NDArray[np.float32]:
+        """(n, dimension) unit rows in the order of `images`; transparent parts are laid on white."""
+        return self.encode_prepared([self.prepare_image(image) for image in images], on_progress)
+
+    def prepare_image(self, image: "Image") -> Any:
+        """The image in the model's size: a (3, height, width) float32 tensor. May run in any thread."""
+        from unicorn_assets.encoders.pocket.encoder import on_white
+
+        return self._preprocess(on_white(image))
+
+    def encode_prepared(self, prepared: Sequence[Any], on_progress: Progress | None = None) -> NDArray[np.float32]:
+        """(n, dimension) unit rows of images that went through `prepare_image`."""
+        import torch
+
+        def encode(rows: list[int]) -> NDArray[np.float32]:
+            pixels = torch.stack([prepared[row] for row in rows])
+            with torch.inference_mode():
+                found = self._model.encode_image(pixels.to(self._device, self._input_dtype), normalize=True)
+            return unit_float32(found)
+
+        vectors = np.empty((len(prepared), self.dimension), np.float32)
+        return encode_batches(by_budget([1] * len(prepared), IMAGE_BATCH), encode, vectors, on_progress)
+
+    def _forward(self, tokens: Any) -> NDArray[np.float32]:
+        """Vectors of a token matrix that may be narrower than the window."""
+        import torch
+
+        with torch.inference_mode():
+            tokens = tokens.to(self._device)
+            width = tokens.shape[1]
+            shorter = {
+                name: tensor[:width, :width] if name.endswith("attn_mask") else tensor[:width]
+                for name, tensor in self._position_tensors()
+            }
+            if width == self.window or not shorter:
+                return unit_float32(self._model.encode_text(tokens, normalize=True))
+            # The plain CLIP class adds all its positions to the tokens; lend it positions of the same width.
+            found = torch.func.functional_call(self._model, shorter, args=(None, tokens))
+            return unit_float32(found["text_features"] if isinstance(found, dict) else found[1])
+
+    def _require_pictures(self) -> None:
+        """UserError when the model's settings make no picture of a picture; a wrong one would spoil each of them."""
+        import torch
+        from PIL import Image
+
+        found = self.prepare_image(Image.new("RGB", (9, 6), (200, 100, 50)))
+        if not bool(torch.isfinite(found).all()):
+            raise UserError("its settings for images give NaN or Inf", "give a model that open_clip saved")
+
+    def _position_tensors(self) -> list[tuple[str, Any]]:
+        names = ("positional_embedding", "attn_mask")
+        return [(name, tensor) for name in names if (tensor := getattr(self._model, name, None)) is not None]
+
+    def _can_trim(self) -> bool:
+        """Whether padding can be cut off without changing vectors. Some text towers attend to padding: so try it."""
+        tokens = self._tokenizer(list(_PROBES))
+        longest = max(used_lengths(self._tokenizer, tokens))
+        try:
+            short = self._forward(tokens[:, :longest])
+        except (RuntimeError, ValueError, IndexError):
+            return False
+        limit = TOLERANCE if self.dtype == "fp32" else _HALF_ROUNDING
+        return bool(np.linalg.norm(short - self._forward(tokens), axis=1).max() <= limit)

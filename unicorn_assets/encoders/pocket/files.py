@@ -1,0 +1,132 @@
+"""The files of one trained pocket encoder: their names and how they are read. Needs numpy and safetensors, never torch.
+
+A folder (one per gap width) holds
+  open_clip_config.json          architecture, tokenizer and preprocessing, in open_clip's own format
+  open_clip_model.safetensors    every trained weight, fp16; MiniLM itself comes from its installed package
+  image_reference.safetensors    image vectors of the training vendors: statistics and a sample (see `ImageReference`)
+  evaluation_pairs.safetensors   image vectors of the held-out vendor (see `EvaluationPairs`)
+  evaluation_pairs.json          the concept, captions and split of each of those rows
+  metrics.json                   what training measured; the card's table is made from it
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import safe_open
+
+from unicorn_assets.errors import UserError
+
+CONFIG = "open_clip_config.json"
+WEIGHTS = "open_clip_model.safetensors"
+REFERENCE = "image_reference.safetensors"
+PAIRS = "evaluation_pairs.safetensors"
+PAIRS_TEXT = "evaluation_pairs.json"
+METRICS = "metrics.json"
+
+Floats = npt.NDArray[np.floating[Any]]
+
+
+def model_folder(width: str = "narrow") -> Path:
+    """Folder of the shipped encoder of this gap width; UserError when that width is not shipped."""
+    folder = Path(__file__).parent / width
+    if not (folder / WEIGHTS).is_file():
+        raise UserError(
+            f"no pocket encoder of width {width!r} is in this installation",
+            f"train it: python -m tools.pocket.train --width {width} --art ART --out OUT, then give its folder",
+        )
+    return folder
+
+
+def revision(folder: Path) -> str:
+    """First 12 hexadecimal digits of the sha256 of the weights file."""
+    return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class ImageReference:
+    """What real images look like to the encoder; unpaired with any text.
+
+    mean (d,) float64; covariance (d, d) float64, 1/N normalised; vectors (n, d) float32 unit rows, a random sample of
+    the `count` vectors that the two statistics were computed from; sample_ids name its rows as vendor/hexcode.
+    """
+
+    mean: Floats
+    covariance: Floats
+    vectors: Floats
+    sample_ids: list[str]
+    count: int
+    encoder: str
+    revision: str
+
+
+@dataclass(frozen=True)
+class EvaluationPairs:
+    """Real image-caption pairs of a vendor whose pictures were never trained on; row i of everything is one concept.
+
+    vectors (n, d) float32 unit rows; captions are short ("An emoji of ..."), sentences longer, descriptions dense: what
+    there is to see; held_out (n,) bool says that the concept too, with its whole family, was kept out of training.
+    """
+
+    vectors: Floats
+    ids: list[str]
+    labels: list[str]
+    captions: list[str]
+    sentences: list[str]
+    descriptions: list[str]
+    groups: list[str]
+    held_out: npt.NDArray[np.bool_]
+    encoder: str
+    revision: str
+
+
+def unit_rows(vectors: Floats) -> Floats:
+    """Rows divided by their length; storing them as fp16 moves the length by about 1e-3."""
+    rows = vectors.astype(np.float32)
+    units: Floats = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return units
+
+
+def read_reference(folder: Path | None = None, *, width: str = "narrow") -> ImageReference:
+    """The image reference of `folder` (default: the shipped encoder of this width)."""
+    with safe_open((folder or model_folder(width)) / REFERENCE, framework="np") as file:
+        about = file.metadata()
+        return ImageReference(
+            mean=file.get_tensor("mean"),
+            covariance=file.get_tensor("covariance"),
+            vectors=unit_rows(file.get_tensor("vectors")),
+            sample_ids=json.loads(about["sample_ids"]),
+            count=int(about["count"]),
+            encoder=about["encoder"],
+            revision=about["revision"],
+        )
+
+
+def read_evaluation_pairs(folder: Path | None = None, *, width: str = "narrow") -> EvaluationPairs:
+    """The evaluation pairs of `folder` (default: the shipped encoder of this width)."""
+    folder = folder or model_folder(width)
+    rows = json.loads((folder / PAIRS_TEXT).read_text(encoding="utf-8"))
+    with safe_open(folder / PAIRS, framework="np") as file:
+        about = file.metadata()
+        return EvaluationPairs(
+            vectors=unit_rows(file.get_tensor("vectors")),
+            ids=[row["id"] for row in rows],
+            labels=[row["label"] for row in rows],
+            captions=[row["caption"] for row in rows],
+            sentences=[row["sentence"] for row in rows],
+            descriptions=[row["description"] for row in rows],
+            groups=[row["group"] for row in rows],
+            held_out=np.array([row["held_out"] for row in rows]),
+            encoder=about["encoder"],
+            revision=about["revision"],
+        )
+
+
+def read_metrics(folder: Path | None = None, *, width: str = "narrow") -> dict[str, Any]:
+    """What training measured on the encoder in `folder` (default: the shipped one of this width): its metrics.json."""
+    metrics: dict[str, Any] = json.loads(((folder or model_folder(width)) / METRICS).read_text(encoding="utf-8"))
+    return metrics

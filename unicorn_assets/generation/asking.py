@@ -1,0 +1,171 @@
+"""Asking with everything around it: journal, server and account are opened on first use and closed together.
+
+A list of rows whose answers are all in the journal starts no server. Here: lifetimes and whose ledger counts. Not here:
+how rows are asked (engine.py), or Dagster (resources/llm.py).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+from unicorn_assets.generation.replay import JournalOnly, all_answered
+from unicorn_assets.generation.rounds import Further, taken_up
+from unicorn_assets.llm.endpoints import Endpoint, open_endpoint
+from unicorn_assets.llm.errors import BudgetReached, ServerBroken
+from unicorn_assets.llm.events import Event
+from unicorn_assets.llm.journal import Journal
+from unicorn_assets.llm.row import Accepted, Draftable, Quarantined
+from unicorn_assets.llm.settings import LlmSettings
+from unicorn_assets.llm.shaping import Shaper
+from unicorn_assets.llm.spend.budget import Account
+from unicorn_assets.llm.spend.ledger import Ledger, current_making
+from unicorn_assets.llm.spend.records import Shelf
+
+TELLING = 3
+"""Rows without any answer after which it is the server, and no longer a row that it does not like."""
+
+Ask = Callable[[Iterable[Draftable[Any]]], Iterator[Accepted[Any] | Quarantined]]
+
+
+class Asker:
+    """Asks the model of `settings`; answers are kept in the journal below `lake_url`, figures in the books on `shelf`.
+    Use it as a context manager.
+    """
+
+    def __init__(
+        self,
+        settings: LlmSettings,
+        lake_url: str,
+        shelf: Shelf,
+        log_dir: Path | None = None,
+        folder: Path | None = None,
+        storage_options: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._settings, self._lake_url, self._shelf = settings, lake_url, shelf
+        self._log_dir, self._folder, self._storage_options = log_dir, folder, storage_options
+        self._lifetime = ExitStack()
+        self._journal: Journal | None = None
+        self._endpoint: Endpoint | None = None
+        self._account: Account | None = None
+        self._started = False
+        self._answering: set[str] = set()  # stages that got an answer
+        self._unanswered: dict[str, list[Quarantined]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._lifetime.__exit__(*error)
+
+    @property
+    def journal(self) -> Journal:
+        """The journal, open."""
+        if self._journal is None:
+            self._journal = self._lifetime.enter_context(
+                Journal.open(self._lake_url, storage_options=self._storage_options or None)
+            )
+        return self._journal
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Who serves the model, started or not."""
+        if self._endpoint is None:
+            self._endpoint = open_endpoint(self._settings, self._log_dir, self._folder)
+        return self._endpoint
+
+    @property
+    def account(self) -> Account:
+        """This process's account in the books."""
+        if self._account is None:
+            settings = self._settings
+            self._account = self._lifetime.enter_context(
+                Account(self._shelf, settings.budget, settings.price, Shaper(settings.wire))
+            )
+        return self._account
+
+    @property
+    def in_flight(self) -> int:
+        """Requests in flight."""
+        return self._account.in_flight if self._account is not None else 0
+
+    @property
+    def spent_usd(self) -> float | None:
+        """What this process has spent; None without a price or before the first request."""
+        return self._account.spent_usd if self._account is not None else None
+
+    @property
+    def base_urls(self) -> tuple[str, ...]:
+        """Addresses of the servers that are asked; none before the first request."""
+        return self._endpoint.base_urls if self._started and self._endpoint is not None else ()
+
+    def asking(self, listen: Callable[[Event], None]) -> tuple[Ask, Ledger]:
+        """A function that takes rows and gives their outcomes, and the ledger that counts what that costs.
+
+        The ledger joins the making that is under way, if any. `listen` hears every event.
+        """
+        ledger = Ledger()
+        making = current_making()
+        if making is not None:
+            making.ledgers.append(ledger)
+            making.price, making.model = self._settings.price, self._settings.model
+
+        def on_event(event: Event) -> None:
+            ledger.observe(event)
+            listen(event)
+
+        def ask(rows: Iterable[Draftable[Any]]) -> Iterator[Accepted[Any] | Quarantined]:
+            self.account.making = lambda: making.row("running") if making is not None else None
+            try:
+                todo = list(rows)
+                for row in todo:
+                    if isinstance(row, Further):
+                        on_event(taken_up(row))
+                yield from self._ask(todo, on_event)
+            finally:
+                self.account.making = lambda: None
+
+        return ask, ledger
+
+    def _ask(self, todo: list[Draftable[Any]], on_event: Callable[[Event], None]) -> Iterator[Any]:
+        endpoint, settings = self.endpoint, self._settings
+        if not self._started:
+            if all_answered(todo, self.journal, endpoint.model, endpoint.revision, settings):
+                endpoint = JournalOnly(endpoint.model, endpoint.revision)
+            else:
+                self._lifetime.enter_context(endpoint)
+                self._started = True
+        from unicorn_assets.llm.client.engine import generate  # brings aiohttp, which a code server does without
+
+        done = 0
+        stage = making.asset if (making := current_making()) is not None else ""
+        try:
+            for outcome in generate(todo, endpoint, self.journal, settings, on_event, self.account):
+                done += 1
+                self._note(stage, outcome)
+                yield outcome
+        except BudgetReached as error:
+            raise error.waiting(len(todo) - done) from None
+        failed = self._unanswered.get(stage)
+        if failed and (len(failed) >= TELLING or not len(self.journal)):
+            raise nobody_answered(stage, failed)
+
+    def _note(self, stage: str, outcome: Accepted[Any] | Quarantined) -> None:
+        """Keep the rows of a stage that got no answer, until one gets one."""
+        if stage in self._answering:
+            return
+        if isinstance(outcome, Quarantined) and outcome.resume is None and not outcome.drafts:
+            self._unanswered.setdefault(stage, []).append(outcome)
+        else:
+            self._answering.add(stage)
+            self._unanswered.pop(stage, None)
+
+
+def nobody_answered(stage: str, failed: Sequence[Quarantined]) -> ServerBroken:
+    """The error that ends a run when the server gave no row of a stage an answer: it is not the rows' fault."""
+    what = f"{stage}: none" if stage else "None"
+    return ServerBroken(
+        f"{what} of {len(failed):,} rows got an answer; the last: {failed[-1].detail}",
+        "mend the server, or write requests as it takes them (docs/servers.md), then run again: "
+        "these rows are asked again.",
+    )

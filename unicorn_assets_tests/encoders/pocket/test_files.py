@@ -1,0 +1,68 @@
+"""What lies beside the shipped weights agrees with them and with itself."""
+
+import numpy as np
+import pytest
+
+from tools.pocket.card import CARD, render
+from tools.pocket.pictures import HELD_OUT_VENDOR
+from unicorn_assets.encoders.pocket import read_evaluation_pairs, read_metrics, read_reference
+from unicorn_assets.encoders.pocket.files import model_folder, revision
+
+pytestmark = pytest.mark.parametrize("width", ["narrow", "wide"])
+
+
+def test_everything_names_the_same_weights(width: str) -> None:
+    shipped = revision(model_folder(width))
+    metrics = read_metrics(width=width)
+    for about in (read_reference(width=width), read_evaluation_pairs(width=width)):
+        assert (about.encoder, about.revision) == (f"pocket-{width}", shipped)
+    assert (metrics["encoder"], metrics["revision"]) == (f"pocket-{width}", shipped)
+
+
+def test_the_card_is_made_from_the_metrics(width: str) -> None:
+    assert (model_folder(width) / CARD).read_text(encoding="utf-8") == render(read_metrics(width=width))
+
+
+def test_card_shows_every_recall(width: str) -> None:
+    card = (model_folder(width) / CARD).read_text(encoding="utf-8")
+    for found in read_metrics(width=width)["retrieval"].values():
+        for row in found.values():
+            assert f"{row['recall_1']:.1f} / {row['recall_5']:.1f} / {row['recall_10']:.1f}" in card
+
+
+def test_reference_statistics_are_those_of_unit_vectors(width: str) -> None:
+    reference = read_reference(width=width)
+    mean, covariance = reference.mean, reference.covariance
+    assert mean.dtype == covariance.dtype == np.float64
+    assert np.isclose(np.trace(covariance), 1 - mean @ mean, atol=1e-5)
+    assert np.allclose(covariance, covariance.T)
+    assert np.linalg.eigvalsh(covariance).min() > -1e-9
+    standard_error = np.sqrt((1 - mean @ mean) / len(reference.vectors))
+    assert np.linalg.norm(reference.vectors.mean(axis=0) - mean) < 3 * standard_error
+
+
+def test_reference_has_no_picture_of_the_held_out_vendor_or_concepts(width: str) -> None:
+    reference, pairs = read_reference(width=width), read_evaluation_pairs(width=width)
+    vendors, codes = zip(*(name.split("/") for name in reference.sample_ids), strict=True)
+    assert len(reference.sample_ids) == len(reference.vectors) == 2000
+    assert HELD_OUT_VENDOR not in vendors
+    assert not set(codes) & {code for code, out in zip(pairs.ids, pairs.held_out, strict=True) if out}
+    assert sum(read_metrics(width=width)["trained_pictures"].values()) == reference.count
+
+
+def test_pairs_are_complete(width: str) -> None:
+    pairs = read_evaluation_pairs(width=width)
+    columns = (
+        pairs.ids,
+        pairs.labels,
+        pairs.captions,
+        pairs.sentences,
+        pairs.descriptions,
+        pairs.groups,
+        pairs.held_out,
+    )
+    assert {len(column) for column in columns} == {len(pairs.vectors)} == {read_metrics(width=width)["pairs"]}
+    assert len(set(pairs.ids)) == len(pairs.ids)
+    assert pairs.held_out.sum() == read_metrics(width=width)["held_out_pairs"] > 100
+    assert all(map(str.strip, pairs.captions + pairs.sentences + pairs.descriptions))
+    assert np.abs(np.linalg.norm(pairs.vectors, axis=1) - 1).max() < 1e-5
