@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from unicorn_assets.assets import captions, instructions, releases, representation, seeds
+from unicorn_assets.assets import captions, embeddings, gap, instructions, releases, seeds, transfer
 from unicorn_assets.automation.jobs import JOBS
 from unicorn_assets.automation.nightly import NIGHTLY, with_conditions
 from unicorn_assets.checks import build_checks
@@ -21,7 +21,7 @@ def build_defs(home: Home | None = None, *, resource_overrides: Mapping[str, Any
     home = home or find_home()
     recipe = load_recipe(home.recipe)
     keep(str(home.recipe), recipe)
-    stages = (seeds, captions, instructions, representation, releases)
+    stages = (seeds, captions, instructions, embeddings, transfer, gap, releases)
     assets = with_conditions([asset for stage in stages for asset in stage.build(recipe)])
     partitioned = [key.to_user_string() for asset in assets if asset.partitions_def for key in asset.keys]
     resources = {

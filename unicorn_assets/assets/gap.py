@@ -1,4 +1,4 @@
-"""The modality gap over the lake: a sample of all shards' vectors, measured before and after the move."""
+"""Stage 3, what the move did: the gap between text and image vectors, before and after, on a sample of all shards."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,33 +6,80 @@ from typing import Any
 
 import dagster as dg
 
+from unicorn_assets.assets.common import OWNERS
+from unicorn_assets.assets.embeddings import GROUP, REFERENCE
 from unicorn_assets.assets.metadata import picture
+from unicorn_assets.assets.shard_work import errors_for_people, parents
+from unicorn_assets.assets.transfer import TRANSFER, reference_parent
+from unicorn_assets.assets.transfer import version as transfer_version
+from unicorn_assets.assets.whole_work import artifact_metadata, finished, make_whole
 from unicorn_assets.gap import compare, report_html
-from unicorn_assets.gap.plots import Drawn, png
+from unicorn_assets.gap.plots import draw_all, png
 from unicorn_assets.gap.split import MIN_ROWS
+from unicorn_assets.ids import digest
 from unicorn_assets.images.reference import SAMPLE_ROWS, ImageReference
-from unicorn_assets.lake.artifacts import artifact_info, write_artifact
+from unicorn_assets.lake.artifacts import artifact_info, read_artifact, write_artifact
 from unicorn_assets.lake.store import Lake, Made, ShardInfo
+from unicorn_assets.progress import Stage
 from unicorn_assets.recipe import Recipe
+from unicorn_assets.resources import LakeResource, ProgressResource
 from unicorn_assets.transfer import Transfer
 from unicorn_assets.vectors.rows import Rows
 from unicorn_assets.vectors.sample import Sample
 
 GAP, GAP_PAGE = "modality_gap.json", "modality_gap.html"
 Vectors = tuple[Rows, Rows, tuple[Rows, Rows] | None]  # texts, images, pairs
+Pictures = dict[str, dg.MarkdownMetadataValue]
+
+
+def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
+    """The asset of this stage for one recipe."""
+    version = digest(["gap-2", transfer_version(recipe)], 8)  # raised with the report's form and formulas
+
+    @dg.asset(
+        group_name=GROUP,
+        kinds={"numpy", "json"},
+        owners=OWNERS,
+        deps=["text_embeddings", "image_embeddings", "image_reference", "transfer"],
+        code_version=version,
+    )
+    def modality_gap(
+        context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource
+    ) -> dg.MaterializeResult:
+        """How far text and image vectors are apart, before and after the move: figures, pictures and a report page."""
+        store = lake.open()
+        pictures: Pictures = {}
+
+        def make(stage: Stage) -> ShardInfo:
+            fitted = Transfer.from_bytes(read_artifact(store, TRANSFER))
+            reference = ImageReference.from_bytes(read_artifact(store, REFERENCE))
+            rows = vectors(store, shards, reference)
+            if unmeasured := too_few(rows):
+                context.log.warning(f"the modality gap is not measured: {unmeasured}")
+                return write_unmeasured(store, made, fitted, unmeasured)
+            info, drawn = write_report(store, made, rows, fitted, recipe, reference.source)
+            pictures.update(drawn)
+            stage.advance()
+            return info
+
+        with errors_for_people():
+            shards = finished(context.instance, store, "image_embeddings")
+            made = Made(recipe.name, version, {
+                **parents(store, *((name, s) for s in shards for name in ("text_embeddings", "image_embeddings"))),
+                **reference_parent(store),
+            })  # fmt: skip
+            known = artifact_info(store, GAP) if artifact_info(store, GAP_PAGE) else None
+            info, reused = make_whole(progress.to_log(context.log), "modality_gap", made, known, make, "reports")
+        page = dg.MetadataValue.path(store.files.url(f"artifacts/{GAP_PAGE}"))
+        return dg.MaterializeResult(metadata={"report page": page, **pictures, **artifact_metadata(info, reused)})
+
+    return [modality_gap]
 
 
 def vectors(lake: Lake, shards: Sequence[str], reference: ImageReference) -> Vectors:
     """What the gap is measured on: samples of both sides, and the reference's pairs where it has any."""
     found = reference.evaluation
     return text_sample(lake, shards), reference.sample, (found.text, found.image) if found else None
-
-
-def current(lake: Lake, made: Made) -> ShardInfo | None:
-    """The report in the lake, if it was made of the same things and its page is there too."""
-    info = artifact_info(lake, GAP)
-    is_current = info is not None and info.inputs == made.inputs and artifact_info(lake, GAP_PAGE) is not None
-    return info if is_current else None
 
 
 def too_few(rows: Vectors) -> str:
@@ -52,23 +99,21 @@ def write_unmeasured(lake: Lake, made: Made, fitted: Transfer, reason: str) -> S
 
 
 def write_report(
-    lake: Lake, made: Made, rows: Vectors, fitted: Transfer, drawn: Drawn, recipe: Recipe, origin: str
-) -> ShardInfo:
-    """Measure, and write the figures and the page; `origin` says where the images come from."""
+    lake: Lake, made: Made, rows: Vectors, fitted: Transfer, recipe: Recipe, origin: str
+) -> tuple[ShardInfo, Pictures]:
+    """Measure, draw, and write the figures and the page; `origin` says where the images come from. The pictures are
+    for the UI of the run that made them: the page keeps them.
+    """
     # Pairs come from the reference: no text of theirs is a caption of the lake, and no image of theirs is in its mean.
     measured = compare(fitted, *rows, in_fit=True, pairs_in_fit=False)
+    drawn = draw_all(fitted, *rows)
     about = {"recipe": recipe.name, "images from": origin}
     page = report_html(fitted, *rows, measured=measured, drawn=drawn, about=about)
     report = measured.to_dict()
     # The figures come last: they are what says that the report is there.
     write_artifact(lake, GAP_PAGE, page.encode(), made)
-    return write_artifact(lake, GAP, json.dumps(report, indent=1).encode(), made, 0, _figures(report))
-
-
-def metadata(lake: Lake, drawn: Drawn) -> dict[str, Any]:
-    """The page's location and pictures for the UI."""
-    pictures = {title: picture(png(figure), about) for title, (figure, about) in drawn.items()}
-    return {"report page": dg.MetadataValue.path(lake.files.url(f"artifacts/{GAP_PAGE}")), **pictures}
+    info = write_artifact(lake, GAP, json.dumps(report, indent=1).encode(), made, 0, _figures(report))
+    return info, {title: picture(png(figure), about) for title, (figure, about) in drawn.items()}
 
 
 def text_sample(lake: Lake, shards: Sequence[str]) -> Rows:

@@ -1,6 +1,6 @@
 """What the Dagster UI shows of a shard: counts, sample rows, columns, location, the maker's figures.
 
-Here: wording of metadata. Not here: plots of embeddings (gap/plots.py).
+Here: wording of metadata. Not here: plots of embeddings (gap/plots.py, plots.py).
 """
 
 import base64
@@ -14,6 +14,8 @@ from unicorn_assets.lake.schemas import TABLES
 from unicorn_assets.lake.store import ALL, Lake, ShardInfo
 
 SAMPLE_ROWS = 5
+SAMPLE = "sample"
+"""Among a table's figures: some of its rows, so that nobody reads a shard to show them."""
 
 
 def column_schema(table: str) -> dict[str, dg.TableSchema]:
@@ -37,9 +39,14 @@ def shard_metadata(lake: Lake, name: str, shard: str, info: ShardInfo, reused: b
         "code version": info.made.code_version,
     }
     metadata |= figures(info.extra)
-    if is_table and info.rows:
-        metadata["sample"] = sample(lake.read(name, shard))
+    if SAMPLE in metadata:
+        metadata[SAMPLE] = dg.MetadataValue.md(metadata[SAMPLE])
     return metadata
+
+
+def with_sample(extra: Mapping[str, Any], frame: pl.DataFrame) -> dict[str, Any]:
+    """The figures of a table that is about to be written, and a few of its rows."""
+    return {**extra, SAMPLE: sample(frame)} if frame.height else dict(extra)
 
 
 def figures(extra: Mapping[str, Any]) -> dict[str, Any]:
@@ -54,13 +61,13 @@ def figures(extra: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def sample(frame: pl.DataFrame, rows: int = SAMPLE_ROWS) -> dg.MarkdownMetadataValue:
-    """A few rows spread over the shard, as a table."""
+def sample(frame: pl.DataFrame, rows: int = SAMPLE_ROWS) -> str:
+    """A few rows spread over the shard, as a table in Markdown."""
     step = max(1, frame.height // rows)
     picked = frame.gather_every(step).head(rows)
     head = f"| {' | '.join(picked.columns)} |\n|{'---|' * len(picked.columns)}\n"
     body = "\n".join(f"| {' | '.join(_cell(value) for value in row)} |" for row in picked.iter_rows())
-    return dg.MetadataValue.md(head + body)
+    return head + body
 
 
 def picture(png: bytes, about: str) -> dg.MarkdownMetadataValue:

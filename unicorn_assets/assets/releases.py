@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from typing import Any
 
 import dagster as dg
 
 from unicorn_assets.assets.common import OWNERS
-from unicorn_assets.assets.representation import GAP, TRANSFER, finished
+from unicorn_assets.assets.gap import GAP
 from unicorn_assets.assets.shard_work import errors_for_people, guard
+from unicorn_assets.assets.transfer import TRANSFER
+from unicorn_assets.assets.whole_work import finished
 from unicorn_assets.lake.artifacts import artifact_info, read_artifact
 from unicorn_assets.lake.store import ALL, Lake
 from unicorn_assets.recipe import Recipe
@@ -61,9 +64,8 @@ def _release_asset(recipe: Recipe, name: str, table: str, release: Release, abou
             gap = artifact_info(store, GAP)
             if gap is not None:
                 guard(store, "modality_gap", ALL, gap.content)
-            stage = progress.to_log(context.log).stage(name, 0, "records")
-            info = release(store, recipe, shards, facts(store, recipe), stage.advance)
-            stage.close()
+            with closing(progress.to_log(context.log).stage(name, 0, "records")) as stage:
+                info = release(store, recipe, shards, facts(store, recipe), stage.advance)
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": info.rows,

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from unicorn_assets.assets.metadata import shard_metadata
+from unicorn_assets.assets.metadata import shard_metadata, with_sample
 from unicorn_assets.errors import MachineError, UserError, machine_error
 from unicorn_assets.lake.artifacts import failed_checks
 from unicorn_assets.lake.ledger import LEDGER_ASSETS, keep_making
@@ -179,4 +179,4 @@ def _write(lake: Lake, name: str, shard: str, made: Made, output: Rows | Vectors
     if isinstance(output, Vectors):
         lake.write_vectors(name, shard, output.ids, output.vectors, made, extra)
     else:
-        lake.write(name, shard, output.frame, made, extra)
+        lake.write(name, shard, output.frame, made, with_sample(extra, output.frame))

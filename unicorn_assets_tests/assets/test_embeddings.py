@@ -7,7 +7,7 @@ import dagster as dg
 import numpy as np
 import pytest
 
-from unicorn_assets.assets.representation import REFERENCE, build
+from unicorn_assets.assets.embeddings import REFERENCE, build
 from unicorn_assets.encoders import identify
 from unicorn_assets.lake.artifacts import artifact_info
 from unicorn_assets.lake.store import Lake

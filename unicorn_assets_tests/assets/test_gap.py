@@ -7,8 +7,9 @@ from typing import Any
 import dagster as dg
 import numpy as np
 
-from unicorn_assets.assets.gap import GAP, GAP_PAGE
-from unicorn_assets.assets.representation import REFERENCE, TRANSFER, build
+from unicorn_assets.assets.embeddings import REFERENCE
+from unicorn_assets.assets.gap import GAP, GAP_PAGE, build
+from unicorn_assets.assets.transfer import TRANSFER
 from unicorn_assets.images.reference import ImageReference, Pairs
 from unicorn_assets.lake.artifacts import artifact_info, read_artifact, write_artifact
 from unicorn_assets.lake.store import Lake, Made

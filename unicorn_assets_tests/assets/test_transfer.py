@@ -8,7 +8,9 @@ import dagster as dg
 import numpy as np
 import pytest
 
-from unicorn_assets.assets.representation import REFERENCE, TRANSFER, build, finished
+from unicorn_assets.assets.embeddings import REFERENCE
+from unicorn_assets.assets.transfer import TRANSFER, build
+from unicorn_assets.assets.whole_work import finished
 from unicorn_assets.errors import UserError
 from unicorn_assets.images.reference import ImageReference
 from unicorn_assets.lake.artifacts import artifact_info, read_artifact, write_artifact

@@ -1,0 +1,92 @@
+"""Stage 3, what the encoder sees: text embeddings, and the image reference that they are moved towards."""
+
+import dagster as dg
+
+from unicorn_assets.assets.common import OWNERS, encoder_shards, encoder_step
+from unicorn_assets.assets.shard_work import Rows, Vectors, errors_for_people, fill_shards, parents
+from unicorn_assets.assets.whole_work import artifact_metadata, make_whole
+from unicorn_assets.encoders import about, encoder_version, fetch_weights, space_of, truncated_rows
+from unicorn_assets.images.building import build_image_reference, reference_version
+from unicorn_assets.lake.artifacts import artifact_info, write_artifact
+from unicorn_assets.lake.store import Made, ShardInfo
+from unicorn_assets.progress import Stage
+from unicorn_assets.recipe import Recipe
+from unicorn_assets.resources import EncoderResource, LakeResource, ProgressResource
+from unicorn_assets.vectors.shard_statistics import keep_statistics
+
+GROUP = "representation"
+REFERENCE = "image_reference.safetensors"
+
+
+def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
+    """The assets of this stage for one recipe."""
+
+    @dg.asset(
+        **encoder_shards(recipe),
+        group_name=GROUP,
+        kinds={"pytorch", "safetensors"},
+        deps=["captions"],
+        code_version=encoder_version(recipe),
+    )
+    def text_embeddings(
+        context: dg.AssetExecutionContext, lake: LakeResource, encoder: EncoderResource, progress: ProgressResource
+    ) -> dg.MaterializeResult:
+        """One unit vector per caption, as the recipe's encoder reads its text."""
+        store = lake.open()
+        with errors_for_people():
+            fetch_weights(recipe)
+
+        def work(shard: str, stage: Stage) -> Rows | Vectors:
+            frame = store.read("captions", shard, ["caption_id", "text"])
+            model, texts = encoder.open(), frame["text"].to_list()
+            vectors = model.encode_texts(texts, stage.advance)
+            ids = frame["caption_id"].to_list()
+            cut = [ids[row] for row in truncated_rows(model, texts)]
+            keep_statistics(store, "text_embeddings", shard, ids, vectors, space_of(model))
+            return Vectors(ids, vectors, figures={"truncated": len(cut), "truncated ids": cut, **about(model)})
+
+        return fill_shards(
+            context, store, recipe, progress.to_log(context.log),
+            version=encoder_version(recipe),
+            parents_of=lambda shard: parents(store, ("captions", shard)),
+            work=work,
+            rows_of=lambda shard: store.read("captions", shard, ["caption_id"]).height,
+        )  # fmt: skip
+
+    @dg.asset(
+        **encoder_step(recipe),
+        group_name=GROUP,
+        kinds={"pytorch", "safetensors"},
+        owners=OWNERS,
+        code_version=reference_version(recipe),
+    )
+    def image_reference(
+        context: dg.AssetExecutionContext, lake: LakeResource, encoder: EncoderResource, progress: ProgressResource
+    ) -> dg.MaterializeResult:
+        """What real images look like to the encoder: statistics and a small sample, unpaired with the captions."""
+        store = lake.open()
+
+        def make(stage: Stage) -> ShardInfo:
+            found = build_image_reference(recipe, encoder.open, stage.advance)
+            extra = {
+                "name": found.name,
+                "version": found.version(),
+                "images": found.statistics.n,
+                "standard error of the mean": found.statistics.standard_error,
+                "images set aside": found.set_aside,
+                "set aside": [f"{name}: {reason}" for name, reason in found.corrupt[:50]],
+                "source": found.source,
+                **vars(found.space),
+                **found.encoder,
+            }
+            return write_artifact(store, REFERENCE, found.to_bytes(), made, found.statistics.n, extra)
+
+        with errors_for_people():
+            fetch_weights(recipe)
+            made = Made(recipe.name, reference_version(recipe), {})
+            known = artifact_info(store, REFERENCE)
+            log = progress.to_log(context.log)
+            info, reused = make_whole(log, "image_reference", made, known, make, "images")
+        return dg.MaterializeResult(metadata=artifact_metadata(info, reused))
+
+    return [text_embeddings, image_reference]

@@ -1,0 +1,62 @@
+"""What every asset over all shards does around its own work: find the finished shards, reuse or make, tell of it.
+
+Here: that frame, for tables and for single files alike. Not here: any asset's work, partitioned assets (shard_work.py).
+"""
+
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+import dagster as dg
+
+from unicorn_assets.assets.metadata import figures
+from unicorn_assets.assets.shard_work import guard, proved_info, refusals_there
+from unicorn_assets.errors import UserError
+from unicorn_assets.lake.store import ALL, Lake, Made, ShardInfo
+from unicorn_assets.partitions import SHARDS_NAME
+from unicorn_assets.progress import Progress, Stage
+
+
+def make_whole(
+    progress: Progress, name: str, made: Made, known: ShardInfo | None, make: Callable[[Stage], ShardInfo],
+    unit: str = "rows",
+) -> tuple[ShardInfo, bool]:  # fmt: skip
+    """What is true of `name` now, and whether it was there already: `known`, if that was made of the same, or else what
+    `make` makes. `make` gets a stage of unknown length that counts in `unit`, and closes it not: it ends with it,
+    whatever comes.
+    """
+    if known is not None and known.inputs == made.inputs:
+        return known, True
+    with closing(progress.stage(name, 0, unit)) as stage:
+        return make(stage), False
+
+
+def whole_table(lake: Lake, name: str) -> ShardInfo | None:
+    """What a table over all shards says of itself, its rows and those that it refused proved; None: not there."""
+    info = proved_info(lake, name)
+    return info if info is not None and refusals_there(lake, name, ALL, info) else None
+
+
+def finished(instance: dg.DagsterInstance, lake: Lake, name: str) -> list[str]:
+    """Shards of these vectors that exist and are not damaged, in the order of the partition keys."""
+    found, empty = [], 0
+    for shard in instance.get_dynamic_partitions(SHARDS_NAME):
+        info = lake.vector_info(name, shard)
+        empty += info is not None and not info.rows
+        if info is not None and info.rows:
+            guard(lake, name, shard, info.content)
+            found.append(shard)
+    if not found and empty:
+        raise UserError(
+            f"no caption was accepted in {empty} finished shards, so there is nothing to go on with",
+            "`unicorn quarantine` says why each was refused; `unicorn quarantine retry` asks again",
+        )
+    if not found:
+        raise UserError(f"the lake has no vectors in {name}", f"materialize {name} for at least one shard first")
+    return found
+
+
+def artifact_metadata(info: ShardInfo, reused: bool) -> dict[str, Any]:
+    """Metadata of a single file's materialization."""
+    made = {"reused": reused, "content": info.content, "code version": info.made.code_version}
+    return made | figures(info.extra)
