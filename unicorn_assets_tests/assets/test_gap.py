@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 import numpy as np
+import pytest
 
 from unicorn_assets.assets.embeddings import REFERENCE
 from unicorn_assets.assets.gap import GAP, GAP_PAGE, build
@@ -94,6 +95,19 @@ def test_it_is_made_anew_only_when_something_changed(tmp_path: Path) -> None:
     about = {"encoder": "test", "revision": "1", "dimension": 6}
     lake.write_vectors("text_embeddings", SHARDS[0], ids, -vectors, MADE, about)
     assert materialize(lake)["reused"] is False
+
+
+def test_what_is_current_is_asked_before_anything_is_read_or_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = filled(tmp_path)
+    made = materialize(lake)
+    monkeypatch.setattr(Lake, "read_vectors", lambda *_: pytest.fail("a shard was sampled"))
+    monkeypatch.setattr("unicorn_assets.assets.gap.draw_all", lambda *_: pytest.fail("a plot was drawn"))
+    reused = materialize(lake)
+    assert reused.pop("reused")
+    assert {name: value for name, value in made.items() if name in reused} == reused
+    assert set(made) - set(reused) == {"reused", "common PCA", "cosines", "spectra", "recall"}
 
 
 def test_a_handful_of_captions_stops_nothing_and_says_why_nothing_was_measured(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from unicorn_assets.assets.shard_work import Rows, fill_shards, parents
 from unicorn_assets.errors import UserError
 from unicorn_assets.lake.artifacts import failed_checks, write_verdict
+from unicorn_assets.lake.files import Files
 from unicorn_assets.lake.store import Lake
 from unicorn_assets.partitions import RANGE_END, RANGE_START, SHARDS, SHARDS_NAME
 from unicorn_assets.recipe import Recipe
@@ -68,6 +69,31 @@ def test_what_is_current_is_not_made_again(bench: Bench) -> None:
     assert bench.run().success
     assert bench.run().success
     assert bench.worked == ["a-00000", "a-00001"]
+
+
+def test_no_shard_is_read_for_what_the_ui_shows_of_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    read = Files.read
+
+    def counting(self: Files, name: str) -> bytes:
+        data = read(self, name)
+        opened.append(name)
+        return data
+
+    monkeypatch.setattr(Files, "read", counting)
+
+    def run() -> tuple[list[str], list[Any]]:
+        opened.clear()
+        events = bench.run().asset_materializations_for_node("captions")
+        return [name for name in opened if name.startswith("tables/captions/a-")], events
+
+    reads, made = run()
+    assert reads == []
+    reads, reused = run()
+    assert reads == ["tables/captions/a-00000.parquet", "tables/captions/a-00001.parquet"], "each proved, no more"
+    for event in (*made[-2:], *reused):
+        assert event.metadata["sample"].value.count("\n") == 5, "a head, a line and four rows"
+        assert event.metadata["words"].value == 1
 
 
 def test_new_code_and_new_parents_make_all_again(bench: Bench) -> None:
