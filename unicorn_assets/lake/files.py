@@ -1,6 +1,6 @@
 """Bytes in and out of a lake root, on local disk or any fsspec file system; writes are all or nothing.
 
-Here: joining, listing, atomic replacement. Not here: formats.
+Here: joining, listing, replacing. Not here: formats, how a local file is replaced (atomic.py).
 """
 
 import os
@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import fsspec
 
+from unicorn_assets.atomic import replacing, sync_folder
 from unicorn_assets.errors import UserError
 from unicorn_assets.redaction import redact
 
@@ -121,18 +122,8 @@ class Files:
             return
         target_path = Path(self.path(name))
         target_path.parent.mkdir(parents=True, exist_ok=True)
-        # Not tempfile: its files are for their owner only, whatever the umask grants the group.
-        temporary = target_path.parent / f".{secrets.token_hex(8)}.writing"
-        try:
-            with temporary.open("x+b") as local:
-                yield local
-                local.flush()
-                os.fsync(local.fileno())
-            temporary.replace(target_path)
-            _fsync_folder(target_path.parent)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        with replacing(target_path) as local:
+            yield local
 
     def remove(self, name: str) -> None:
         """Remove a file if it is there."""
@@ -169,17 +160,9 @@ class Files:
         """Local disk only: give a finished folder its name in one step. S3 has no folders to rename."""
         target = Path(self.path(new_name))
         Path(self.path(name)).rename(target)
-        _fsync_folder(target.parent)
+        sync_folder(target.parent)
 
     def _forget(self, name: str) -> None:
         if not self.is_local:
             self.fs.invalidate_cache(self.path(name))
             self.fs.invalidate_cache(self.path(name).rsplit("/", 1)[0])
-
-
-def _fsync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

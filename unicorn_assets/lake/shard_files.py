@@ -20,13 +20,10 @@ from safetensors.numpy import load as load_safetensors
 from safetensors.numpy import save as save_safetensors
 
 from unicorn_assets.ids import digest
+from unicorn_assets.safetensors_header import GUESS, MOST, data_start, read_header
 from unicorn_assets.seals import is_whole, open_json, open_text, seal_file, seal_json, seal_text
 
 KEY = "unicorn"
-GUESS = 1 << 16
-"""Bytes that most headers and footers fit in, so that one request reads them."""
-MAX_DESCRIPTION = 100 << 20
-"""A longer footer or header is damage, whatever its length field says; safetensors' own limit."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +96,7 @@ def _footer(tail: Callable[[int], bytes]) -> bytes:
     if len(data) < 12 or data[-4:] != b"PAR1":
         raise ValueError("it is no Parquet file, or its end is missing")
     needed = 8 + int.from_bytes(data[-8:-4], "little")  # the footer, its length, the closing PAR1
-    if needed > MAX_DESCRIPTION:
+    if needed > MOST:
         raise ValueError("its footer cannot be so long")
     if needed > len(data):
         data = tail(needed)
@@ -151,7 +148,7 @@ def vector_info(head: Callable[[int], bytes]) -> ShardInfo:
 
 def check_vectors(data: bytes) -> ShardInfo:
     """What a whole vector file says of itself, once every bit is proved; ValueError otherwise."""
-    whole = is_whole(data, head=min(len(data), 8 + int.from_bytes(data[:8], "little")))
+    whole = is_whole(data, head=min(len(data), data_start(data)))
     if whole is False:
         raise ValueError("its bytes are not those that were written")
     info, sealed = _vector_info(lambda size: data[:size])
@@ -173,14 +170,8 @@ def vector_rows(data: bytes) -> tuple[list[str], NDArray[np.float16]]:
 
 
 def _vector_info(head: Callable[[int], bytes]) -> tuple[ShardInfo, bool]:
-    data = head(GUESS)
-    end = 8 + int.from_bytes(data[:8], "little")
-    if end > MAX_DESCRIPTION:
-        raise ValueError("it is no safetensors file, or its beginning is damaged")
-    if end > len(data):
-        data = head(end)
     with _parsing():
-        text = json.loads(data[8:end])["__metadata__"][KEY]
+        text = read_header(head).metadata[KEY]
     return _info(text)
 
 

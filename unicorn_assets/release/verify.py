@@ -5,7 +5,6 @@ Streams every file once; memory holds a line, a row group and the ids. Not here:
 
 import hashlib
 import json
-import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from unicorn_assets.lake.files import Files
 from unicorn_assets.lake.released import MANIFEST, read_manifest
+from unicorn_assets.safetensors_header import head_of, read_header
 
 BLOCK = 1 << 24  # bytes read at a time
 
@@ -112,15 +112,15 @@ def _parquet_ids(files: Files, name: str) -> list[str]:
 
 def _check_vectors(files: Files, name: str, ids: list[str]) -> list[str]:
     with files.fs.open(files.path(name), "rb", block_size=BLOCK) as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        header = json.loads(file.read(length))
-        rows, dimension = header["vectors"]["shape"]
+        header = read_header(head_of(file))
+        rows, dimension = header.arrays["vectors"]["shape"]
+        file.seek(header.start)
         bad, step = [], max(1, BLOCK // (2 * max(1, dimension)))
         for start in range(0, rows, step):
             count = min(step, rows - start)
             block = np.frombuffer(file.read(count * dimension * 2), dtype="<f2").reshape(count, dimension)
             bad += [start + int(row) for row in np.flatnonzero(~np.isfinite(block).all(axis=1))]
-        width = header["ids"]["shape"][1]
+        width = header.arrays["ids"]["shape"][1]
         raw = file.read(rows * width)
     found = [raw[start : start + width].rstrip(b"\0").decode() for start in range(0, rows * width, width)]
     return _same(name, found, ids) + [f"{name}, row {row}: the vector holds NaN or infinity" for row in bad]

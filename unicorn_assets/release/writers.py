@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from unicorn_assets.errors import UserError
 from unicorn_assets.lake.store import encode_ids
 from unicorn_assets.release.records import Batch, json_records
+from unicorn_assets.safetensors_header import header_bytes
 
 
 class JsonArray:
@@ -66,9 +67,8 @@ class Embeddings:
         self._dimension = dimension
         self._metadata = metadata
         self._ids: list[NDArray[np.uint8]] = []
-        # Room for any number of rows; the format allows spaces after the header.
-        self._room = (len(self._header(10**15, 10**4)) + 7) // 8 * 8
-        file.write(b"\0" * (8 + self._room))
+        self._room = len(self._header(10**15, 10**4))  # for any number of rows
+        file.write(b"\0" * self._room)
 
     def add(self, batch: Batch) -> None:
         """Append the vectors of a shard; a UserError names the first row that no trainer could use."""
@@ -99,17 +99,12 @@ class Embeddings:
         _refuse_duplicates(ids)
         self._file.write(ids.tobytes())
         self._file.seek(0)
-        self._file.write(self._room.to_bytes(8, "little") + self._header(rows, width).ljust(self._room))
+        self._file.write(self._header(rows, width, self._room))
         self._file.seek(0, 2)
 
-    def _header(self, rows: int, width: int) -> bytes:
-        vector_bytes = rows * self._dimension * 2
-        header: dict[str, Any] = {
-            "__metadata__": self._metadata,
-            "vectors": {"dtype": "F16", "shape": [rows, self._dimension], "data_offsets": [0, vector_bytes]},
-            "ids": {"dtype": "U8", "shape": [rows, width], "data_offsets": [vector_bytes, vector_bytes + rows * width]},
-        }
-        return json.dumps(header, sort_keys=True).encode("utf-8")
+    def _header(self, rows: int, width: int, least: int = 0) -> bytes:
+        arrays = {"vectors": ("F16", (rows, self._dimension)), "ids": ("U8", (rows, width))}
+        return header_bytes(arrays, self._metadata, least=least)
 
 
 def _refuse_duplicates(ids: NDArray[np.uint8]) -> None:

@@ -5,7 +5,6 @@ compared with what it is before anything is read. Not here: anything about value
 """
 
 import json
-import struct
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from unicorn_assets.errors import UserError
 from unicorn_assets.parquet_pages import open_parquet
 from unicorn_assets.plain_files import open_plain
+from unicorn_assets.safetensors_header import head_of, read_header
 from unicorn_assets.vectors.blocks import task_rows
 from unicorn_assets.vectors.rows import Rows, Space, check_shape
 
@@ -71,25 +71,23 @@ def _safetensors(file: Path, path: str) -> Contents:
     with safe_open(file, framework="np"):  # refuses a header that lies: offsets, sizes and types agree from here on
         pass
     with open_plain(file) as stream:
-        (length,) = struct.unpack("<Q", stream.read(8))
-        header = json.loads(stream.read(length))
-        about = _about(header.pop("__metadata__", {}))
-        matrices = [name for name in header if name not in ID_NAMES]
-        name = next((name for name in VECTOR_NAMES if name in header), matrices[0] if len(matrices) == 1 else None)
+        header = read_header(head_of(stream))
+        arrays, about = header.arrays, _about(header.metadata)
+        matrices = [name for name in arrays if name not in ID_NAMES]
+        name = next((name for name in VECTOR_NAMES if name in arrays), matrices[0] if len(matrices) == 1 else None)
         if name is None:
-            raise UserError(f"{path}: found arrays {list(header)[:9]}, none of them named 'vectors'", "rename the one")
-        dtype = _SAFETENSORS.get(header[name]["dtype"])
+            raise UserError(f"{path}: found arrays {list(arrays)[:9]}, none of them named 'vectors'", "rename the one")
+        dtype = _SAFETENSORS.get(arrays[name]["dtype"])
         if dtype is None:
-            raise UserError(f"{path}: {name} is of type {header[name]['dtype']}", "store it as F16, F32 or F64")
+            raise UserError(f"{path}: {name} is of type {arrays[name]['dtype']}", "store it as F16, F32 or F64")
         ids = None
-        if "ids" in header:
-            if header["ids"]["dtype"] != "U8" or len(header["ids"]["shape"]) != 2:
+        if "ids" in arrays:
+            if arrays["ids"]["dtype"] != "U8" or len(arrays["ids"]["shape"]) != 2:
                 raise UserError(f"{path}: ids are not rows of bytes", "store them as zero-padded UTF-8, one id a row")
-            begin, end = header["ids"]["data_offsets"]
-            stream.seek(8 + length + begin)
-            ids = np.frombuffer(stream.read(end - begin), np.uint8).reshape(header["ids"]["shape"])
-    begin = header[name]["data_offsets"][0]
-    return _raw(file, path, 8 + length + begin, np.dtype(dtype), header[name]["shape"], ids, about)
+            begin, end = header.place("ids")
+            stream.seek(begin)
+            ids = np.frombuffer(stream.read(end - begin), np.uint8).reshape(arrays["ids"]["shape"])
+    return _raw(file, path, header.place(name)[0], np.dtype(dtype), arrays[name]["shape"], ids, about)
 
 
 def _about(metadata: dict[str, str]) -> dict[str, Any]:

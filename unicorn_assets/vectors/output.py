@@ -5,26 +5,25 @@
 
 import errno
 import io
-import json
 import mmap
 import os
-import secrets
 import shutil
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unicorn_assets.atomic import replacing
 from unicorn_assets.errors import UserError
 from unicorn_assets.plain_files import why
+from unicorn_assets.safetensors_header import header_bytes
 
 ENDINGS = (".safetensors", ".npy")
-
-
 _PAGE = 4096
 
 
@@ -112,7 +111,8 @@ def vector_output(
     if ending == ".npy" and ids is not None:
         raise UserError(f"{path}: a .npy file has no place for the ids of the texts", "write .safetensors")
     head, tail = (_npy_head(rows, dimension), b"") if ending == ".npy" else _safetensors(rows, dimension, ids, about)
-    with whole_file(path) as descriptor:
+    with whole_file(path) as file:
+        descriptor = file.fileno()
         write_all(descriptor, memoryview(head), 0)
         write_all(descriptor, memoryview(tail), len(head) + 2 * rows * dimension)
         output = VectorOutput(descriptor, len(head), dimension)
@@ -123,39 +123,13 @@ def vector_output(
 
 
 @contextmanager
-def whole_file(path: str) -> Iterator[int]:
-    """A descriptor of a file that appears under `path` when the block ends well, and not when it fails or is killed."""
+def whole_file(path: str) -> Iterator[BinaryIO]:
+    """A file that appears under `path` when the block ends well, and not when it fails or is killed."""
     target = Path(path)
     if not target.parent.is_dir():
         raise UserError(f"{path}: there is no folder {target.parent}", "make it first")
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    nameless = False
-    try:
-        # A file without a name is gone when its process is, however that ends. Not every file system has them.
-        descriptor = os.open(target.parent, os.O_TMPFILE | os.O_RDWR, 0o644)
-        nameless = True
-    except (OSError, AttributeError):
-        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o644)
-    try:
-        yield descriptor
-        os.fsync(descriptor)
-        if nameless:
-            _give_name(descriptor, temporary)
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    finally:
-        os.close(descriptor)
-
-
-def _give_name(descriptor: int, path: Path) -> None:
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        # Only with a folder's descriptor does Python ask the system to follow the link to the nameless file.
-        os.link(f"/proc/self/fd/{descriptor}", path.name, dst_dir_fd=folder, follow_symlinks=True)
-    finally:
-        os.close(folder)
+    with replacing(target) as file:
+        yield file
 
 
 @contextmanager
@@ -196,8 +170,8 @@ def refuse_inputs(out: str, inputs: Iterable[str]) -> None:
 
 def write_whole(path: str, data: bytes) -> None:
     """A small file, whole or not at all."""
-    with whole_file(path) as descriptor:
-        write_all(descriptor, memoryview(data), 0)
+    with whole_file(path) as file:
+        file.write(data)
 
 
 def write_all(descriptor: int, data: memoryview, at: int) -> None:
@@ -218,14 +192,10 @@ def _safetensors(
     rows: int, dimension: int, ids: Sequence[NDArray[np.uint8]] | None, about: Mapping[str, str] | None
 ) -> tuple[bytes, bytes]:
     """(header, ids): what comes before the vectors and after them. The vectors start with a page of the file."""
-    end = 2 * rows * dimension
-    header: dict[str, object] = {"__metadata__": {key: about[key] for key in sorted(about)}} if about else {}
-    header["vectors"] = {"dtype": "F16", "shape": [rows, dimension], "data_offsets": [0, end]}
+    arrays: dict[str, tuple[str, Sequence[int]]] = {"vectors": ("F16", (rows, dimension))}
     names = b""
     if ids is not None:
         width = max((part.shape[1] for part in ids), default=1)
         names = b"".join(np.pad(part, ((0, 0), (0, width - part.shape[1]))).tobytes() for part in ids)
-        header["ids"] = {"dtype": "U8", "shape": [rows, width], "data_offsets": [end, end + len(names)]}
-    text = json.dumps(header).encode()
-    text += b" " * (-(8 + len(text)) % _PAGE)
-    return len(text).to_bytes(8, "little") + text, names
+        arrays["ids"] = "U8", (rows, width)
+    return header_bytes(arrays, about, multiple=_PAGE), names

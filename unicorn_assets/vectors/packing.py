@@ -5,7 +5,6 @@ Safetensors because reading it runs no code. Not here: where the bytes are kept.
 
 import hashlib
 import json
-import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
 from unicorn_assets.errors import UserError
+from unicorn_assets.safetensors_header import read_header
 
 MOST_NUMBER = 1e6  # of vectors of unit length, their means and what is fitted on these
 MOST_DIMENSION = 1 << 20
@@ -31,8 +31,7 @@ def pack(kind: str, manifest: Mapping[str, Any], tensors: Mapping[str, NDArray[A
 def unpack(kind: str, data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Manifest and arrays; UserError when the bytes are damaged or hold another kind of thing."""
     with readable(kind):
-        (length,) = struct.unpack("<Q", data[:8])
-        about = json.loads(json.loads(data[8 : 8 + length])["__metadata__"][KEY])
+        about = json.loads(read_header(lambda size: data[:size]).metadata[KEY])
         tensors: dict[str, NDArray[Any]] = load(data)
         if about.get("kind") != kind or about.get("format") != 1:
             raise UserError(

@@ -1,6 +1,3 @@
-import signal
-import subprocess
-import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from unittest import mock
@@ -83,27 +80,6 @@ def test_a_broken_upload_leaves_the_old_object(s3_url: str) -> None:
     assert files.read("big.bin") == old
     files.write("big.bin", new)
     assert files.size("big.bin") == len(new)
-
-
-KILLED = """
-import os, signal, sys
-from unicorn_assets.lake.files import Files
-
-with Files(sys.argv[1]).writing("a/b.txt") as file:
-    file.write(b"n" * 100_000)
-    file.flush()
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-def test_a_killed_writer_leaves_the_old_file(tmp_path: Path) -> None:
-    files = Files(str(tmp_path))
-    files.write("a/b.txt", b"old")
-    died = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], timeout=60)
-    assert died.returncode == -signal.SIGKILL
-    assert len(list((tmp_path / "a").iterdir())) == 2, "the half-written file was expected beside the old one"
-    assert files.read("a/b.txt") == b"old"
-    assert files.names("a") == ["b.txt"]
 
 
 def _broken(fault: str | None) -> AbstractContextManager[object]:
