@@ -122,6 +122,8 @@ def known_now() -> Callable[[str], str]:
     than looking through a text.
     """
     secrets = _values()
+    if not secrets:
+        return str
     forms, known = _known(secrets)
 
     def cleaned(text: str) -> str:
@@ -218,8 +220,16 @@ def _base64_forms(raw: bytes) -> Iterator[str]:
 def _without_cut_off(text: str, secrets: frozenset[str]) -> str:
     """A message that was cut to a length may end within a secret: its beginning goes as well."""
     end = text.rstrip("….'\" ")
+    if not end.endswith(_beginnings(secrets)):
+        return text
     for secret in secrets:
         for length in range(min(len(secret), len(end)), _MIN_ANYWHERE - 1, -1):
             if end.endswith(secret[:length]):
                 return end[:-length] + GONE + text[len(end) :]
     return text
+
+
+@lru_cache(maxsize=8)
+def _beginnings(secrets: frozenset[str]) -> tuple[str, ...]:
+    """The shortest beginnings by which secrets that were cut off are known: one look for all of them."""
+    return tuple(secret[:length] for secret in secrets for length in range(_MIN_ANYWHERE, len(secret) + 1))

@@ -81,7 +81,7 @@ MOST_TOKENS = 2**31 - 1
 
 def token_count(value: Any) -> int | None:
     """A number of tokens that can be one, or None."""
-    if isinstance(value, float) and value.is_integer():
+    if type(value) is float and value.is_integer():
         value = int(value)
     return value if type(value) is int and 0 <= value <= MOST_TOKENS else None
 

@@ -148,11 +148,16 @@ class Core(Generic[T]):
             self._turn_is_due = True
             self._loop.call_soon(self._turn)
 
+    def _on_time(self) -> None:
+        """The time of a turn has come: it is taken at once, for each time round the loop costs a look at the sockets."""
+        self._turn_is_due = True
+        self._turn()
+
     def _turn(self) -> None:
         """Do what there is to do, and see to it that somebody asks for the next turn."""
-        self._turn_is_due = False
-        if self._done.done():
+        if not self._turn_is_due or self._done.done():
             return
+        self._turn_is_due = False
         try:
             self._journal_and_judge()
             now = self.beat = time.monotonic()
@@ -173,7 +178,7 @@ class Core(Generic[T]):
         if when <= now:
             self._soon()
         else:
-            self._timer = self._loop.call_at(when, self._soon)  # the loop's clock is time.monotonic
+            self._timer = self._loop.call_at(when, self._on_time)  # the loop's clock is time.monotonic
 
     def _is_finished(self) -> bool:
         return self._exhausted and not (self._asked or self._ready or self._later or self._commits)
@@ -189,8 +194,9 @@ class Core(Generic[T]):
         if self._journal.commits_at_once:
             self._journal.write()
         self._journal.check()
+        durable = self._durable()
         for _ in range(JUDGED_PER_TURN):
-            taken = self._commits.take(self._durable())
+            taken = self._commits.take(durable)
             if taken is None:
                 return
             job, answer = taken
@@ -221,10 +227,10 @@ class Core(Generic[T]):
         """Ask for as many rows as may be asked for; returns when more may be. None: something that is under way (an
         answer, a sync, a claim on the budget, the consumer) will ask for a turn.
         """
+        if len(self._commits) >= GROUP + self._fleet.ceiling():
+            return None  # the disk is behind: a power cut must cost no more than a group and a window
         replays = 0
         while self._keeps_up and not self._done.done():
-            if len(self._commits) >= GROUP + self._fleet.ceiling():
-                return None  # the disk is behind: a power cut must cost no more than a group and a window
             job = self._next(now)
             if job is None:
                 return self._later[0][0] if self._later else None
@@ -287,7 +293,9 @@ class Core(Generic[T]):
         started = time.monotonic()
         job.attempts += 1
         try:
-            outcome = await self._attempt(job, lane)
+            outcome = await self._transport.ask(lane.chat_url, job.request, job.key, job.attempts)
+        except Exception as error:  # the transport raises nothing; if it did, that would be no end of the run
+            outcome = Failure("transport_error", in_words(error), server_fault=False)
         finally:
             lane.in_flight -= 1
             self._tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
@@ -305,13 +313,6 @@ class Core(Generic[T]):
         except Exception as error:
             self.fail(error)
         self._soon()
-
-    async def _attempt(self, job: Job[T], lane: Lane) -> Answer | Failure:
-        """What the transport says. It raises nothing; if it did, that would be the row's failure, not the run's end."""
-        try:
-            return await self._transport.ask(lane.chat_url, job.request, job.key, job.attempts)
-        except Exception as error:
-            return Failure("transport_error", in_words(error), server_fault=False)
 
     def _on_failure(self, job: Job[T], lane: Lane, failure: Failure, seconds: float, now: float) -> None:
         lane.count(failure.reason)

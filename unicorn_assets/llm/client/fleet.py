@@ -53,6 +53,9 @@ class Fleet:
 
     def next_room(self, now: float) -> float | None:
         """When a pause ends, if that is what we wait for; everything else announces itself."""
+        if len(self._lanes) == 1:
+            at = self._lanes[0].room_at() if self._lanes[0].has_place() else now
+            return at if at > now else None
         pauses = [lane.room_at() for lane in self._lanes if lane.has_place() and lane.room_at() > now]
         return min(pauses, default=None)
 

@@ -38,11 +38,13 @@ _DOUBTFUL_END = re.compile(r"(?:\d|\b(?:Mr|Mrs|Ms|Dr|St|Mt|No|Jr|Sr|vs|etc|e\.g|
 
 def said(answer: Answer) -> str:
     """The words to judge; raises Rejected when there are none, whatever else the server sent."""
-    _refuse_what_is_none(answer)
+    stopped = answer.finish_reason == "stop"
+    if not stopped:
+        _refuse_what_is_none(answer)
     text = without_end_of_turn(without_thought(storable(answer.text.replace("\0", ""))))
     if len(text) > MOST_CHARACTERS:
         raise Rejected("too_long", f"{len(text):,} characters; an answer has at most {MOST_CHARACTERS:,}.")
-    if answer.cut_off and _DOUBTFUL_END.search(text):
+    if not stopped and answer.cut_off and _DOUBTFUL_END.search(text):
         text = text[:-1]  # the limit may have struck inside '2.5' or 'St. Ives': this full stop ends no sentence
     return text
 
@@ -68,6 +70,8 @@ def without_thought(text: str) -> str:
 
     Raises Rejected for a thought without an end.
     """
+    if not ("<" in text or "◁" in text or "[t" in text or "[T" in text or "[/" in text):
+        return text  # how every mark begins: looking for them all takes longer than the rest of a judgement
     ends = [found.end() for found in _CLOSED.finditer(text)]
     rest = text[ends[-1] :].strip() if ends else text
     if _OPENED.search(rest):
@@ -79,8 +83,8 @@ def without_end_of_turn(text: str) -> str:
     """`text` without marks of the end of its turn that stand at its very end; anywhere else they stay, for a gate."""
     bare = text.rstrip()
     for _ in range(3):
-        mark = next((mark for mark in _TURN_ENDS if bare.endswith(mark)), None)
-        if mark is None:
+        if not bare.endswith(_TURN_ENDS):
             break
+        mark = next(mark for mark in _TURN_ENDS if bare.endswith(mark))
         text = bare = bare.removesuffix(mark).rstrip()
     return text

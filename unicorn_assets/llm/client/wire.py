@@ -41,7 +41,7 @@ def to_answer(
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
         kind = "HTML" if raw.lstrip()[:1] == b"<" else "not a chat completion"
         raise NotAnAnswer(f"{kind}: {excerpt(raw, 120)}") from error
-    if finish_reason.lower() in _BROKEN:
+    if finish_reason != "stop" and finish_reason.lower() in _BROKEN:
         raise NotAnAnswer(f"the server broke the answer off (finish_reason {finish_reason})")
     return Answer(
         key=key, text=without_keys(text), finish_reason=finish_reason, prompt_tokens=prompt,
@@ -66,6 +66,8 @@ def _said(message: dict[str, Any], finish_reason: str) -> tuple[str, str]:
     """Text and finish reason of a message; raises TypeError when its content is neither text nor parts."""
     content = message.get("content")
     refused = message.get("refusal")
+    if type(content) is str and content and not content.isspace() and not refused:
+        return content, finish_reason  # nearly every answer
     if isinstance(content, list):
         refused = refused or next((part["refusal"] for part in content if _is_part(part, "refusal")), None)
         thoughts = any(isinstance(part, dict) and part.get("type") in ("thinking", "reasoning") for part in content)
@@ -105,7 +107,8 @@ def _usage(usage: Any) -> tuple[int, int, int]:
     if not prompt or completion is None:
         return 0, 0, 0
     details = usage.get("prompt_tokens_details")
-    return prompt, completion, token_count(details.get("cached_tokens") if isinstance(details, dict) else None) or 0
+    cached = token_count(details.get("cached_tokens")) or 0 if isinstance(details, dict) else 0
+    return prompt, completion, cached
 
 
 def excerpt(raw: bytes, limit: int = 2000) -> str:
