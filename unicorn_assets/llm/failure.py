@@ -1,7 +1,7 @@
 """What an attempt that gave no answer means: from a status, a body and a header to a Failure.
 
-Whatever a server sends becomes words here; nothing is raised. Not here: the network (transport.py), what a run does
-about a failure (core.py), which key of the recipe helps against a refused field (refused.py).
+Whatever a server sends becomes words here; nothing is raised. Not here: the network (client/transport.py), what a run
+does about a failure (client/core.py), which key of the recipe helps against a refused field (client/refused.py).
 """
 
 import email.utils
@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from unicorn_assets.llm.client.wire import excerpt, message_in, server_message, told
+from unicorn_assets.llm.server_text import excerpt, message_in, server_message, told
 
 LONGEST_RETRY_AFTER_S = 7 * 86_400.0
 """Nobody waits longer; it keeps a time of the year 9999 a time that clocks can hold."""

@@ -1,6 +1,8 @@
 """A question to an LLM and its answer, as values. How they travel is in wire.py."""
 
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from unicorn_assets.ids import digest
@@ -8,6 +10,19 @@ from unicorn_assets.llm.settings import MARK, Sampling
 
 KEY_VERSION = 1
 """Part of every key; raised only when the meaning of a key changes, which makes every old answer unfindable."""
+
+
+class Schema(dict[str, Any]):
+    """A JSON schema that nobody changes any more: what identifies it is made once. A stage gives equal requests one."""
+
+    @cached_property
+    def text(self) -> str:
+        """Equal for schemas that are written alike, and only for them: 1, 1.0 and true differ, as in JSON."""
+        return repr(dict(self))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, Any]:
+        """A plain dict: who copies wants to change it."""
+        return deepcopy(dict(self), memo)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +36,14 @@ class ChatRequest:
     prompt_version: str = ""
 
     def fixed(self) -> "Fixed":
-        """The part that all requests of a stage share; made once per pair of sampling and schema."""
-        pair = (id(self.sampling), id(self.schema))
-        found = _FIXED.get(pair)
+        """The part that all requests of a stage share; made once for equal sampling and schema."""
+        schema = self.schema
+        text = schema.text if isinstance(schema, Schema) else repr(schema)
+        found = _FIXED.get((self.sampling.text, text))
         if found is None:
             if len(_FIXED) >= FIXED_KEPT:
                 _FIXED.clear()
-            found = _FIXED[pair] = Fixed.of(self.sampling, self.schema)
+            found = _FIXED[self.sampling.text, text] = Fixed.of(self.sampling, schema)
         return found
 
     def key(self, model: str, revision: str) -> str:
@@ -48,12 +64,10 @@ class ChatRequest:
         return " ".join([plain, *(mark for mark in marks if concern.get(mark.partition("=")[0], True))])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Fixed:
-    """Sampling and schema, hashed (`digest`) and as fields of a request body (`fields`); it keeps both alive."""
+    """Sampling and schema, hashed (`digest`) and as fields of a request body (`fields`)."""
 
-    sampling: Sampling
-    schema: dict[str, Any] | None
     digest: str
     fields: dict[str, Any]
 
@@ -63,14 +77,14 @@ class Fixed:
         fields = sampling.body()
         fixed_digest = digest([fields, schema])
         if schema is not None:
-            answer = {"name": "answer", "schema": schema, "strict": True}
+            answer = {"name": "answer", "schema": dict(schema), "strict": True}
             fields["response_format"] = {"type": "json_schema", "json_schema": answer}
-        return cls(sampling, schema, fixed_digest, fields)
+        return cls(fixed_digest, fields)
 
 
 FIXED_KEPT = 64
-_FIXED: dict[tuple[int, int], Fixed] = {}
-"""By identity: a Fixed holds what it was made from, so that no other object can get the same id."""
+_FIXED: dict[tuple[str, str], Fixed] = {}
+"""By the texts of sampling and schema."""
 
 
 CUT_OFF = frozenset(("length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"))

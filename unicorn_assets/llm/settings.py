@@ -4,6 +4,7 @@ Only values live here. What they mean on the wire is in request.py, how they ste
 """
 
 import re
+from functools import cached_property
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
@@ -42,6 +43,11 @@ class Sampling(BaseModel):
         """The fields of the request body, those that are unset left out (a new option never changes old keys)."""
         fields = self.model_dump(mode="json", exclude_none=True, exclude={"extra"})
         return fields | self.extra
+
+    @cached_property
+    def text(self) -> str:
+        """Equal for parameters that are sent alike, and only for them: 1, 1.0 and true differ, as in JSON."""
+        return repr(self.body())
 
 
 SentField = Literal[

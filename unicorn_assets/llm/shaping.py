@@ -21,7 +21,7 @@ class Shaper:
     def __init__(self, wire: Wire | None = None) -> None:
         self.wire = wire or Wire()
         self._plain = self.wire == Wire()
-        self._made: dict[int, tuple[Fixed, dict[str, Any]]] = {}
+        self._made: dict[Fixed, dict[str, Any]] = {}
 
     def body(self, request: ChatRequest, model: str) -> dict[str, Any]:
         """The request body as plain values."""
@@ -42,9 +42,9 @@ class Shaper:
         return found
 
     def _fields(self, fixed: Fixed) -> dict[str, Any]:
-        known = self._made.get(id(fixed))
+        known = self._made.get(fixed)
         if known is not None:
-            return known[1]
+            return known
         if len(self._made) >= KEPT:
             self._made.clear()
         wire = self.wire
@@ -52,7 +52,7 @@ class Shaper:
         usual = fields.pop("response_format", None)
         if usual is not None and wire.response_format != "none":
             fields["response_format"] = self._format(usual)
-        self._made[id(fixed)] = fixed, fields  # the pair keeps `fixed` alive, so that its id stays its own
+        self._made[fixed] = fields
         return fields
 
     def _format(self, usual: dict[str, Any]) -> dict[str, Any]:

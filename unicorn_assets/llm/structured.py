@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from unicorn_assets.llm.mending import Unreadable, mended
+from unicorn_assets.llm.request import Schema
 from unicorn_assets.llm.row import Rejected
 
 MOST_ERRORS = 1000
@@ -98,10 +99,9 @@ def problem_text(error: ValidationError, most: int = 3) -> str:
     return "; ".join(problems) + (f"; and {more} more" if more > 0 else "")
 
 
-def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+def schema_of(model: type[BaseModel]) -> Schema:
     """The JSON schema to send: the model's own, without titles and descriptions, with nothing extra allowed."""
-    schema: dict[str, Any] = _strict(model.model_json_schema())
-    return schema
+    return Schema(_strict(model.model_json_schema()))
 
 
 def _strict(node: Any, inside_properties: bool = False) -> Any:

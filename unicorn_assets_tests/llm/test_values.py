@@ -3,6 +3,7 @@
 import datetime
 import email.utils
 import json
+from copy import deepcopy
 from dataclasses import replace
 from itertools import accumulate, pairwise
 
@@ -12,11 +13,12 @@ from hypothesis import strategies as st
 
 from unicorn_assets.llm.client.breaker import Breaker
 from unicorn_assets.llm.client.limiter import APART, CATCH_UP_S, MOST_APART_S, Pace
-from unicorn_assets.llm.client.wire import NotAnAnswer, server_message, to_answer, to_body
+from unicorn_assets.llm.client.wire import NotAnAnswer, to_answer, to_body
 from unicorn_assets.llm.events import Event
 from unicorn_assets.llm.failure import parse_retry_after
 from unicorn_assets.llm.journal.blocks import decode_line, encode_line
-from unicorn_assets.llm.request import Answer, ChatRequest
+from unicorn_assets.llm.request import Answer, ChatRequest, Schema
+from unicorn_assets.llm.server_text import server_message
 from unicorn_assets.llm.settings import Price, Sampling, Wire
 from unicorn_assets.llm.spend.ledger import Ledger
 
@@ -58,6 +60,23 @@ def test_fresh_but_equal_settings_make_the_same_key():
         ChatRequest(**(BASE | {"sampling": Sampling(), "schema": {"type": "object"}})).key("m", "r") for _ in range(200)
     }
     assert len(keys) == 1
+
+
+def test_equal_schemas_are_hashed_once_and_what_only_python_takes_for_equal_is_not():
+    one, other = (ChatRequest(**(BASE | {"schema": Schema({"const": 1})})) for _ in range(2))
+    assert one.fixed() is other.fixed()
+    floats, words = ({"sampling": Sampling(extra={"x": value})} for value in (1.0, True))
+    different = [one, ChatRequest(**(BASE | {"schema": Schema({"const": True})}))]
+    different += [ChatRequest(**(BASE | change)) for change in (floats, words)]
+    assert len({request.fixed() for request in different}) == len({r.key("m", "r") for r in different}) == 4
+
+
+def test_who_copies_a_schema_may_change_the_copy():
+    schema = Schema({"properties": {"a": {}}})
+    before = schema.text
+    copied = deepcopy(schema)
+    copied["properties"]["b"] = {}
+    assert (schema.text, type(copied)) == (before, dict)
 
 
 def test_half_a_surrogate_pair_is_sent_and_hashed():

@@ -26,9 +26,10 @@ from unicorn_assets.llm.client.fleet import Fleet
 from unicorn_assets.llm.client.job import Job
 from unicorn_assets.llm.client.limiter import pause_before
 from unicorn_assets.llm.client.replica import Lane
-from unicorn_assets.llm.client.transport import Failure, Transport
+from unicorn_assets.llm.client.transport import Transport
 from unicorn_assets.llm.errors import EngineFailed, EngineStalled, ServerBroken, in_words
 from unicorn_assets.llm.events import Event
+from unicorn_assets.llm.failure import Failure
 from unicorn_assets.llm.journal import Journal
 from unicorn_assets.llm.request import Answer
 from unicorn_assets.llm.row import Accepted, Draftable, Quarantined, Resume
@@ -149,7 +150,7 @@ class Core(Generic[T]):
             self._loop.call_soon(self._turn)
 
     def _on_time(self) -> None:
-        """The time of a turn has come: it is taken at once, for each time round the loop costs a look at the sockets."""
+        """The time of a turn has come. It is taken at once: each time round the loop costs a look at the sockets."""
         self._turn_is_due = True
         self._turn()
 

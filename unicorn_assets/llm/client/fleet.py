@@ -11,8 +11,8 @@ from collections.abc import Callable
 from unicorn_assets.errors import UserError
 from unicorn_assets.llm.client.limiter import Pace
 from unicorn_assets.llm.client.replica import LOST_BEFORE_LEAVING, Lane, least_loaded
-from unicorn_assets.llm.client.transport import Failure
 from unicorn_assets.llm.endpoints.base import Endpoint
+from unicorn_assets.llm.failure import Failure
 
 PROBE_SECONDS = 2.0
 FIRST_PAUSE = 0.25

@@ -12,13 +12,12 @@ import aiohttp
 
 from unicorn_assets.llm.client.refused import Adviser
 from unicorn_assets.llm.client.unpacking import ACCEPTED, unpack
-from unicorn_assets.llm.client.wire import NotAnAnswer, excerpt, to_answer, to_body, told
+from unicorn_assets.llm.client.wire import NotAnAnswer, to_answer, to_body
 from unicorn_assets.llm.failure import Failure, failure_inside, http_failure
 from unicorn_assets.llm.request import Answer, ChatRequest
+from unicorn_assets.llm.server_text import excerpt, told
 from unicorn_assets.llm.shaping import PLAIN, Shaper
 from unicorn_assets.redaction import known_now
-
-__all__ = ["Failure", "Transport"]
 
 CONNECT_S = 10.0
 

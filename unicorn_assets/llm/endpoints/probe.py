@@ -15,7 +15,7 @@ from pydantic_core import from_json
 
 from unicorn_assets.errors import UserError
 from unicorn_assets.llm.address import Address
-from unicorn_assets.llm.client.wire import told
+from unicorn_assets.llm.server_text import told
 
 MOST_BYTES = 16 << 20
 """Of a list of models; one of a large gateway has 1.4 MB."""

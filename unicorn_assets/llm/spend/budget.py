@@ -13,18 +13,16 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from unicorn_assets.errors import UserError
 from unicorn_assets.llm.errors import BudgetReached
+from unicorn_assets.llm.failure import Failure
 from unicorn_assets.llm.request import Answer, ChatRequest
 from unicorn_assets.llm.settings import Budget, Price
 from unicorn_assets.llm.shaping import PLAIN, Shaper
 from unicorn_assets.llm.spend.ledger import cost_usd, usd_text
 from unicorn_assets.llm.spend.records import Amount, Books, Record, Shelf, new_name, total
-
-if TYPE_CHECKING:
-    from unicorn_assets.llm.client.transport import Failure  # brings aiohttp, which a code server does without
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +132,7 @@ class Account:
         """Whether the last request that was refused stays refused until something in flight has finished."""
         return self._wanted is None and self._denied is not None
 
-    def settle(self, held: Held, outcome: "Answer | Failure", request: ChatRequest) -> None:
+    def settle(self, held: Held, outcome: Answer | Failure, request: ChatRequest) -> None:
         """A request has ended: the answer's own figures replace what was set aside."""
         with self._lock:
             self._in_flight -= 1

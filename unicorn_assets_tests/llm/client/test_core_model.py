@@ -16,8 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from unicorn_assets.llm.client import commit, core
 from unicorn_assets.llm.client.fleet import Fleet
-from unicorn_assets.llm.client.transport import Failure
 from unicorn_assets.llm.endpoints.base import Endpoint
+from unicorn_assets.llm.failure import Failure
 from unicorn_assets.llm.request import Answer
 from unicorn_assets.llm.row import Accepted, Quarantined
 from unicorn_assets_tests.llm.client.still_loop import StillLoop

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unicorn_assets.llm.client.refused import Adviser
-from unicorn_assets.llm.client.wire import server_message
 from unicorn_assets.llm.request import ChatRequest
+from unicorn_assets.llm.server_text import server_message
 from unicorn_assets.llm.settings import Sampling, Wire
 from unicorn_assets.llm.shaping import Shaper
 

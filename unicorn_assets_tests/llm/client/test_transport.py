@@ -10,9 +10,9 @@ import zlib
 import pytest
 
 from unicorn_assets import redaction
-from unicorn_assets.llm.client.transport import Failure, Transport
+from unicorn_assets.llm.client.transport import Transport
 from unicorn_assets.llm.client.unpacking import unpack
-from unicorn_assets.llm.failure import LONGEST_RETRY_AFTER_S, parse_retry_after
+from unicorn_assets.llm.failure import LONGEST_RETRY_AFTER_S, Failure, parse_retry_after
 from unicorn_assets.llm.request import Answer, ChatRequest
 from unicorn_assets.llm.settings import Sampling, Wire
 from unicorn_assets.llm.shaping import Shaper
