@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+WRITING = ".writing"
+"""What the hidden name of a file ends with while it is written; a writer that is killed may leave one."""
+
 
 @contextmanager
 def replacing(target: Path) -> Iterator[BinaryIO]:
@@ -18,7 +21,7 @@ def replacing(target: Path) -> Iterator[BinaryIO]:
     `target`'s folder must be there; the umask decides who may read. OSError as the file system gives it.
     """
     # Not tempfile: its files are for their owner only, whatever the umask grants the group.
-    temporary = target.parent / f".{secrets.token_hex(8)}.writing"
+    temporary = target.parent / f".{secrets.token_hex(8)}{WRITING}"
     descriptor, nameless = _open(temporary)
     try:
         with os.fdopen(descriptor, "w+b") as file:

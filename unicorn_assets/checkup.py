@@ -30,6 +30,9 @@ from unicorn_assets.vectors.shard_statistics import read_statistics
 RECORD = "verified.json"
 """What the last verification found, in the lake."""
 
+LEFT_S = 86_400.0
+"""A hidden file that nobody wrote to for so long is a killed writer's."""
+
 _AGAIN = "the next `unicorn run` makes it again"
 _CUT_AGAIN = "the next `unicorn run` cuts it again, if it is of what the lake holds now"
 _SAVED = "what can be read of it is kept in a new part, and the rest is asked again"
@@ -46,12 +49,15 @@ class Finding:
 
 @dataclass
 class Checkup:
-    """What a verification saw. `unsealed`: files from before there were seals: rows are checked, but not each bit."""
+    """What a verification saw. `unsealed`: files from before there were seals: rows are checked, but not each bit;
+    `leftovers`: hidden files that writers left behind which were killed a day ago or earlier.
+    """
 
     at: str = ""
     files: int = 0
     bytes: int = 0
     unsealed: int = 0
+    leftovers: int = 0
     repaired: bool = False
     findings: list[Finding] = field(default_factory=list)
 
@@ -111,6 +117,7 @@ def examine(lake: Lake, repair: bool = False, on_file: Callable[[], object] = la
     for each in (_shards, _releases, _journal, _owner):
         for finding in each(lake, repair, checkup, on_file):
             checkup.findings.append(finding)
+    checkup.leftovers = _leftovers(lake, repair)
     checkup.at = datetime.now(UTC).isoformat(timespec="seconds")
     try:
         lake.files.write(RECORD, seal_json(checkup.to_dict()))
@@ -222,6 +229,14 @@ def _owner(lake: Lake, repair: bool, checkup: Checkup, on_file: Callable[[], obj
             lake.files.write(OWNER, right)
         remedy = f"it was written again: {made.made.recipe}" if repair else "`unicorn verify --repair` writes it again"
         yield Finding(OWNER, f"the catalog was made by recipe {made.made.recipe!r}", remedy)
+
+
+def _leftovers(lake: Lake, repair: bool) -> int:
+    """How many there are, or were: nobody reads them, so a repair removes them."""
+    names = lake.files.leftovers(LEFT_S)
+    for name in names if repair else ():
+        Path(lake.files.path(name)).unlink(missing_ok=True)
+    return len(names)
 
 
 def _set_aside(lake: Lake, name: str, repair: bool, remedy: str) -> str:

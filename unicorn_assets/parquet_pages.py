@@ -6,8 +6,9 @@ each column's part are read on its way to pyarrow. Not here: which columns, and 
 """
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 MOST_FOOTER = 16 << 20  # bytes: unpacked, it takes some 25 times as much
@@ -18,6 +19,8 @@ _MOST_PACKED = 4
 FREE_VALUES, VALUES_PER_BYTE = 1 << 20, 64
 """Values in a column's part: as many as this, or as many per byte."""
 
+_WINDOWS = (1 << 16, 1 << 20, 1 << 24)
+"""Bytes in which a header may stand; statistics of long texts make it long."""
 _DATA_HEADERS = (5, 8)  # fields of a page's header: of the first and of the second version
 
 
@@ -35,11 +38,53 @@ def open_parquet(raw: Any, free_values: int = FREE_VALUES, **options: Any) -> It
         yield opened
 
 
+Peek = Callable[[int, int], bytes]
+
+
+class Pages:
+    """The pages of one part of a column, `size` bytes from `start` of a file on: their headers are looked at as they
+    come by, each once, in whatever pieces the part is read.
+    """
+
+    def __init__(self, start: int, size: int, free_values: int = FREE_VALUES) -> None:
+        self.start, self.end, self._next = start, start + max(0, size), start
+        self._values, self._most_values = 0, max(free_values, VALUES_PER_BYTE * size)
+
+    def look(self, at: int, data: bytes, peek: Peek | None = None) -> None:
+        """`data` was read at `at`; `peek(place, size)` reads what is missing of a header. ValueError when a page
+        unpacks to more, or the part holds more values, than it may.
+        """
+        view = memoryview(data)
+        while self._next < min(self.end, at + len(data)):
+            unpacked, packed, count, length = self._header(view[self._next - at :] if self._next >= at else None, peek)
+            if packed < 0 or unpacked < 0 or count < 0:
+                raise ValueError("a page has a size below zero")
+            if unpacked > max(FREE_PAGE, min(MOST_PAGE, _MOST_PACKED * packed)):
+                raise ValueError(f"a page of {packed:,} bytes unpacks to {unpacked:,}")
+            self._values += count
+            if self._values > self._most_values:
+                raise ValueError(
+                    f"{self.end - self.start:,} bytes of a column hold more than {self._most_values:,} values"
+                )
+            self._next += length + packed
+
+    def _header(self, there: memoryview | None, peek: Peek | None) -> tuple[int, int, int, int]:
+        if there is not None:
+            with suppress(IndexError, OverflowError):
+                return _header(there, 0)
+        if peek is not None:
+            for size in _WINDOWS:
+                with suppress(IndexError, OverflowError):
+                    return _header(memoryview(peek(self._next, min(size, self.end - self._next))), 0)
+        raise ValueError("a page's header is damaged")
+
+
 class _Guard(io.RawIOBase):
-    """A file that looks at what is read from it: at pages' headers, wherever the part of a column begins."""
+    """A file that looks at what is read from it: at the headers of pages in the parts of columns."""
 
     def __init__(self, raw: Any, free_values: int) -> None:
-        self._raw, self._free_values, self._starts = raw, free_values, dict[int, int]()
+        self._raw, self._free_values = raw, free_values
+        self._parts, self._starts = list[Pages](), list[int]()
         size = raw.seek(0, io.SEEK_END)
         raw.seek(max(0, size - 8))
         footer = int.from_bytes(raw.read(8)[:4], "little")
@@ -57,13 +102,22 @@ class _Guard(io.RawIOBase):
                 first = column.data_page_offset
                 if column.has_dictionary_page and 0 < (column.dictionary_page_offset or 0) < first:
                     first = column.dictionary_page_offset
-                self._starts[first] = column.total_compressed_size
+                self._parts.append(Pages(first, column.total_compressed_size, self._free_values))
+        self._parts.sort(key=lambda part: part.start)
+        self._starts = [part.start for part in self._parts]
 
     def read(self, size: int = -1) -> bytes:
         at = self._raw.tell()
         data: bytes = self._raw.read(size)
-        if at in self._starts:
-            check_pages(memoryview(data)[: max(0, self._starts[at])], self._free_values)
+        for number in range(max(0, bisect_right(self._starts, at) - 1), bisect_left(self._starts, at + len(data))):
+            self._parts[number].look(at, data, self._peek)
+        return data
+
+    def _peek(self, place: int, size: int) -> bytes:
+        at = self._raw.tell()
+        self._raw.seek(place)
+        data: bytes = self._raw.read(size)
+        self._raw.seek(at)
         return data
 
     def seek(self, place: int, whence: int = io.SEEK_SET) -> int:
@@ -81,27 +135,11 @@ class _Guard(io.RawIOBase):
         return True
 
 
-def check_pages(data: memoryview, free_values: int = FREE_VALUES) -> None:
-    """ValueError when a page of a column's part unpacks to more, or holds more values, than it may."""
-    at, values = 0, 0
-    while at < len(data):
-        unpacked, packed, count, at = _header(data, at)
-        if packed < 0 or unpacked < 0 or count < 0:
-            raise ValueError("a page has a size below zero")
-        if unpacked > max(FREE_PAGE, min(MOST_PAGE, _MOST_PACKED * packed)):
-            raise ValueError(f"a page of {packed:,} bytes unpacks to {unpacked:,}")
-        values += count
-        at += packed
-    if values > max(free_values, VALUES_PER_BYTE * len(data)):
-        raise ValueError(f"{len(data):,} bytes of a column hold {values:,} values")
-
-
 def _header(data: memoryview, at: int) -> tuple[int, int, int, int]:
-    """(bytes unpacked, bytes packed, values, where the page begins): Thrift's compact form, PageHeader."""
-    try:
-        fields, at = _struct(data, at, 0)
-    except (IndexError, OverflowError):
-        raise ValueError("a page's header is damaged") from None
+    """(bytes unpacked, bytes packed, values, where the page begins): Thrift's compact form, PageHeader. IndexError when
+    the data ends inside it.
+    """
+    fields, at = _struct(data, at, 0)
     inner: dict[int, Any] = next((fields[key] for key in _DATA_HEADERS if isinstance(fields.get(key), dict)), {})
     numbers = [fields.get(key, -1) for key in (2, 3)]
     if not all(isinstance(one, int) for one in (*numbers, inner.get(1, 0))):

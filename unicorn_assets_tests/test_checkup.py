@@ -1,13 +1,15 @@
 """Damage at rest: a flipped bit anywhere is harmless or noticed; what is damaged counts as not there and is told."""
 
+import os
 import shutil
+import time
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from unicorn_assets.checkup import examine, last_checkup
+from unicorn_assets.checkup import LEFT_S, examine, last_checkup
 from unicorn_assets.errors import UserError
 from unicorn_assets.lake.artifacts import artifact_info, read_artifact, write_artifact, write_verdict
 from unicorn_assets.lake.damage import ASIDE
@@ -182,3 +184,16 @@ def test_a_lake_that_mends_sets_aside_what_it_meets(root: Path) -> None:
     assert not (root / name).exists()
     assert (root / lake.damaged[name].aside).is_file()
     assert SHARDS[1] not in lake.shards("captions")
+
+
+def test_what_killed_writers_left_is_removed_by_a_repair_after_a_day(root: Path) -> None:
+    for name in ("tables/captions", "ledger/spend", "artifacts"):
+        for when, age_s in (("old", LEFT_S + 60), ("new", 60)):
+            file = root / name / f".{when}.writing"
+            file.write_bytes(b"half")
+            os.utime(file, (time.time() - age_s,) * 2)
+    assert examine(Lake(str(root))).leftovers == 3
+    assert len(list(root.rglob(".old.writing"))) == 3, "looking alone removes nothing"
+    assert examine(Lake(str(root)), repair=True).leftovers == 3
+    assert [file.name for file in root.rglob("*.writing")] == [".new.writing"] * 3
+    assert examine(Lake(str(root))).leftovers == 0

@@ -7,7 +7,6 @@ done: what a first command has imported, all later ones have. Not here: what is 
 
 import atexit
 import contextlib
-import ctypes
 import importlib
 import json
 import os
@@ -16,6 +15,8 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+
+from unicorn_assets.llm.endpoints.process_tree import die_with_parent
 
 IMPORTED = (
     "unicorn_assets.cli",
@@ -30,17 +31,19 @@ LOOK_S = 0.02
 
 
 def serve() -> None:
-    """Import, say so, then one command after the other until standard input ends."""
+    """Import, say so, then one command after the other until standard input ends, or whoever started it."""
+    die_with_parent(int(sys.argv[1]))
     for name in IMPORTED:
         importlib.import_module(name)
     answers = os.fdopen(os.dup(1), "w")
     print(json.dumps({"ready": os.getpid()}), file=answers, flush=True)
+    nest = os.getpid()
     for line in sys.stdin:
         request = json.loads(line)
         pid = os.fork()
         if pid == 0:
             answers.close()
-            become(request)
+            become(request, nest)
             return
         outcome = watched(pid)
         learn(Path(request["output"] + ".modules"))
@@ -55,10 +58,10 @@ def learn(told: Path) -> None:
             importlib.import_module(name)
 
 
-def become(request: dict[str, Any]) -> None:
+def become(request: dict[str, Any], nest: int) -> None:
     """In the child: run the command line as `unicorn ARGUMENTS` would, with output to a file."""
     os.setsid()
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # nothing outlives the nest
+    die_with_parent(nest)
     sink = os.open(request["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     null = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((null, 0), (sink, 1), (sink, 2)):

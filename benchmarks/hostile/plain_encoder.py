@@ -46,13 +46,16 @@ def write_images(path: Path, rows: int = 40) -> None:
     np.save(path, np.array([vector(f"image {row}") for row in range(rows)], np.float32))
 
 
-def install() -> None:
-    """Have this process encode with it."""
+def opened(resource: Any) -> PlainEncoder:
+    """In the place of `EncoderResource.open`."""
     from unicorn_assets.encoders import identify
-    from unicorn_assets.resources.encoder import EncoderResource
     from unicorn_assets.resources.loaded import loaded
 
-    def opened(resource: Any) -> PlainEncoder:
-        return PlainEncoder(*identify(loaded(resource.recipe)))
+    return PlainEncoder(*identify(loaded(resource.recipe)))
+
+
+def install() -> None:
+    """Have this process encode with it."""
+    from unicorn_assets.resources.encoder import EncoderResource
 
     EncoderResource.open = opened  # type: ignore[method-assign,assignment]

@@ -1,6 +1,7 @@
 """The processes of a lane: a server in one mode after the other, and a nest that runs commands."""
 
 import json
+import os
 import subprocess
 import sys
 import urllib.request
@@ -38,7 +39,7 @@ class Lane:
 
     def __enter__(self) -> Self:
         self.nest = subprocess.Popen(
-            [sys.executable, str(HERE / "nest.py")],
+            [sys.executable, str(HERE / "nest.py"), str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=(self.folder / "nest.log").open("wb"),

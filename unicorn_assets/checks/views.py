@@ -52,8 +52,7 @@ def open_views(lake: Lake, asset: str, shards: Sequence[str]) -> "Connection":
     whole = ("seed_catalog", "near_duplicates", "quarantine")
     connection = connect(lake, {table: list(shards) for table in TABLES if table not in whole})
     for name in VECTORS:
-        used = shards if asset in VECTORS else ()
-        add_table(connection, name, _vector_facts(lake, name, [s for s in used if lake.vector_info(name, s)]))
+        add_table(connection, name, _vector_facts(lake, name, shards if asset in VECTORS else ()))
     add_table(connection, "figures", _figures(lake, asset, shards))
     add_table(connection, "gap", _gap_frame(_gap(lake) if asset == "modality_gap" else {}))
     path, manifest = _latest(lake, asset) if asset in ASSETS else ("", {})
@@ -78,8 +77,10 @@ def _vector_facts(lake: Lake, name: str, shards: Sequence[str]) -> pl.DataFrame:
     }  # fmt: skip
     frames = []
     for shard in shards:
-        ids, stored = lake.read_vectors(name, shard)
-        vectors = stored.astype(np.float32)
+        there = lake.find_vectors(name, shard)
+        if there is None:  # not made yet, or damaged: an asset further on is made again after this check
+            continue
+        ids, vectors = there[0], there[1].astype(np.float32)
         frames.append(
             pl.DataFrame(
                 {

@@ -54,6 +54,9 @@ def verify(
                 f"{found.unsealed:,} files are of before files were sealed: their rows were checked, their figures not",
                 highlight=False, soft_wrap=True,
             )  # fmt: skip
+        if found.leftovers:
+            what = "were removed" if repair else "lie about; `unicorn verify --repair` removes them"
+            out.print(f"{found.leftovers:,} files that killed writers left {what}", highlight=False, soft_wrap=True)
         if found.findings:
             what = "the next `unicorn run` makes them again" if repair else "`unicorn verify --repair` sets them aside"
             out.print(f"next: {what}", highlight=False)

@@ -3,6 +3,7 @@
 Here: joining, listing, replacing. Not here: formats, how a local file is replaced (atomic.py).
 """
 
+import contextlib
 import os
 import secrets
 import tempfile
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 
 import fsspec
 
-from unicorn_assets.atomic import replacing, sync_folder
+from unicorn_assets.atomic import WRITING, replacing, sync_folder
 from unicorn_assets.errors import UserError
 from unicorn_assets.redaction import redact
 
@@ -147,6 +148,17 @@ class Files:
         except FileNotFoundError:
             return ""
         return aside
+
+    def leftovers(self, older_s: float) -> list[str]:
+        """Local disk only: hidden files of writers that were killed, not written to for so many seconds."""
+        if not self.is_local:
+            return []
+        root, before, found = Path(self._path), time.time() - older_s, list[str]()
+        for path in root.rglob(f".*{WRITING}"):
+            with contextlib.suppress(FileNotFoundError):  # its writer has just ended
+                if path.is_file() and path.stat().st_mtime < before:
+                    found.append(path.relative_to(root).as_posix())
+        return sorted(found)
 
     def stamp(self, name: str) -> tuple[int, ...] | None:
         """Local disk only: what changes when a file is replaced or written to; None when it is not there."""

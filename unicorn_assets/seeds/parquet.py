@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import IO, Any, NamedTuple
 
 from unicorn_assets.errors import UserError
+from unicorn_assets.parquet_pages import open_parquet
 from unicorn_assets.recipe import Source
 from unicorn_assets.seeds.columns import missing_column, wanted_columns
 from unicorn_assets.seeds.normalise import escaped
@@ -21,6 +22,8 @@ from unicorn_assets.seeds.sources import FREE_BYTES, MAX_RATIO
 BATCH_ROWS = 1024
 MAX_CELL_BYTES = 1_000_000
 MAX_BATCH_BYTES = 64 << 20
+MAX_VALUES = 1 << 31
+"""Of a column in one group of rows: all may say the same, and they are read batch by batch."""
 _PLAIN = frozenset({"PLAIN", "RLE", "BIT_PACKED", "PLAIN_DICTIONARY", "RLE_DICTIONARY"})
 """Encodings of pages that can stay dictionary-encoded in memory, and unpack to what the footer says."""
 _BUFFER_BYTES = 1 << 20
@@ -49,11 +52,10 @@ def read_parquet(source: Source, stream: IO[bytes], shown: str) -> Iterator[Row 
         odd = [chunk for chunk in chunks if not set(chunk.encodings.split(", ")) <= _PLAIN]
         batch_rows = min([BATCH_ROWS, *(max(1, MAX_BATCH_BYTES // max(chunk.out, 1)) for chunk in odd)])
         packed = sorted(texts - {chunk.column for chunk in odd})
-        file = pq.ParquetFile(
-            stream, metadata=footer.metadata, pre_buffer=False, buffer_size=_BUFFER_BYTES, read_dictionary=packed
-        )
-        yield from _rows(file, wanted, batch_rows, shown)
-    except (pa.ArrowException, OSError) as error:
+        options = {"metadata": footer.metadata, "buffer_size": _BUFFER_BYTES, "read_dictionary": packed}
+        with open_parquet(stream, MAX_VALUES, **options) as file:
+            yield from _rows(file, wanted, batch_rows, shown)
+    except (pa.ArrowException, OSError, ValueError) as error:
         first_line = escaped(str(error).strip().split("\n")[0][:200])
         raise UserError(f"{shown}: cannot be read as Parquet: {first_line}", "is the file complete?") from None
 

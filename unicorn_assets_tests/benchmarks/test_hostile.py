@@ -1,8 +1,10 @@
 """A sample of benchmarks/hostile.py through the real command line, and that its judges see what they are there for."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +15,7 @@ from unicorn_assets.captions.gates import caption_of
 from unicorn_assets.instructions.answer import SHAPES as TASKS
 from unicorn_assets.instructions.gates import fault_of
 from unicorn_assets.recipe import CaptionGates, InstructionGates, ReasoningGates
+from unicorn_assets_tests.cli.test_ending import is_gone
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "hostile.py"
 NAMES = ("good_words", "shapes", "verdicts", "wire_faults", "listener", "modes")
@@ -90,3 +93,26 @@ def test_every_mode_has_a_name_of_its_own_and_can_be_chosen(bench: dict[str, Mod
     assert set(bench["modes"].RUN.split()) <= set(names)
     assert [bench["modes"].single(name).name for name in bench["modes"].QUICK.split()] == bench["modes"].QUICK.split()
     assert sorted(mode.name for group in bench["modes"].groups(modes) for mode in group) == sorted(names)
+
+
+LANE = """
+import sys, time
+from pathlib import Path
+from processes import Lane
+with Lane(Path(sys.argv[1])) as lane:
+    print(lane.nest.pid, lane.server.pid, flush=True)
+    time.sleep(1000)
+"""
+
+
+def test_a_lane_ends_with_whoever_started_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", LANE, str(tmp_path)]
+    with subprocess.Popen(command, cwd=SCRIPT.with_suffix(""), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        pids = [int(pid) for pid in process.stdout.readline().split()]
+        assert len(pids) == 2
+        process.send_signal(signal.SIGTERM)
+    until = time.monotonic() + 60
+    while (left := [pid for pid in pids if not is_gone(pid)]) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not left
