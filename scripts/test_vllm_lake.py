@@ -8,13 +8,13 @@ from typing import Any
 import jsonschema
 import polars as pl
 
-from unicorn_assets.instructions.stage import write_pairs
+from unicorn_assets.graph import TASK_NAMES
 from unicorn_assets.lake.store import Lake
 from unicorn_assets.llm.endpoints import open_endpoint
 from unicorn_assets.llm.journal import Journal
 from unicorn_assets.llm.row import Accepted, Draftable, Quarantined, Rejected, problem_of
-from unicorn_assets.recipe import TASKS
 from unicorn_assets.recipe_file import load_recipe
+from unicorn_assets.stages import stages
 from unicorn_assets.terminal.report import gather
 
 
@@ -28,7 +28,7 @@ def look(work: Path, answered: int, in_flight: int, report: Callable[[bool, str]
     made, refused = rows["caption_drafts"]
     report(made + refused == seeds, f"stage 1: {seeds} seeds = {made} captions + {refused} quarantined")
     captions = lake.read_many("captions", found.wanted_shards)
-    for task in TASKS:
+    for task in TASK_NAMES:
         wanted = captions.filter(pl.col("task") == task).height
         made, refused = rows[task]
         report(made + refused == wanted, f"stage 2, {task}: {wanted} captions = {made} records + {refused} quarantined")
@@ -46,8 +46,8 @@ def look(work: Path, answered: int, in_flight: int, report: Callable[[bool, str]
             for row in questions:
                 yield replay(row, journal, endpoint.model, endpoint.revision, recipe.llm.max_drafts, said)
 
-        for task in TASKS:
-            write_pairs(task, captions, recipe, ask)
+        for task in TASK_NAMES:
+            stages(recipe)[task].run(captions, ask)
     report(
         bool(said["valid"]) and all(said["valid"]),
         f"{sum(said['valid'])} of {len(said['valid'])} finished structured answers fit their JSON schema; "

@@ -13,11 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from unicorn_assets.graph import RELEASES
 from unicorn_assets.lake.artifacts import NOTE, read_verdict
 from unicorn_assets.lake.damage import ASIDE
 from unicorn_assets.lake.owner import OWNER
 from unicorn_assets.lake.redrives import read_grants
-from unicorn_assets.lake.released import ASSETS, MANIFEST, latest_release, release_folder
+from unicorn_assets.lake.released import MANIFEST, latest_release, release_folder
 from unicorn_assets.lake.shard_files import check_table, check_vectors, read_note
 from unicorn_assets.lake.store import Lake
 from unicorn_assets.llm.journal.store import store_at
@@ -184,7 +185,7 @@ def _folders(lake: Lake, kind: _Kind) -> list[str]:
 
 
 def _releases(lake: Lake, repair: bool, checkup: Checkup, on_file: Callable[[], object]) -> Iterator[Finding]:
-    for asset in ASSETS:
+    for asset in RELEASES:
         folder = f"releases/{asset}"
         versions = sorted({name.split("/")[0] for name in lake.files.walk(folder) if "/" in name and ASIDE not in name})
         for version in versions:

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from unicorn_assets.assets import captions, embeddings, gap, instructions, releases, seeds, transfer
+from unicorn_assets.assets import captions, embeddings, gap, generation, instructions, releases, seeds, transfer
 from unicorn_assets.automation.jobs import JOBS
 from unicorn_assets.automation.nightly import NIGHTLY, with_conditions
 from unicorn_assets.checks import build_checks
@@ -21,9 +21,8 @@ def build_defs(home: Home | None = None, *, resource_overrides: Mapping[str, Any
     home = home or find_home()
     recipe = load_recipe(home.recipe)
     keep(str(home.recipe), recipe)
-    stages = (seeds, captions, instructions, embeddings, transfer, gap, releases)
+    stages = (seeds, generation, captions, instructions, embeddings, transfer, gap, releases)
     assets = with_conditions([asset for stage in stages for asset in stage.build(recipe)])
-    partitioned = [key.to_user_string() for asset in assets if asset.partitions_def for key in asset.keys]
     resources = {
         "lake": LakeResource(url=home.lake_url),
         "llm": LlmResource(recipe=str(home.recipe), lake_url=home.lake_url, logs=str(home.logs)),
@@ -32,7 +31,7 @@ def build_defs(home: Home | None = None, *, resource_overrides: Mapping[str, Any
     }
     return dg.Definitions(
         assets=assets,
-        asset_checks=build_checks(recipe, partitioned),
+        asset_checks=build_checks(recipe),
         jobs=JOBS,
         sensors=[NIGHTLY],
         executor=step_executor(),

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, create_model, model_validator
 
+from unicorn_assets.graph import TASK_NAMES, TASKS
 from unicorn_assets.ids import digest
 from unicorn_assets.llm.settings import Accept, LlmSettings, Sampling
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
 Share = Annotated[float, Field(ge=0, le=1)]
-TaskName = Literal["multiple_choice", "question_answering", "complex_reasoning"]
-TASKS: tuple[TaskName, ...] = ("multiple_choice", "question_answering", "complex_reasoning")
 
 
 class Section(BaseModel):
@@ -123,7 +122,7 @@ class InstructionGates(Section):
         return self
 
 
-class Task(Section):
+class TaskSettings(Section):
     """One kind of instruction: its share among the tasks, its prompt and its gates."""
 
     weight: Annotated[float, Field(ge=0)] = 1.0  # share among the tasks is weight over the sum of weights
@@ -133,18 +132,11 @@ class Task(Section):
     accept: Accept | None = None  # of the captions with this task; docs/quarantine.md
 
 
-class MultipleChoice(Task):
+class MultipleChoice(TaskSettings):
     """Questions with four options, one of them right."""
 
-    weight: Annotated[float, Field(ge=0)] = 171
     options_prompt: str | None = None  # wrong_options_small: a second request for the wrong options
     options_sampling: Sampling = Sampling(max_tokens=200)
-
-
-class QuestionAnswering(Task):
-    """Questions with answers in free words."""
-
-    weight: Annotated[float, Field(ge=0)] = 199
 
 
 class ReasoningGates(InstructionGates):
@@ -155,25 +147,50 @@ class ReasoningGates(InstructionGates):
     max_steps: Annotated[int, Field(ge=2, le=8)] = 6  # of a solution
 
 
-class ComplexReasoning(Task):
+class ComplexReasoning(TaskSettings):
     """Problems with solutions step by step."""
 
-    weight: Annotated[float, Field(ge=0)] = 100
     gates: ReasoningGates = ReasoningGates()
 
 
-class Instructions(Section):
+class SharedInstructions(Section):
     """Stage 2: `share` of the captions get one task each, drawn by weight from a seed of the caption."""
 
     share: Share = 0.38  # of the captions that get a task
-    multiple_choice: MultipleChoice = MultipleChoice()
-    question_answering: QuestionAnswering = QuestionAnswering()
-    complex_reasoning: ComplexReasoning = ComplexReasoning()
 
-    def task(self, name: str) -> Task:
+    def task(self, name: str) -> TaskSettings:
         """The settings of one task."""
-        found: Task = getattr(self, name)
+        found: TaskSettings = getattr(self, name)
         return found
+
+    def shares(self) -> dict[str, float]:
+        """How likely a caption is drawn for each task; zeros when no task has a weight."""
+        weights = {name: self.task(name).weight for name in TASK_NAMES}
+        total = sum(weights.values())
+        return {name: self.share * weight / total if total else 0.0 for name, weight in weights.items()}
+
+
+OWN_KEYS: dict[str, type[TaskSettings]] = {"multiple_choice": MultipleChoice, "complex_reasoning": ComplexReasoning}
+"""Tasks with keys of their own; the others have those of TaskSettings."""
+
+
+def _section_of(name: str, weight: float, about: str) -> tuple[type[TaskSettings], TaskSettings]:
+    """A section with the task's weight as its default, and the value for recipes that do not name it."""
+    base = OWN_KEYS.get(name, TaskSettings)
+    doc = base.__doc__ if base is not TaskSettings else f"{about}."
+    title = "".join(part.title() for part in name.split("_"))
+    make: Any = create_model
+    section = make(title, __base__=base, __doc__=doc, weight=(Annotated[float, Field(ge=0)], weight))
+    return section, section()
+
+
+if TYPE_CHECKING:
+    Instructions = SharedInstructions
+else:
+    _sections: Any = {task.name: _section_of(task.name, task.weight, task.about) for task in TASKS}
+    Instructions = create_model(
+        "Instructions", __base__=SharedInstructions, __doc__=SharedInstructions.__doc__, **_sections
+    )
 
 
 class Encoder(Section):

@@ -1,13 +1,16 @@
 """Rows answered from a script instead of a model: the engine's contract without a server."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
+
+import polars as pl
 
 from unicorn_assets.llm.client.drafting import Refusal, judge
 from unicorn_assets.llm.request import Answer, ChatRequest
 from unicorn_assets.llm.row import Accepted, Draftable, Quarantined, Resume
 from unicorn_assets.llm.settings import LlmSettings
 from unicorn_assets.recipe import Recipe
+from unicorn_assets.stages import stages
 
 MODEL = "scripted@1"
 
@@ -15,6 +18,20 @@ MODEL = "scripted@1"
 def recipe(**sections: Any) -> Recipe:
     """A valid recipe with the given sections."""
     return Recipe.model_validate({"name": "t", "sources": [{"name": "a", "path": "a.txt"}], "llm": {}, **sections})
+
+
+def draft_captions(
+    seeds: pl.DataFrame, recipe: Recipe, ask: Any, granted: Mapping[str, int] | None = None
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Drafts and quarantine rows of stage 1."""
+    return stages(recipe)["caption_drafts"].run(seeds, ask, granted)
+
+
+def write_pairs(
+    task: str, captions: pl.DataFrame, recipe: Recipe, ask: Any, granted: Mapping[str, int] | None = None
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Pairs and quarantine rows of a task."""
+    return stages(recipe)[task].run(captions, ask, granted)
 
 
 def ask_by(

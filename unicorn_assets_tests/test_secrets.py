@@ -29,7 +29,7 @@ KEY = "planted/Key+7f3a9b%21"
 CLOUD = "planted0Cloud1Secret2Of3The4Environment"
 USER_INFO = "plantedPassword81"
 QUERY = "plantedSignature93"
-STRETCHES = (("seeds", "caption_drafts"),)
+PARTS = (("seeds", "caption_drafts"),)
 
 
 class Telling(Scripted):
@@ -86,7 +86,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(redaction, "_variables", set())
     monkeypatch.setenv("ODD_NAME", KEY)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", CLOUD)
-    monkeypatch.setattr(local_run, "STRETCHES", STRETCHES)
+    monkeypatch.setattr(local_run, "PARTS", PARTS)
     return tmp_path
 
 

@@ -4,11 +4,24 @@ from typing import Any
 
 import dagster as dg
 
+from unicorn_assets.assets.metadata import column_schema
 from unicorn_assets.gpu import GPU_POOL, LLM_POOL, gpu_op_tags, step_executor
+from unicorn_assets.graph import ASSETS, Kind
 from unicorn_assets.partitions import SHARDS
 from unicorn_assets.recipe import Recipe
 
 OWNERS = ["team:data"]
+
+
+def graph_row(name: str) -> dict[str, Any]:
+    """Arguments of the asset that its row in graph.py decides."""
+    asset = ASSETS[name]
+    columns = {"metadata": column_schema(name)} if asset.kind is Kind.TABLE else {}
+    return {
+        "name": name, "description": asset.about, "group_name": asset.group, "deps": list(asset.parents), **columns,
+    }  # fmt: skip
+
+
 # Where a step is a pod of its own, a killed pod counts as a failed step. What was finished is kept: a retry costs only
 # the rest; faults that a person must mend are raised with allow_retries=False.
 RETRY = dg.RetryPolicy(max_retries=2, delay=30) if step_executor() else None

@@ -2,10 +2,11 @@
 
 import dagster as dg
 
-from unicorn_assets.assets.common import OWNERS, encoder_shards, encoder_step
+from unicorn_assets.assets.common import OWNERS, encoder_shards, encoder_step, graph_row
 from unicorn_assets.assets.shard_work import Rows, Vectors, errors_for_people, fill_shards, parents
 from unicorn_assets.assets.whole_work import artifact_metadata, make_whole
 from unicorn_assets.encoders import about, encoder_version, fetch_weights, space_of, truncated_rows
+from unicorn_assets.graph import ARTIFACTS
 from unicorn_assets.images.building import build_image_reference, reference_version
 from unicorn_assets.lake.artifacts import artifact_info, write_artifact
 from unicorn_assets.lake.store import Made, ShardInfo
@@ -14,24 +15,21 @@ from unicorn_assets.recipe import Recipe
 from unicorn_assets.resources import EncoderResource, LakeResource, ProgressResource
 from unicorn_assets.vectors.shard_statistics import keep_statistics
 
-GROUP = "representation"
-REFERENCE = "image_reference.safetensors"
+REFERENCE = ARTIFACTS["image_reference"]
 
 
 def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     """The assets of this stage for one recipe."""
 
     @dg.asset(
+        **graph_row("text_embeddings"),
         **encoder_shards(recipe),
-        group_name=GROUP,
         kinds={"pytorch", "safetensors"},
-        deps=["captions"],
         code_version=encoder_version(recipe),
     )
     def text_embeddings(
         context: dg.AssetExecutionContext, lake: LakeResource, encoder: EncoderResource, progress: ProgressResource
     ) -> dg.MaterializeResult:
-        """One unit vector per caption, as the recipe's encoder reads its text."""
         store = lake.open()
         with errors_for_people():
             fetch_weights(recipe)
@@ -54,8 +52,8 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         )  # fmt: skip
 
     @dg.asset(
+        **graph_row("image_reference"),
         **encoder_step(recipe),
-        group_name=GROUP,
         kinds={"pytorch", "safetensors"},
         owners=OWNERS,
         code_version=reference_version(recipe),
@@ -63,7 +61,6 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     def image_reference(
         context: dg.AssetExecutionContext, lake: LakeResource, encoder: EncoderResource, progress: ProgressResource
     ) -> dg.MaterializeResult:
-        """What real images look like to the encoder: statistics and a small sample, unpaired with the captions."""
         store = lake.open()
 
         def make(stage: Stage) -> ShardInfo:

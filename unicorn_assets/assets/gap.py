@@ -6,8 +6,8 @@ from typing import Any
 
 import dagster as dg
 
-from unicorn_assets.assets.common import OWNERS
-from unicorn_assets.assets.embeddings import GROUP, REFERENCE
+from unicorn_assets.assets.common import OWNERS, graph_row
+from unicorn_assets.assets.embeddings import REFERENCE
 from unicorn_assets.assets.metadata import picture
 from unicorn_assets.assets.shard_work import errors_for_people, parents
 from unicorn_assets.assets.transfer import TRANSFER, reference_parent
@@ -16,6 +16,7 @@ from unicorn_assets.assets.whole_work import artifact_metadata, finished, make_w
 from unicorn_assets.gap import compare, report_html
 from unicorn_assets.gap.plots import draw_all, png
 from unicorn_assets.gap.split import MIN_ROWS
+from unicorn_assets.graph import ARTIFACTS
 from unicorn_assets.ids import digest
 from unicorn_assets.images.reference import SAMPLE_ROWS, ImageReference
 from unicorn_assets.lake.artifacts import artifact_info, read_artifact, write_artifact
@@ -27,7 +28,7 @@ from unicorn_assets.transfer import Transfer
 from unicorn_assets.vectors.rows import Rows
 from unicorn_assets.vectors.sample import Sample
 
-GAP, GAP_PAGE = "modality_gap.json", "modality_gap.html"
+GAP, GAP_PAGE = ARTIFACTS["modality_gap"], "modality_gap.html"
 Vectors = tuple[Rows, Rows, tuple[Rows, Rows] | None]  # texts, images, pairs
 Pictures = dict[str, dg.MarkdownMetadataValue]
 
@@ -37,16 +38,14 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     version = digest(["gap-2", transfer_version(recipe)], 8)  # raised with the report's form and formulas
 
     @dg.asset(
-        group_name=GROUP,
+        **graph_row("modality_gap"),
         kinds={"numpy", "json"},
         owners=OWNERS,
-        deps=["text_embeddings", "image_embeddings", "image_reference", "transfer"],
         code_version=version,
     )
     def modality_gap(
         context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource
     ) -> dg.MaterializeResult:
-        """How far text and image vectors are apart, before and after the move: figures, pictures and a report page."""
         store = lake.open()
         pictures: Pictures = {}
 

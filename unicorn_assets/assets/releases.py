@@ -7,11 +7,12 @@ from typing import Any
 
 import dagster as dg
 
-from unicorn_assets.assets.common import OWNERS
+from unicorn_assets.assets.common import OWNERS, graph_row
 from unicorn_assets.assets.gap import GAP
 from unicorn_assets.assets.shard_work import errors_for_people, guard
 from unicorn_assets.assets.transfer import TRANSFER
 from unicorn_assets.assets.whole_work import finished
+from unicorn_assets.graph import ASSETS, RELEASES
 from unicorn_assets.lake.artifacts import artifact_info, read_artifact
 from unicorn_assets.lake.store import ALL, Lake
 from unicorn_assets.recipe import Recipe
@@ -20,35 +21,22 @@ from unicorn_assets.release.build import recipe_hash
 from unicorn_assets.resources import LakeResource, ProgressResource
 from unicorn_assets.transfer import Transfer
 
-GROUP = "releases"
 Release = Callable[..., ReleaseInfo]
-KINDS: Mapping[str, tuple[str, Release, str]] = {
-    "unicorn_1_2m": (
-        "captions",
-        release_pretrain,
-        "The pretraining set: captions with synthetic image embeddings, in the shape that LLaVA and Bunny read.",
-    ),
-    "unicorn_471k_instruction": (
-        "instructions",
-        release_instruction,
-        "The instruction set: multi-turn records with synthetic image embeddings, in the shape that LLaVA reads.",
-    ),
-}
+CUT_BY: Mapping[str, Release] = {"unicorn_1_2m": release_pretrain, "unicorn_471k_instruction": release_instruction}
 
 
 def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     """The assets of this stage for one recipe."""
-    return [_release_asset(recipe, name, *kind) for name, kind in KINDS.items()]
+    return [_release_asset(recipe, name, CUT_BY[name]) for name in RELEASES]
 
 
-def _release_asset(recipe: Recipe, name: str, table: str, release: Release, about: str) -> dg.AssetsDefinition:
+def _release_asset(recipe: Recipe, name: str, release: Release) -> dg.AssetsDefinition:
+    table = ASSETS[name].table
+
     @dg.asset(
-        name=name,
-        description=about,
-        group_name=GROUP,
+        **graph_row(name),
         kinds={"json", "parquet", "safetensors"},
         owners=OWNERS,
-        deps=[table, "image_embeddings", "modality_gap"],
         code_version=recipe_hash(recipe)[:16],
     )
     def cut(
@@ -64,8 +52,8 @@ def _release_asset(recipe: Recipe, name: str, table: str, release: Release, abou
             gap = artifact_info(store, GAP)
             if gap is not None:
                 guard(store, "modality_gap", ALL, gap.content)
-            with closing(progress.to_log(context.log).stage(name, 0, "records")) as stage:
-                info = release(store, recipe, shards, facts(store, recipe), stage.advance)
+            with closing(progress.to_log(context.log).stage(name, 0, "records")) as running:
+                info = release(store, recipe, shards, facts(store, recipe), running.advance)
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": info.rows,

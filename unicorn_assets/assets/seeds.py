@@ -1,89 +1,59 @@
 """Sources to seeds: the catalog of all seeds, which cuts shards and registers their keys, and the shards themselves."""
 
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import dagster as dg
 import polars as pl
 
-from unicorn_assets.assets.common import CPU_SHARDS, OWNERS
-from unicorn_assets.assets.metadata import column_schema, shard_metadata
-from unicorn_assets.assets.shard_work import (
-    Rows,
-    Vectors,
-    errors_for_people,
-    fill_shards,
-    parents,
-    proved_info,
-    refusals_there,
-)
+from unicorn_assets.assets.common import CPU_SHARDS, OWNERS, graph_row
+from unicorn_assets.assets.metadata import shard_metadata, with_sample
+from unicorn_assets.assets.shard_work import Rows, Vectors, errors_for_people, fill_shards, parents, proved_info
+from unicorn_assets.assets.whole_work import make_whole, whole_table
 from unicorn_assets.lake.schemas import polars_schema
-from unicorn_assets.lake.store import ALL, Lake, Made, ShardInfo, content_hash
+from unicorn_assets.lake.store import Lake, Made, ShardInfo
 from unicorn_assets.partitions import register
-from unicorn_assets.progress import Stage
+from unicorn_assets.progress import Stage as Running
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.resources import LakeResource, ProgressResource
-from unicorn_assets.seeds.catalog import build_catalog, seeds_of, shards_of, version
-from unicorn_assets.seeds.sources import sources_fingerprint
-
-GROUP = "seeds"
+from unicorn_assets.seeds.catalog import build_catalog, catalog_made, seeds_made, seeds_of, shards_of, version
 
 
 def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     """The assets of this stage for one recipe."""
 
-    @dg.asset(
-        group_name=GROUP,
-        kinds={"polars", "parquet"},
-        owners=OWNERS,
-        code_version=version(recipe),
-        metadata=column_schema("seed_catalog"),
-    )
+    @dg.asset(**graph_row("seed_catalog"), kinds={"polars", "parquet"}, owners=OWNERS, code_version=version(recipe))
     def seed_catalog(
         context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource
     ) -> dg.MaterializeResult:
-        """All seeds of all sources, normalised and de-duplicated, each with the shard it belongs to for ever."""
         store = lake.open()
         with errors_for_people():
-            made = Made(recipe.name, version(recipe), {"sources": sources_fingerprint(recipe)})
-            info = proved_info(store, "seed_catalog")
-            reused = info is not None and info.inputs == made.inputs
-            reused = reused and info is not None and refusals_there(store, "seed_catalog", ALL, info)
-            if not reused:
-                info = _write_catalog(store, recipe, made, progress.to_log(context.log).stage("seed_catalog", 0))
-            assert info is not None, "the catalog was just written or found current"
+            made, known = catalog_made(recipe), whole_table(store, "seed_catalog")
+            write = partial(_write_catalog, store, recipe, made)
+            info, reused = make_whole(progress.to_log(context.log), "seed_catalog", made, known, write)
             shards = shards_of(store.read("seed_catalog"))
         added, removed = register(context.instance, shards)
         context.log.info(f"{len(shards)} shards: {len(added)} new, {len(removed)} gone")
         metadata = shard_metadata(store, "seed_catalog", "all", info, reused)
         return dg.MaterializeResult(metadata=metadata | {"shards": len(shards), "new shards": len(added)})
 
-    @dg.asset(
-        **CPU_SHARDS,
-        group_name=GROUP,
-        kinds={"polars", "parquet"},
-        deps=[seed_catalog],
-        code_version=version(recipe),
-        metadata=column_schema("seeds"),
-    )
+    @dg.asset(**graph_row("seeds"), **CPU_SHARDS, kinds={"polars", "parquet"}, code_version=version(recipe))
     def seeds(
         context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource
     ) -> dg.MaterializeResult:
-        """The seeds of one shard."""
         store = lake.open()
         with errors_for_people():
             parents(store, ("seed_catalog", "all"))
             catalog = store.read("seed_catalog")
         slices = lru_cache(maxsize=1)(lambda shard: seeds_of(catalog, shard))
 
-        def work(shard: str, stage: Stage) -> Rows | Vectors:
-            stage.advance(slices(shard).height)
+        def work(shard: str, running: Running) -> Rows | Vectors:
+            running.advance(slices(shard).height)
             return Rows(slices(shard), figures=_source_figures(slices(shard)))
 
         return fill_shards(
             context, store, recipe, progress.to_log(context.log),
             version=version(recipe),
-            # Only the shard's own rows count: a source that grows leaves its other shards current.
-            parents_of=lambda shard: {f"seed_catalog/{shard}": content_hash(slices(shard))},
+            parents_of=lambda shard: seeds_made(recipe, slices(shard), shard).parents,
             work=work,
             rows_of=lambda shard: slices(shard).height,
         )  # fmt: skip
@@ -91,12 +61,11 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     return [seed_catalog, seeds]
 
 
-def _write_catalog(store: Lake, recipe: Recipe, made: Made, stage: Stage) -> ShardInfo:
+def _write_catalog(store: Lake, recipe: Recipe, made: Made, running: Running) -> ShardInfo:
     previous = store.find("seed_catalog")
     if previous is None:
         previous = _placed_so_far(store)
-    result = build_catalog(recipe, previous, stage.advance)
-    stage.close()
+    result = build_catalog(recipe, previous, running.advance)
     store.write("quarantine/seed_catalog", "all", result.quarantine, made)
     reasons = dict(result.quarantine["reason"].value_counts(sort=True).iter_rows())
     extra = {
@@ -105,7 +74,7 @@ def _write_catalog(store: Lake, recipe: Recipe, made: Made, stage: Stage) -> Sha
         "added": result.added,
         "removed": result.removed,
     }
-    return store.write("seed_catalog", "all", result.catalog, made, extra)
+    return store.write("seed_catalog", "all", result.catalog, made, with_sample(extra, result.catalog))
 
 
 def _placed_so_far(store: Lake) -> pl.DataFrame | None:

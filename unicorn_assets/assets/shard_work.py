@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from unicorn_assets.assets.metadata import shard_metadata, with_sample
 from unicorn_assets.errors import MachineError, UserError, machine_error
+from unicorn_assets.graph import ASKING, VECTORS
 from unicorn_assets.lake.artifacts import failed_checks
-from unicorn_assets.lake.ledger import LEDGER_ASSETS, keep_making
-from unicorn_assets.lake.schemas import VECTORS
+from unicorn_assets.lake.ledger import keep_making
 from unicorn_assets.lake.store import ALL, Lake, Made, ShardInfo
 from unicorn_assets.llm.journal import Damage, damage_heard
 from unicorn_assets.llm.spend.ledger import making
@@ -34,11 +34,12 @@ EXIT_CODE = "exit code"
 
 @dataclass(frozen=True)
 class Rows:
-    """The outcome of one table shard."""
+    """The outcome of one table shard. `figures` are kept with it; `shown` is for the UI, of a shard just made."""
 
     frame: pl.DataFrame
     quarantine: pl.DataFrame | None = None
     figures: Mapping[str, Any] = field(default_factory=dict)
+    shown: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Vectors:
     vectors: NDArray[np.floating[Any]]
     quarantine: pl.DataFrame | None = None
     figures: Mapping[str, Any] = field(default_factory=dict)
+    shown: Mapping[str, Any] = field(default_factory=dict)
 
 
 Parents = Mapping[str, str]  # "table/shard" -> content hash
@@ -120,14 +122,16 @@ def fill_shards(
             for shard, made in plan:
                 reused = shard not in stale
                 damaged: list[Damage] = []
+                shown: Mapping[str, Any] = {}
                 if not reused:
                     with making(name, shard, partial(keep_making, lake, made=made)), damage_heard(damaged.append):
                         output = work(shard, stage)
                     _write(lake, name, shard, made, output)
+                    shown = output.shown
                 info = shard_info(lake, name, shard)
                 assert info is not None, "a shard that was just written or found current"
-                metadata = shard_metadata(lake, name, shard, info, reused)
-                if name in LEDGER_ASSETS and not reused:
+                metadata = {**shard_metadata(lake, name, shard, info, reused), **shown}
+                if name in ASKING and not reused:
                     metadata["damaged journal parts"] = len(damaged)
                 context.add_asset_metadata(metadata, asset_key=name, partition_key=shard)
                 if not reused and len(plan) > 1:

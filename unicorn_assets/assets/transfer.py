@@ -5,11 +5,12 @@ from collections.abc import Iterator
 import dagster as dg
 import numpy as np
 
-from unicorn_assets.assets.common import CPU_SHARDS, OWNERS
-from unicorn_assets.assets.embeddings import GROUP, REFERENCE
+from unicorn_assets.assets.common import CPU_SHARDS, OWNERS, graph_row
+from unicorn_assets.assets.embeddings import REFERENCE
 from unicorn_assets.assets.shard_work import Rows, Vectors, errors_for_people, fill_shards, parents
 from unicorn_assets.assets.whole_work import artifact_metadata, finished, make_whole
 from unicorn_assets.errors import UserError
+from unicorn_assets.graph import ARTIFACTS
 from unicorn_assets.ids import digest
 from unicorn_assets.images.reference import ImageReference
 from unicorn_assets.lake.artifacts import artifact_info, read_artifact, write_artifact
@@ -22,7 +23,7 @@ from unicorn_assets.transfer import MOST_FILE, Transfer, fit
 from unicorn_assets.vectors.rows import Space
 from unicorn_assets.vectors.shard_statistics import corpus_statistics
 
-TRANSFER = "transfer.safetensors"
+TRANSFER = ARTIFACTS["transfer"]
 
 
 def version(recipe: Recipe) -> str:
@@ -34,16 +35,14 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     """The assets of this stage for one recipe."""
 
     @dg.asset(
-        group_name=GROUP,
+        **graph_row("transfer"),
         kinds={"numpy", "safetensors"},
         owners=OWNERS,
-        deps=["text_embeddings", "image_reference"],
         code_version=version(recipe),
     )
     def transfer(
         context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource
     ) -> dg.MaterializeResult:
-        """The fitted move from text to image space, over all shards."""
         store = lake.open()
 
         def make(stage: Stage) -> ShardInfo:
@@ -69,16 +68,14 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         return dg.MaterializeResult(metadata=artifact_metadata(info, reused))
 
     @dg.asset(
+        **graph_row("image_embeddings"),
         **CPU_SHARDS,
-        group_name=GROUP,
         kinds={"numpy", "safetensors"},
-        deps=["text_embeddings", transfer],
         code_version=version(recipe),
     )
     def image_embeddings(
         context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource
     ) -> dg.MaterializeResult:
-        """The synthetic image embeddings: text embeddings moved to where image embeddings live."""
         store = lake.open()
         with errors_for_people():
             fitted = Transfer.from_bytes(read_artifact(store, TRANSFER))

@@ -17,31 +17,20 @@ from unicorn_assets.assets.shard_work import EXIT_CODE
 from unicorn_assets.definitions import build_defs
 from unicorn_assets.ending import told_to_end
 from unicorn_assets.errors import UserError
+from unicorn_assets.graph import ASSETS, llm_first, stretches
 from unicorn_assets.home import Home
 from unicorn_assets.lake.damage import lake_damage_heard
 from unicorn_assets.llm.endpoints.heard import warnings_heard
 from unicorn_assets.llm.journal import damage_heard
 from unicorn_assets.partitions import RANGE_END, RANGE_START, SHARDS_NAME, ranges
 from unicorn_assets.progress import Progress
-from unicorn_assets.recipe import TASKS
 from unicorn_assets.resources.progress import listening
 
+CATALOG = "seed_catalog"
+"""Made first and alone: it says which shards there are."""
+PARTS = llm_first()
 PROCESS_TAG = "unicorn/process"
 CONFIG = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}  # the bars speak, the instance keeps the log
-
-# A run over neighbouring shards takes the whole graph at once. Chosen shards that are not neighbours need several runs
-# for each partitioned stretch between two assets that look at all shards.
-STRETCHES = (
-    ("seeds", "caption_drafts"),
-    ("near_duplicates",),
-    ("captions", "multiple_choice", "question_answering", "complex_reasoning", "instructions"),
-    ("text_embeddings",),
-    ("image_reference", "transfer"),
-    ("image_embeddings",),
-    ("modality_gap", "unicorn_1_2m", "unicorn_471k_instruction"),
-)  # fmt: skip
-ASKING = {"caption_drafts", *TASKS}
-"""Assets that ask the LLM."""
 
 
 @dataclass
@@ -84,7 +73,7 @@ def run_graph(home: Home, progress: Progress, chosen: Sequence[str] | None = Non
         _bury_dead_runs(instance)
         definitions = build_defs(home)
         job = definitions.resolve_implicit_global_asset_job_def()
-        if not _run(job, instance, ["seed_catalog"], {}, outcome) or outcome.problems:
+        if not _run(job, instance, [CATALOG], {}, outcome) or outcome.problems:
             return outcome
         known = list(instance.get_dynamic_partitions(SHARDS_NAME))
         if not known:
@@ -92,20 +81,27 @@ def run_graph(home: Home, progress: Progress, chosen: Sequence[str] | None = Non
         unknown = sorted(set(chosen or ()) - set(known))
         if unknown:
             raise UserError(f"there is no shard {unknown[0]!r}", f"the shards are {', '.join(known[:20])}")
-        stretches = ranges(instance, chosen or known)
-        for names in STRETCHES if len(stretches) > 1 else _in_two(STRETCHES):
-            partitioned = any(definitions.resolve_asset_graph().get(dg.AssetKey(n)).is_partitioned for n in names)
-            for start, end in stretches if partitioned else [stretches[0]]:
-                tags = {RANGE_START: start, RANGE_END: end} if partitioned else {}
-                if not _run(job, instance, names, tags, outcome) or (outcome.problems and len(stretches) > 1):
+        neighbours = ranges(instance, chosen or known)
+        split = len(neighbours) > 1
+        for names in _runs(split):
+            by_shard = any(ASSETS[name].by_shard for name in names)
+            for start, end in neighbours if by_shard else [neighbours[0]]:
+                tags = {RANGE_START: start, RANGE_END: end} if by_shard else {}
+                if not _run(job, instance, names, tags, outcome) or (outcome.problems and split):
                     return outcome
     return outcome
 
 
-def _in_two(stretches: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """What asks the LLM, and the rest: a server that gives no answers ends a run before hours of embedding."""
-    last = max((number for number, names in enumerate(stretches, 1) if ASKING & set(names)), default=0)
-    return [names for names in (sum(stretches[:last], ()), sum(stretches[last:], ())) if names]
+def _runs(split: bool) -> Iterator[tuple[str, ...]]:
+    """Assets run by run. A run over neighbouring shards takes a part of the graph at once; chosen shards that are no
+    neighbours need (`split`) one for each partitioned stretch between two assets that look at all shards.
+    """
+    for part in PARTS:
+        names = tuple(name for name in part if name != CATALOG)
+        if split:
+            yield from stretches(names)
+        else:
+            yield names
 
 
 def _run(

@@ -5,14 +5,21 @@ Not here: gates on one answer (gates.py), how near-duplicates are found (curatio
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
 
-from unicorn_assets.captions.stage import MOST_RAW, table
-from unicorn_assets.ids import rng_of
-from unicorn_assets.recipe import TASKS, Instructions, Recipe
+from unicorn_assets.generation.logic import logic_of
+from unicorn_assets.generation.stage import table
+from unicorn_assets.graph import TASK_NAMES
+from unicorn_assets.ids import digest, rng_of
+from unicorn_assets.lake.quarantine_rows import quarantine_rows
+from unicorn_assets.recipe import Instructions, Recipe
+
+
+def version(recipe: Recipe) -> str:
+    """Short hash of all that decides which drafts become captions, and for which task."""
+    return digest([logic_of(__name__), recipe.section_hash("instructions", "captions")], 8)
 
 
 def accept_captions(
@@ -37,7 +44,7 @@ def accept_captions(
         else:
             task = draw_task(draft["caption_id"], recipe.instructions)
             captions.append({**draft, "source": seed["source"], "domain": seed["domain"], "task": task})
-    return table("captions", captions), table("quarantine", refused)
+    return table("captions", captions), quarantine_rows("captions", refused)
 
 
 def draw_task(caption_id: str, instructions: Instructions) -> str | None:
@@ -46,22 +53,15 @@ def draw_task(caption_id: str, instructions: Instructions) -> str | None:
     Over many captions the tasks approach `share` times the normalised weights.
     """
     random = rng_of(caption_id, "task")
-    weights = [instructions.task(name).weight for name in TASKS]
+    weights = [instructions.task(name).weight for name in TASK_NAMES]
     if random.random() >= instructions.share or not any(weights):
         return None
-    return random.choices(TASKS, weights)[0]
+    return random.choices(TASK_NAMES, weights)[0]
 
 
 def _refused(draft: dict[str, Any], reason: str, detail: str) -> dict[str, Any]:
     return {
-        "stage": "captions",
-        "row_id": draft["caption_id"],
-        "parent_id": draft["seed_id"],
-        "reason": reason,
-        "detail": detail,
-        "raw_answer": draft["text"][:MOST_RAW],
-        "attempts": draft["drafts"],
-        "model": draft["model"],
+        "row_id": draft["caption_id"], "parent_id": draft["seed_id"], "reason": reason, "detail": detail,
+        "raw_answer": draft["text"], "attempts": draft["drafts"], "model": draft["model"],
         "request_hash": draft["request_hash"],
-        "at": datetime.now(UTC),
-    }
+    }  # fmt: skip

@@ -11,9 +11,9 @@ import re
 from collections import Counter
 
 from unicorn_assets.curation import prose
-from unicorn_assets.curation.prose import COLOUR_STEMS, COLOURS, NUMBERS, Fault
+from unicorn_assets.curation.attributes import attributes
+from unicorn_assets.curation.prose import COLOUR_STEMS, Fault
 from unicorn_assets.curation.words import (
-    FUNCTION_WORDS,
     MEDIUM_WORDS,
     content,
     names_person,
@@ -156,25 +156,6 @@ def contradiction(part: str, kept: list[str]) -> Fault | None:
 
 
 _OTHERS = re.compile(r"\b(?:others?|another|second|third|left|right|upper|lower|half|some|one of)\b", re.IGNORECASE)
-
-
-def attributes(sentence: str) -> list[tuple[str, tuple[str, str]]]:
-    """(noun stem, (kind, value)) for 'red door' and 'door is red'; the noun is guessed as the next or last word."""
-    plain = words(sentence)
-    found = []
-    for index, word in enumerate(plain):
-        kind = "colour" if word in COLOURS else "number" if word in NUMBERS else None
-        if kind is None:
-            continue
-        if kind == "colour" and index > 1 and plain[index - 1] in ("is", "are"):
-            found.append((stem(plain[index - 2]), (kind, word)))
-        elif (
-            kind == "colour" and plain[index + 1 : index + 2] == ["and"] and set(plain[index + 2 : index + 3]) & COLOURS
-        ):
-            found += [(stem(noun), (kind, word)) for noun in plain[index + 3 : index + 4]]  # 'black and white cow'
-        elif index + 1 < len(plain) and plain[index + 1] not in FUNCTION_WORDS:  # not 'one can', 'two of'
-            found.append((stem(plain[index + 1]), (kind, word)))
-    return found
 
 
 def _refuse(fault: Fault | None) -> None:

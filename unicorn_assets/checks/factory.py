@@ -4,7 +4,7 @@ The result speaks of all shards of the run; its violating rows name their shard.
 verdict for the shard in the lake, so that later runs do not build on it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
@@ -13,7 +13,8 @@ import polars as pl
 from unicorn_assets.assets.metadata import sample
 from unicorn_assets.assets.shard_work import errors_for_people, shard_info
 from unicorn_assets.checks.queries import Query, queries, violations
-from unicorn_assets.checks.views import ARTIFACTS, open_views, thresholds
+from unicorn_assets.checks.views import open_views, thresholds
+from unicorn_assets.graph import ARTIFACTS, ASSETS
 from unicorn_assets.lake.artifacts import artifact_info, write_verdict
 from unicorn_assets.lake.store import ALL, Lake
 from unicorn_assets.partitions import shards_of_run
@@ -21,13 +22,13 @@ from unicorn_assets.recipe import Recipe
 from unicorn_assets.resources import LakeResource
 
 
-def build_checks(recipe: Recipe, partitioned: Iterable[str]) -> list[dg.AssetChecksDefinition]:
-    """One check step for every asset that has queries; `partitioned` names the assets that have shards."""
-    shard_assets = set(partitioned)
-    return [_checks(recipe, asset, found, asset in shard_assets) for asset, found in queries().items()]
+def build_checks(recipe: Recipe) -> list[dg.AssetChecksDefinition]:
+    """One check step for every asset that has queries."""
+    return [_checks(recipe, asset, found) for asset, found in queries().items()]
 
 
-def _checks(recipe: Recipe, asset: str, found: Sequence[Query], by_shard: bool) -> dg.AssetChecksDefinition:
+def _checks(recipe: Recipe, asset: str, found: Sequence[Query]) -> dg.AssetChecksDefinition:
+    by_shard = ASSETS[asset].by_shard
     specs = [dg.AssetCheckSpec(q.name, asset=asset, description=q.about, blocking=q.blocking) for q in found]
     limits = thresholds(recipe)
 

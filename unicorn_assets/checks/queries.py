@@ -1,5 +1,7 @@
 """The check queries: SQL files with a header that says what they mean and how hard they fail.
 
+They lie in sql/<asset>/; those in sql/tasks/ hold for every task, whose name stands for {task}.
+
 A query returns the violating rows; no row means the check passes. Header lines, all needed:
     -- about: one sentence, the expectation
     -- severity: error | warn
@@ -13,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from unicorn_assets.graph import TASK_NAMES
 from unicorn_assets.lake.query import fetch
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection as Connection
 
 SQL = Path(__file__).parent / "sql"
+SHARED = "tasks"
 
 
 @dataclass(frozen=True)
@@ -36,10 +40,11 @@ class Query:
 def queries() -> dict[str, list[Query]]:
     """All checks by asset, sorted by name."""
     found: dict[str, list[Query]] = {}
-    for file in sorted(SQL.glob("*/*.sql")):
-        query = parse(file.parent.name, file.stem, file.read_text(encoding="utf-8"))
-        found.setdefault(query.asset, []).append(query)
-    return found
+    for file in SQL.glob("*/*.sql"):
+        text = file.read_text(encoding="utf-8")
+        for asset in TASK_NAMES if file.parent.name == SHARED else (file.parent.name,):
+            found.setdefault(asset, []).append(parse(asset, file.stem, text.replace("{task}", asset)))
+    return {asset: sorted(found[asset], key=lambda query: query.name) for asset in sorted(found)}
 
 
 def parse(asset: str, name: str, text: str) -> Query:

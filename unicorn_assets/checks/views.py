@@ -17,45 +17,40 @@ import numpy as np
 import polars as pl
 
 from unicorn_assets.assets.shard_work import shard_info
+from unicorn_assets.graph import ARTIFACTS, ASSETS, RELEASES, VECTORS
 from unicorn_assets.lake.artifacts import artifact_info, read_artifact
 from unicorn_assets.lake.query import add_table, connect
-from unicorn_assets.lake.released import ASSETS, latest_release, release_folder, release_manifest
-from unicorn_assets.lake.schemas import TABLES, VECTORS
+from unicorn_assets.lake.released import latest_release, release_folder, release_manifest
+from unicorn_assets.lake.schemas import TABLES
 from unicorn_assets.lake.store import ALL, Lake, ShardInfo
-from unicorn_assets.recipe import TASKS, Recipe
+from unicorn_assets.recipe import Recipe
 from unicorn_assets.release import verify_release
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection as Connection
 
-ARTIFACTS = {
-    "image_reference": "image_reference.safetensors",
-    "transfer": "transfer.safetensors",
-    "modality_gap": "modality_gap.json",
-}
 
-
-def thresholds(recipe: Recipe) -> dict[str, float | None]:
-    """What the queries may name as $parameters: the recipe's limits, gates and wanted shares.
+def thresholds(recipe: Recipe) -> dict[str, Any]:
+    """What the queries may name as $parameters: the recipe's limits, gates and, by task, wanted shares.
 
     A limit that is off is None: no number is above or below it.
     """
-    instructions, gates = recipe.instructions, recipe.captions.gates
-    total = sum(instructions.task(name).weight for name in TASKS) or 1.0
-    shares = {f"share_{name}": instructions.share * instructions.task(name).weight / total for name in TASKS}
-    return {**recipe.checks.model_dump(), "min_words": gates.min_words, "max_words": gates.max_words, **shares}
+    gates = recipe.captions.gates
+    shares = [{"task": task, "share": share} for task, share in recipe.instructions.shares().items()]
+    return {
+        **recipe.checks.model_dump(), "min_words": gates.min_words, "max_words": gates.max_words, "task_shares": shares,
+    }  # fmt: skip
 
 
 def open_views(lake: Lake, asset: str, shards: Sequence[str]) -> "Connection":
     """A connection for the checks of `asset` over `shards` (all shards for an unpartitioned asset)."""
     # Partitioned tables are narrowed to the run's shards, so that checking one shard reads one shard.
-    whole = ("seed_catalog", "near_duplicates", "quarantine")
-    connection = connect(lake, {table: list(shards) for table in TABLES if table not in whole})
+    connection = connect(lake, {name: list(shards) for name in TABLES if name in ASSETS and ASSETS[name].by_shard})
     for name in VECTORS:
         add_table(connection, name, _vector_facts(lake, name, shards if asset in VECTORS else ()))
     add_table(connection, "figures", _figures(lake, asset, shards))
     add_table(connection, "gap", _gap_frame(_gap(lake) if asset == "modality_gap" else {}))
-    path, manifest = _latest(lake, asset) if asset in ASSETS else ("", {})
+    path, manifest = _latest(lake, asset) if asset in RELEASES else ("", {})
     problems = [(asset, problem) for problem in verify_release(path)] if path else []
     released = [(asset, shard) for shard in sorted({name.split("/")[1] for name in manifest.get("parents", {})})]
     for view, column, rows in (("release_problems", "problem", problems), ("release_shards", "shard", released)):
@@ -108,7 +103,7 @@ def _figures(lake: Lake, asset: str, shards: Sequence[str]) -> pl.DataFrame:
     if asset == "transfer":
         made = {shard: lake.vector_info("text_embeddings", shard) for shard in shards}
         rows += [("text_embeddings", shard, "rows", float(info.rows)) for shard, info in made.items() if info]
-    if asset in ASSETS:
+    if asset in RELEASES:
         _, manifest = _latest(lake, asset)
         rows.append(
             (
@@ -123,7 +118,7 @@ def _figures(lake: Lake, asset: str, shards: Sequence[str]) -> pl.DataFrame:
 
 
 def _gap(lake: Lake) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(read_artifact(lake, "modality_gap.json"))
+    found: dict[str, Any] = json.loads(read_artifact(lake, ARTIFACTS["modality_gap"]))
     return found
 
 

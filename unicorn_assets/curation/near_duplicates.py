@@ -44,11 +44,10 @@ def near_duplicates(
     """`near_duplicates` rows: one for each caption that repeats an earlier one, in the order of the drafts.
 
     `drafts` yields (shard, frame with caption_id and text) in shard order and is read once. `on_progress` gets the
-    number of captions done so far, once per shard.
+    number of captions done since the last call, once per shard.
     """
     settings = recipe.near_duplicates
     found: list[dict[str, Any]] = []
-    done = 0
     with _Index(settings) as index:
         for shard, frame in drafts:
             ids, texts = frame["caption_id"].to_list(), frame["text"].to_list()
@@ -57,9 +56,8 @@ def near_duplicates(
                     earlier, similarity = repeat
                     row = {"caption_id": caption_id, "duplicate_of": earlier, "jaccard": similarity, "shard": shard}
                     found.append(row)
-            done += len(ids)
             if on_progress is not None:
-                on_progress(done)
+                on_progress(len(ids))
     return pl.DataFrame(found, schema=polars_schema("near_duplicates"), orient="row")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, ClassVar, TypeAlias
@@ -20,6 +20,8 @@ from unicorn_assets.llm.row import Accepted, Draftable, Quarantined, Resume
 from unicorn_assets.llm.settings import Accept
 
 Outcome: TypeAlias = Accepted[Any] | Quarantined
+Ask: TypeAlias = Callable[[Iterable[Draftable[Any]]], Iterator[Outcome]]
+"""Takes rows and gives their outcomes, in any order."""
 Attempt: TypeAlias = Callable[[Sequence[Any]], Mapping[str, Outcome]]
 """Asks about rows and gives their outcomes by row id."""
 

@@ -1,20 +1,20 @@
 """The JSON that a task's prompt asks for: its shape, its schema for the server, and reading it.
 
-The right answer is written before the wrong options and carries no letter: letters are given later, at random, so the
-model's taste for certain letters cannot enter the data. Not here: whether a pair is any good (gates.py).
+A task gives the shape of one pair (its folder's answer.py); an answer is an object with `pairs`. Not here: whether a
+pair is any good (gates.py).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
-from itertools import permutations
-from typing import Annotated, Any
+from functools import cache, lru_cache
+from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from unicorn_assets.curation.words import sentences
 from unicorn_assets.llm.structured import parse, schema_of
-from unicorn_assets.recipe import InstructionGates, ReasoningGates, TaskName
+from unicorn_assets.recipe import InstructionGates
 from unicorn_assets.text import visible, without_entities
 
 
@@ -32,84 +32,74 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, str_strip_whitespace=True)
 
 
-class ChoicePair(Model):
-    """A question with its right answer and three wrong options."""
+class Pair(Model):
+    """What the pairs of all tasks have."""
 
     question: Text
-    answer: Text
-    wrong_options: Annotated[list[Text], Field(min_length=3, max_length=3)]
 
 
-class FreePair(Model):
+class FreePair(Pair):
     """A question with an answer in free words."""
 
-    question: Text
     answer: Text
 
 
-class Problem(Model):
-    """A problem, the steps of its solution in order, and the conclusion."""
-
-    question: Text
-    steps: Annotated[list[Text], Field(min_length=2, max_length=8)]
-    answer: Text
+P = TypeVar("P", bound=Pair)
+Fields = dict[str, Any]  # the JSON schema of a pair's fields, by name
 
 
-class Choices(Model):
-    """Answer of the task multiple_choice."""
+class Pairs(Model, Generic[P]):
+    """The answer of every task."""
 
-    pairs: list[ChoicePair]
-
-
-class Frees(Model):
-    """Answer of the task question_answering."""
-
-    pairs: list[FreePair]
+    pairs: list[P]
 
 
-class Problems(Model):
-    """Answer of the task complex_reasoning."""
-
-    pairs: list[Problem]
-
-
-Pair = ChoicePair | FreePair | Problem
-SHAPES: dict[TaskName, type[Choices] | type[Frees] | type[Problems]] = {
-    "multiple_choice": Choices,
-    "question_answering": Frees,
-    "complex_reasoning": Problems,
-}
+@cache
+def answer_model(pair: type[Pair]) -> type[Pairs[Any]]:
+    """The model of an answer with such pairs."""
+    return Pairs[pair]  # type: ignore[valid-type]
 
 
-_MOST_SENTENCES = 6  # keeps the list of sentence pairs, and with it the server's grammar, short
+@lru_cache(64)
+def schema(
+    pair: type[Pair], gates: InstructionGates, limit: Callable[[Fields, Any], None] | None = None
+) -> dict[str, Any]:
+    """The JSON schema of an answer with the recipe's numbers of pairs and characters; nobody may change it.
 
-
-def schema(task: TaskName, gates: InstructionGates, caption: str) -> dict[str, Any]:
-    """The JSON schema of `task` with the recipe's numbers of pairs, steps and characters; sent to the server.
-
-    With `gates.extractive` the steps of a solution must be two different sentences of the caption: a small model then
-    chooses instead of inventing.
+    `limit` may set more, by the task's own gates. Building one costs a millisecond, so that equal ones are one object.
     """
-    found = deepcopy(schema_of(SHAPES[task]))
+    found = schema_of(answer_model(pair))
     found["properties"]["pairs"] |= {"minItems": gates.min_asked or gates.min_pairs, "maxItems": gates.max_pairs}
-    (pair,) = found["$defs"].values()
-    fields = pair["properties"]
+    fields = fields_of(found)
     fields["question"]["maxLength"] = gates.max_question_chars
     fields["answer"]["maxLength"] = gates.max_answer_chars
-    for name in fields.keys() & {"steps", "wrong_options"}:
-        fields[name]["items"]["maxLength"] = gates.max_answer_chars
-    if isinstance(gates, ReasoningGates):
-        fields["steps"]["maxItems"] = gates.max_steps
-    if gates.extractive and task == "complex_reasoning":
-        said = list(dict.fromkeys(sentences(caption)))[:_MOST_SENTENCES]
-        if len(said) > 1:
-            fields["steps"] = {"enum": [list(steps) for steps in permutations(said, 2)]}
+    for field in fields.values():
+        if "items" in field:
+            field["items"]["maxLength"] = gates.max_answer_chars
+    if limit is not None:
+        limit(fields, gates)
     return found
 
 
-def read(task: TaskName, answer: str) -> tuple[list[Pair], bool]:
+def with_fields(found: dict[str, Any], more: Fields) -> dict[str, Any]:
+    """`found` with some fields of its pairs replaced."""
+    if not more:
+        return found
+    own = deepcopy(found)
+    fields_of(own).update(more)
+    return own
+
+
+def fields_of(found: dict[str, Any]) -> Fields:
+    """The fields of a pair in the schema of an answer."""
+    (pair,) = found["$defs"].values()
+    fields: Fields = pair["properties"]
+    return fields
+
+
+def read(pair: type[P], answer: str) -> tuple[list[P], bool]:
     """The pairs in a model's answer, and whether it was cut off behind them; raises Rejected (not_json,
     schema_mismatch, cut_off).
     """
-    found = parse(answer, SHAPES[task])
+    found = parse(answer, answer_model(pair))
     return list(found.value.pairs), found.cut

@@ -7,33 +7,38 @@ is the question and lines 'A: ...' to 'D: ...', and its answer the bare letter. 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
 
-from unicorn_assets.captions.stage import MOST_RAW, table
-from unicorn_assets.instructions.stage import LETTERS
-from unicorn_assets.recipe import TASKS, Recipe
+from unicorn_assets.generation.logic import logic_of
+from unicorn_assets.generation.stage import table
+from unicorn_assets.graph import TASK_NAMES
+from unicorn_assets.ids import digest
+from unicorn_assets.instructions.multiple_choice.answer import LETTERS
+from unicorn_assets.lake.quarantine_rows import quarantine_rows
+from unicorn_assets.recipe import Recipe
 
 IMAGE = "<image>"
 
 
-def to_records(
-    captions: pl.DataFrame, pairs: Mapping[str, pl.DataFrame], recipe: Recipe
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+def version(recipe: Recipe) -> str:
+    """Short hash of all that decides the records."""
+    return digest([logic_of(__name__), recipe.section_hash("instructions")], 8)
+
+
+def to_records(captions: pl.DataFrame, pairs: Mapping[str, pl.DataFrame]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """`instructions` and `quarantine` rows of one shard, in the order of the captions.
 
     `pairs` maps each task to its table. Refused are pairs whose caption has gone or changed its task since they were
     made (no_caption), and those whose text would break the record: an `<image>` mark, an answer that is not a letter of
     the options, an empty turn (bad_turn). Raises KeyError for a task that is none.
     """
-    del recipe  # the shape of a record has no settings
     by_caption: dict[str, tuple[str, dict[str, Any]]] = {}
     refused: list[dict[str, Any]] = []
     tasks = dict(zip(captions["caption_id"], captions["task"], strict=True))
-    for task in (*TASKS, *pairs.keys() - TASKS):
-        if task not in TASKS:
+    for task in (*TASK_NAMES, *pairs.keys() - TASK_NAMES):
+        if task not in TASK_NAMES:
             raise KeyError(task)
         for row in pairs[task].iter_rows(named=True) if task in pairs else ():
             if tasks.get(row["caption_id"]) == task:
@@ -52,7 +57,7 @@ def to_records(
             continue
         record = {**row, "seed_id": caption["seed_id"], "task": task, "caption": caption["text"]}
         records.append(record | {"conversations": turns, "pairs": len(row["pairs"])})
-    return table("instructions", records), table("quarantine", refused)
+    return table("instructions", records), quarantine_rows("instructions", refused)
 
 
 def conversation(pairs: list[dict[str, Any]]) -> list[dict[str, str]]:
@@ -83,14 +88,7 @@ def _broken(pairs: list[dict[str, Any]], turns: list[dict[str, str]]) -> str:
 
 def _refused(row: dict[str, Any], reason: str, detail: str) -> dict[str, Any]:
     return {
-        "stage": "instructions",
-        "row_id": row["instruction_id"],
-        "parent_id": row["caption_id"],
-        "reason": reason,
-        "detail": detail,
-        "raw_answer": str(row["pairs"])[:MOST_RAW],
-        "attempts": row["drafts"],
-        "model": row["model"],
+        "row_id": row["instruction_id"], "parent_id": row["caption_id"], "reason": reason, "detail": detail,
+        "raw_answer": str(row["pairs"]), "attempts": row["drafts"], "model": row["model"],
         "request_hash": row["request_hash"],
-        "at": datetime.now(UTC),
-    }
+    }  # fmt: skip

@@ -6,6 +6,7 @@ Here: looking up. Not here: walking from a row to its relatives (lineage.py).
 from dataclasses import dataclass, replace
 
 from unicorn_assets.errors import UserError
+from unicorn_assets.graph import TASK_NAMES
 from unicorn_assets.lake.query import connect
 from unicorn_assets.lake.schemas import TABLES
 from unicorn_assets.lake.store import Lake
@@ -22,7 +23,6 @@ class Found:
     instruction_id: str | None = None
 
 
-_TASKS = ("multiple_choice", "question_answering", "complex_reasoning")
 # Kind of row, its table, the condition. The first letter of an id says which to ask first; the others follow, so that
 # any id is found. All these tables are scanned by one column.
 _LOOKUPS = {
@@ -31,7 +31,7 @@ _LOOKUPS = {
     "i": ("instruction", "instructions", "instruction_id = $1"),
     "file:row": ("seed", "seed_catalog", "file || ':' || row = $1"),
     "captions": ("caption", "captions", "caption_id = $1"),
-    **{task: ("instruction", task, "instruction_id = $1") for task in _TASKS},
+    **{task: ("instruction", task, "instruction_id = $1") for task in TASK_NAMES},
 }
 _IDS = ("seed_id", "caption_id", "instruction_id")
 _NEAREST = """

@@ -16,7 +16,6 @@ from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets.lake.store import Lake, Made
 
 LEDGER = "ledger"
-LEDGER_ASSETS = ("caption_drafts", "multiple_choice", "question_answering", "complex_reasoning")
 _SPEND = "ledger/spend"
 
 

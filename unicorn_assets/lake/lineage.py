@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from unicorn_assets.graph import REFUSING, RELEASES, TASK_NAMES
 from unicorn_assets.lake.find import Found, find
-from unicorn_assets.lake.query import QUARANTINE_STAGES
-from unicorn_assets.lake.released import ASSETS, latest_release, release_manifest, release_row, release_versions
+from unicorn_assets.lake.released import latest_release, release_manifest, release_row, release_versions
 from unicorn_assets.lake.store import ALL, Lake
 from unicorn_assets.seals import Damaged
 
-TASKS = ("multiple_choice", "question_answering", "complex_reasoning")
 VECTORS = "image_embeddings"
 
 
@@ -97,12 +96,12 @@ class _Walk:
         if self.found.kind == "instruction":
             instructions = [step for step in instructions if self.row_id == step.id]
         else:
-            below += self._releases(ASSETS[0], caption_id)
+            below += self._releases(RELEASES[0], caption_id)
         return self._step("caption", caption_id, facts, [*self._embedding(caption_id), *instructions, *below])
 
     def _instructions(self, caption_id: str) -> Iterator[Step]:
         records = self._rows("instructions", caption_id=caption_id)
-        for task in TASKS:
+        for task in TASK_NAMES:
             for draft in self._rows(task, caption_id=caption_id):
                 if draft["instruction_id"] not in {record["instruction_id"] for record in records}:
                     facts = {"pairs": draft["pairs"], **_origin(draft), **self._made(task)}
@@ -110,7 +109,7 @@ class _Walk:
         for record in records:
             facts = {"task": record["task"], "pairs": record["pairs"], "conversations": record["conversations"]}
             facts |= _origin(record) | self._made("instructions")
-            yield self._step("instruction", record["instruction_id"], facts, self._releases(ASSETS[1], caption_id))
+            yield self._step("instruction", record["instruction_id"], facts, self._releases(RELEASES[1], caption_id))
 
     def _repeats(self, caption_id: str) -> list[Step]:
         """Near-duplicates both ways; the other caption may be in another shard."""
@@ -159,7 +158,7 @@ class _Walk:
     def _quarantine(self, **ids: str) -> list[Step]:
         """Refusals of any stage where one of the given ids fits."""
         steps, asked = [], self.found.kind == "quarantine"
-        for stage in QUARANTINE_STAGES:
+        for stage in REFUSING:
             for shard in dict.fromkeys((self.shard, ALL)):
                 if f"{stage}/{shard}.parquet" not in self._refusing:
                     continue

@@ -12,14 +12,10 @@ from typing import Any
 import polars as pl
 
 from unicorn_assets.errors import UserError
-from unicorn_assets.lake.ledger import LEDGER_ASSETS
-from unicorn_assets.lake.query import QUARANTINE_STAGES, connect, fetch
+from unicorn_assets.graph import REFUSING, VECTORS
+from unicorn_assets.lake.query import connect, fetch
 from unicorn_assets.lake.redrives import grant
-from unicorn_assets.lake.schemas import VECTORS
 from unicorn_assets.lake.store import Lake
-
-ASKED_STAGES = LEDGER_ASSETS
-"""Stages that ask an LLM: only their rows can get another answer."""
 
 NO_ANSWER = {
     "seed_catalog": "edit the source, or `seeds` in the recipe (min_chars, max_chars), then `unicorn run`",
@@ -85,7 +81,7 @@ def summary(lake: Lake, stage: str | None = None, reason: str | None = None) -> 
         )
         for group in shown
     ]
-    return sorted(groups, key=lambda group: QUARANTINE_STAGES.index(group.stage))
+    return sorted(groups, key=lambda group: REFUSING.index(group.stage))
 
 
 def rows_of(
@@ -93,7 +89,7 @@ def rows_of(
 ) -> pl.DataFrame:
     """At most `count` rows of the table `quarantine` with their shard, in order of stage, shard and id."""
     _known(stage)
-    order = ", ".join(f"stage = '{name}' DESC" for name in QUARANTINE_STAGES)
+    order = ", ".join(f"stage = '{name}' DESC" for name in REFUSING)
     query = f"SELECT shard, * EXCLUDE (shard) FROM quarantine WHERE {_WHERE} ORDER BY {order}, shard, row_id LIMIT $n"
     with connect(lake, tables=("quarantine",)) as sql:
         return fetch(sql, query, {"stage": stage, "reason": reason, "shard": shard, "n": count})
@@ -138,9 +134,9 @@ def _passed(lake: Lake, stages: Iterable[str]) -> dict[str, int]:
 
 
 def _known(stage: str | None) -> None:
-    if stage is not None and stage not in QUARANTINE_STAGES:
-        near = difflib.get_close_matches(stage, QUARANTINE_STAGES, 1)
-        hint = f"did you mean {near[0]}?" if near else f"the stages are {', '.join(QUARANTINE_STAGES)}"
+    if stage is not None and stage not in REFUSING:
+        near = difflib.get_close_matches(stage, REFUSING, 1)
+        hint = f"did you mean {near[0]}?" if near else f"the stages are {', '.join(REFUSING)}"
         raise UserError(f"no stage is called {stage!r}", hint)
 
 

@@ -13,18 +13,13 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from fsspec.implementations.memory import MemoryFileSystem
 
-from unicorn_assets.lake.ledger import LEDGER, LEDGER_ASSETS, unfinished
+from unicorn_assets.graph import ASKING, REFUSING
+from unicorn_assets.lake.ledger import LEDGER, unfinished
 from unicorn_assets.lake.schemas import TABLES, polars_schema
 from unicorn_assets.lake.store import Lake
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection as Connection
-
-QUARANTINE_STAGES = (
-    "seed_catalog", "caption_drafts", "captions", "multiple_choice", "question_answering", "complex_reasoning",
-    "instructions", "text_embeddings",
-)  # fmt: skip
-
 
 DATA_TABLES = tuple(table for table in TABLES if table != LEDGER)
 """What `connect` shows unless told otherwise. `ledger` costs requests of its own, so it is asked for by name."""
@@ -80,10 +75,10 @@ def connect(
         stage = table.removeprefix("quarantine/")
         if stage not in wanted or shard in wanted[stage]:
             there.setdefault(table, []).append(lake.path(table, shard))
-    there["quarantine"] = [path for stage in QUARANTINE_STAGES for path in there.get(f"quarantine/{stage}", [])]
+    there["quarantine"] = [path for stage in REFUSING for path in there.get(f"quarantine/{stage}", [])]
     for table in tables:
         if table == LEDGER:
-            ended = [path for asset in LEDGER_ASSETS for path in there.get(f"{LEDGER}/{asset}", [])]
+            ended = [path for asset in ASKING for path in there.get(f"{LEDGER}/{asset}", [])]
             _ledger_view(connection, lake, sound(lake, ended))
         else:
             _view(connection, lake, table, table, sound(lake, there.get(table, [])))

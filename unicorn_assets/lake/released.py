@@ -10,7 +10,6 @@ from unicorn_assets.lake.query import open_sql, parquet_files
 from unicorn_assets.lake.store import Lake
 from unicorn_assets.seals import Damaged
 
-ASSETS = ("unicorn_1_2m", "unicorn_471k_instruction")
 MANIFEST = "manifest.json"
 _VERSIONED = ("asset", "counts", "facts", "format", "parents", "recipe")
 _KEYS = {*_VERSIONED, "version", "rows", "dimension", "files"}

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-Dtype = pl.DataType | type[pl.DataType]
+from unicorn_assets.graph import TASK_NAMES
 
-VECTORS = ("text_embeddings", "image_embeddings")  # stored as safetensors, one vector per caption
+Dtype = pl.DataType | type[pl.DataType]
 
 PAIR = pl.Struct({"question": pl.String, "options": pl.List(pl.String), "answer": pl.String})
 TURN = pl.Struct({"from": pl.String, "value": pl.String})
@@ -77,14 +77,12 @@ TABLES: dict[str, dict[str, Column]] = {
         "task": Column(pl.String, "instruction task the caption was chosen for, else null"),
         **_ORIGIN,
     },
-    "multiple_choice": _TASK,
-    "question_answering": _TASK,
-    "complex_reasoning": _TASK,
+    **dict.fromkeys(TASK_NAMES, _TASK),
     "instructions": {
         "instruction_id": _ID["instruction_id"],
         "caption_id": _ID["caption_id"],
         "seed_id": _ID["seed_id"],
-        "task": Column(pl.String, "multiple_choice, question_answering or complex_reasoning"),
+        "task": Column(pl.String, f"one of {', '.join(TASK_NAMES)}"),
         "caption": Column(pl.String, "caption text, so that a record stands alone"),
         "conversations": Column(pl.List(TURN), "alternating human and gpt turns; the first carries <image>"),
         "pairs": Column(pl.Int32, "question-answer pairs in the record"),

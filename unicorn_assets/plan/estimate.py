@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from unicorn_assets.ids import seed_of
 from unicorn_assets.plan.left import Left
 from unicorn_assets.plan.sample import USED, StageSample
-from unicorn_assets.recipe import TASKS, Recipe, TaskName
+from unicorn_assets.recipe import Recipe
 
 REPLICATES = 2000
 INTERVAL = (2.5, 97.5)  # percentiles
@@ -59,22 +59,15 @@ def estimate(recipe: Recipe, left: Mapping[str, Left], samples: Mapping[str, Sta
     good = drafts.accepted * drafts.rows
     share = rng.beta(good + 0.5, drafts.rows - good + 0.5, REPLICATES)
     captions = rng.binomial(seeds, share)
-    chances = task_chances(recipe)
+    chances = recipe.instructions.shares()
     chosen = rng.multinomial(captions, [*chances.values(), max(0.0, 1 - sum(chances.values()))])
-    for column, task in enumerate(TASKS):
+    for column, task in enumerate(chances):
         rows = chosen[:, column] + left[task].rest
         if samples[task].rows or not rows.any():
             found[task] = Rest(
                 rows.astype(float), _totals(samples[task], rows, recipe.llm.max_drafts, rng), samples[task].rows
             )
     return found
-
-
-def task_chances(recipe: Recipe) -> dict[TaskName, float]:
-    """How likely a caption is drawn for each task."""
-    weights = {task: recipe.instructions.task(task).weight for task in TASKS}
-    total = sum(weights.values())
-    return {task: recipe.instructions.share * weight / total if total else 0.0 for task, weight in weights.items()}
 
 
 def _totals(

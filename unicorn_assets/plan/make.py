@@ -14,8 +14,8 @@ from unicorn_assets.llm.settings import Price
 from unicorn_assets.llm.spend.budget import Account
 from unicorn_assets.llm.spend.ledger import cost_usd
 from unicorn_assets.llm.spend.records import Amount
-from unicorn_assets.plan.estimate import Draws, Range, Rest, estimate, task_chances
-from unicorn_assets.plan.left import STAGES, Left, Work, first_rows, look, task_rows
+from unicorn_assets.plan.estimate import Draws, Range, Rest, estimate
+from unicorn_assets.plan.left import Left, Work, look
 from unicorn_assets.plan.sample import Sample, ask_sample, ledger_figures
 from unicorn_assets.recipe import Recipe
 
@@ -74,16 +74,16 @@ def make_plan(
     work = look(recipe, lake, asker)
     sample = None
     if size and work.catalog.height:
-        sample = ask_sample(recipe, lake, asker, work.catalog, size, told)
+        sample = ask_sample(recipe, lake, asker, work, size, told)
         work = look(recipe, lake, asker)  # the sample's own answers are there now
     plan = Plan(
         recipe.name, lake.url, asker.endpoint.model, work.catalog.height,
         ledger_figures(sample.ledger, sample) if sample else None,
-        {stage: StagePlan(work.left[stage]) for stage in STAGES}, gpus=recipe.llm.gpu_count(),
+        {stage: StagePlan(left) for stage, left in work.left.items()}, gpus=recipe.llm.gpu_count(),
     )  # fmt: skip
     plan.spent = asker.account.spent()
     rest = estimate(recipe, work.left, sample.stages) if sample else {}
-    _bound(plan, recipe, work, asker.account, set(STAGES) - rest.keys())
+    _bound(plan, recipe, work, asker.account, work.stages.keys() - rest.keys())
     if sample:
         _weigh(plan, recipe, asker, rest, sample)
     _compare(plan, recipe)
@@ -99,7 +99,7 @@ def _weigh(plan: Plan, recipe: Recipe, asker: Asker, rest: Mapping[str, Rest], s
         planned.rest = {"rows": Range.of(need.rows)} | {name: Range.of(draws) for name, draws in need.used.items()}
         if price is not None:
             planned.rest["usd"] = Range.of(_cost(price, need))
-    names = list(rest["caption_drafts"].used)
+    names = list(next(iter(rest.values())).used)
     plan.total = {name: Range.of(_sum([need.used[name] for need in rest.values()])) for name in names}
     if price is not None:
         plan.usd = Range.of(_sum([_cost(price, need) for need in rest.values()]))
@@ -153,30 +153,29 @@ def _disk(rest: Mapping[str, Rest], sample: Sample) -> float:
     return found
 
 
-def _bound(plan: Plan, recipe: Recipe, work: Work, account: Account, stages: set[str]) -> None:
-    """Upper bounds of `stages`: every row needs all its drafts, and each answer its token limit."""
-    seeds = work.left["caption_drafts"].rest
-    chances = task_chances(recipe)
-    for stage in stages:
-        if stage == "caption_drafts":
+def _bound(plan: Plan, recipe: Recipe, work: Work, account: Account, names: set[str]) -> None:
+    """Upper bounds of these stages: every row needs all its drafts, and each answer its token limit."""
+    seeds = work.left[work.drafts.name].rest
+    chances = recipe.instructions.shares()
+    for name in names:
+        stage = work.stages[name]
+        if stage is work.drafts:
             every = max(1, work.catalog.height // BOUND_ROWS)
-            rows, requests = float(seeds), first_rows(work.catalog.gather_every(every), recipe)
+            rows, asked = float(seeds), stage.rows(work.catalog.gather_every(every))
         else:
-            rows = work.left[stage].rest + seeds * chances[stage]  # type: ignore[index]
-            requests = task_rows(stage, _longest(recipe, stage), recipe)
-        worst = [account.worst_case(row.request(0, None)).amount for row in requests]
-        accept = (recipe.captions if stage == "caption_drafts" else recipe.instructions.task(stage)).accept
-        drafts = rows * (recipe.llm.max_drafts + (accept.more_drafts if accept is not None else 0))
+            rows, asked = work.left[name].rest + seeds * chances[name], stage.rows(_longest(recipe, name))
+        requests = [row.request(0, None) for row in asked]
+        worst = [account.worst_case(request).amount for request in requests]
+        drafts = rows * (recipe.llm.max_drafts + (stage.accept.more_drafts if stage.accept is not None else 0))
         mean = sum(worst, Amount())
         part = drafts / max(len(worst), 1)
         bound = Amount(round(drafts), round(mean.tokens * part), mean.usd * part)
-        choice = recipe.instructions.multiple_choice
-        if stage == "multiple_choice" and choice.options_prompt is not None:
-            further = round(drafts * choice.gates.max_pairs)
-            tokens = choice.options_sampling.max_tokens + worst[0].tokens - choice.sampling.max_tokens
+        if stage.follow_up is not None:
+            further = round(drafts * stage.follow_up.most)
+            tokens = stage.follow_up.max_tokens + worst[0].tokens - requests[0].sampling.max_tokens
             usd = worst[0].usd / worst[0].tokens * tokens
             bound += Amount(further, further * tokens, further * usd)
-        plan.stages[stage].upper_bound = bound
+        plan.stages[name].upper_bound = bound
     bounds = [planned.upper_bound for planned in plan.stages.values() if planned.upper_bound is not None]
     plan.upper_bound = sum(bounds, Amount()) if bounds else None
 

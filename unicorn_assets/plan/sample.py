@@ -14,16 +14,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from unicorn_assets.captions.stage import draft_captions
 from unicorn_assets.errors import UserError
-from unicorn_assets.generation.asking import Ask, Asker
-from unicorn_assets.instructions.stage import write_pairs
+from unicorn_assets.generation.asking import Asker
+from unicorn_assets.generation.stage import Stage
 from unicorn_assets.lake.ledger import keep_making
 from unicorn_assets.lake.store import Lake
 from unicorn_assets.llm.events import Event
 from unicorn_assets.llm.spend.ledger import Ledger, making
-from unicorn_assets.plan.left import STAGES, accepted
-from unicorn_assets.recipe import TASKS, Recipe
+from unicorn_assets.plan.left import Work, accepted
+from unicorn_assets.recipe import Recipe
 
 USED = ("calls", "prompt_tokens", "completion_tokens", "cached_tokens", "seconds")
 ENOUGH = 3
@@ -70,30 +69,26 @@ def draw(catalog: pl.DataFrame, size: int) -> pl.DataFrame:
 
 
 def ask_sample(
-    recipe: Recipe, lake: Lake, asker: Asker, catalog: pl.DataFrame, size: int, told: Callable[[str, int], None]
+    recipe: Recipe, lake: Lake, asker: Asker, work: Work, size: int, told: Callable[[str, int], None]
 ) -> Sample:
     """Ask `size` seeds, or more (see ENOUGH, MOST); `told` hears how many rows of which stage are asked next."""
-    asking = _Asking(lake, asker, told)
+    asking, catalog, chances = _Asking(lake, asker, told), work.catalog, recipe.instructions.shares()
     wanted = size
     while True:
         seeds = draw(catalog, wanted)
-        drafts = asking.stage("caption_drafts", seeds.height, lambda ask, s=seeds: draft_captions(s, recipe, ask))  # type: ignore[misc]
+        drafts = asking.run(work.drafts, seeds)
         captions = accepted(drafts, seeds, recipe)
         counted = dict(captions["task"].drop_nulls().value_counts().iter_rows())
-        short = recipe.instructions.share and any(
-            recipe.instructions.task(task).weight and counted.get(task, 0) < ENOUGH for task in TASKS
-        )
+        short = any(chance and counted.get(task, 0) < ENOUGH for task, chance in chances.items())
         if not short or wanted >= MOST * size or seeds.height >= catalog.height:
             break
         wanted += size
     weight_of = dict(seeds.select("seed_id", "weight").iter_rows())
-    stages = {"caption_drafts": asking.sample("caption_drafts", seeds["seed_id"].to_list(), weight_of, drafts)}
-    by_caption = {row["caption_id"]: weight_of[row["seed_id"]] for row in captions.iter_rows(named=True)}
-    for task in TASKS:
-        chosen = captions.filter(pl.col("task") == task)
-        pairs = asking.stage(task, chosen.height, lambda ask, t=task, c=chosen: write_pairs(t, c, recipe, ask))  # type: ignore[misc]
-        stages[task] = asking.sample(task, chosen["caption_id"].to_list(), by_caption, pairs)
-    return Sample(seeds.height, stages, asking.ledger, asking.answer_bytes / max(asking.answers, 1))
+    sampled = {work.drafts.name: asking.sample(work.drafts, seeds, weight_of, drafts)}
+    weight_of |= {caption: weight_of[seed] for caption, seed in captions.select("caption_id", "seed_id").iter_rows()}
+    for task in work.tasks:
+        sampled[task.name] = asking.sample(task, captions, weight_of, asking.run(task, captions))
+    return Sample(seeds.height, sampled, asking.ledger, asking.answer_bytes / max(asking.answers, 1))
 
 
 class _Asking:
@@ -101,24 +96,25 @@ class _Asking:
 
     def __init__(self, lake: Lake, asker: Asker, told: Callable[[str, int], None]) -> None:
         self._lake, self._asker, self._told = lake, asker, told
-        self._used: dict[str, dict[str, NDArray[np.float64]]] = {stage: {} for stage in STAGES}
-        self._accepted: dict[str, set[str]] = {stage: set() for stage in STAGES}
+        self._used: dict[str, dict[str, NDArray[np.float64]]] = {}
         self._spans: dict[str, tuple[float, float, float]] = {}  # first start, last end, seconds of fresh answers
         self.ledger = Ledger()
         self.answers = self.answer_bytes = 0
 
-    def stage(self, stage: str, rows: int, run: Callable[[Ask], tuple[pl.DataFrame, pl.DataFrame]]) -> pl.DataFrame:
-        self._told(stage, rows)
+    def run(self, stage: Stage, parents: pl.DataFrame) -> pl.DataFrame:
+        """Ask about rows of the stage's parent; gives its table."""
+        rows = stage.chosen(parents).height
+        self._told(stage.name, rows)
         # Asked again from the journal when more seeds are drawn: then the rows are counted anew.
-        self._used[stage].clear()
-        with making(stage, "plan", partial(keep_making, self._lake)):
-            ask, ledger = self._asker.asking(partial(self._listen, stage))
-            frame, refused = run(ask)
+        self._used[stage.name] = {}
+        with making(stage.name, "plan", partial(keep_making, self._lake)):
+            ask, ledger = self._asker.asking(partial(self._listen, stage.name))
+            frame, refused = stage.run(parents, ask)
         self.ledger.add(ledger)
-        if rows and not self._used[stage]:  # then nothing is known of it, and there is no estimate
+        if rows and not self._used[stage.name]:  # then nothing is known of it, and there is no estimate
             last = f"; the last: {refused['detail'][-1]}" if refused.height else ""
             raise UserError(
-                f"no answer came for {stage}, of {rows} rows that were asked{last}",
+                f"no answer came for {stage.name}, of {rows} rows that were asked{last}",
                 "mend the server or llm in the recipe, then plan again; `--sample 0` asks nothing and gives bounds.",
             )
         return frame
@@ -136,16 +132,19 @@ class _Asking:
             self.answers += 1
             self.answer_bytes += len(answer.text.encode("utf-8", "replace"))
 
-    def sample(self, stage: str, rows: list[str], weight_of: dict[str, float], made: pl.DataFrame) -> StageSample:
+    def sample(
+        self, stage: Stage, parents: pl.DataFrame, weight_of: dict[str, float], made: pl.DataFrame
+    ) -> StageSample:
+        """What was noted of the stage's rows; `weight_of` by the parent's id."""
+        rows = stage.chosen(parents)[stage.key].to_list()
         if not rows:
             return StageSample()
         weights = np.array([weight_of[row] for row in rows])
-        key = "seed_id" if stage == "caption_drafts" else "caption_id"
-        good = set(made[key].to_list())
+        good = set(made[stage.key].to_list())
         share = sum(weight_of[row] for row in rows if row in good) / weights.sum()
-        used = np.array([self._used[stage].get(row, np.zeros(len(USED))) for row in rows])
+        used = np.array([self._used[stage.name].get(row, np.zeros(len(USED))) for row in rows])
         size = made.estimated_size() / made.height if made.height else 0.0
-        start, end, seconds = self._spans.get(stage, (0.0, 0.0, 0.0))
+        start, end, seconds = self._spans.get(stage.name, (0.0, 0.0, 0.0))
         parallel = max(1.0, seconds / (end - start)) if end > start else None
         return StageSample(len(rows), float(share), used, weights, size, parallel)
 

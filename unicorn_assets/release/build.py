@@ -12,12 +12,13 @@ from dataclasses import asdict, dataclass
 from typing import IO, Any
 
 from unicorn_assets.errors import UserError
+from unicorn_assets.graph import ASSETS, ancestors
 from unicorn_assets.ids import digest
 from unicorn_assets.lake import Lake
 from unicorn_assets.lake.artifacts import read_artifact
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.release.card import card
-from unicorn_assets.release.counts import CAPTION_STAGES, TASK_STAGES, stage_counts
+from unicorn_assets.release.counts import stage_counts
 from unicorn_assets.release.facts import ReleaseFacts, ReleaseFile, ReleaseInfo
 from unicorn_assets.release.folder import existing, info_of, new_folder, only_writer, point_latest, write_manifest
 from unicorn_assets.release.records import VECTORS, Batch, instruction_batch, pretrain_batch
@@ -36,18 +37,25 @@ OnProgress = Callable[[int], object]
 
 @dataclass(frozen=True)
 class Kind:
-    """One of the two releases: its asset, the name of its data files, its table, and how records are made."""
+    """One of the two releases: its asset, the name of its data files, and how records are made."""
 
     asset: str
     stem: str
-    table: str
-    stages: Sequence[str]  # counted in the card; what comes later must not change the version
     batch: Callable[[Lake, str], Batch]
 
+    @property
+    def table(self) -> str:
+        """The table that it is cut from."""
+        return ASSETS[self.asset].table
 
-PRETRAIN = Kind("unicorn_1_2m", "Pretrain", "captions", CAPTION_STAGES, pretrain_batch)
-ALL_STAGES = (*CAPTION_STAGES, *TASK_STAGES)
-INSTRUCTION = Kind("unicorn_471k_instruction", "Instruction", "instructions", ALL_STAGES, instruction_batch)
+    @property
+    def stages(self) -> list[str]:
+        """Counted in the card; what comes later must not change the version."""
+        return [name for name in ancestors(self.table) if name != "seed_catalog"]
+
+
+PRETRAIN = Kind("unicorn_1_2m", "Pretrain", pretrain_batch)
+INSTRUCTION = Kind("unicorn_471k_instruction", "Instruction", instruction_batch)
 
 
 def release_pretrain(

@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from unicorn_assets.graph import ASSETS, REFUSING
 from unicorn_assets.lake import Lake
 from unicorn_assets.lake.query import connect
-
-CAPTION_STAGES = ("seeds", "caption_drafts", "near_duplicates", "captions")
-TASK_STAGES = ("multiple_choice", "question_answering", "complex_reasoning", "instructions")
 
 
 def stage_counts(lake: Lake, shards: Sequence[str], stages: Sequence[str]) -> dict[str, Any]:
@@ -15,8 +13,9 @@ def stage_counts(lake: Lake, shards: Sequence[str], stages: Sequence[str]) -> di
 
     Rows that seed_catalog refused have no shard and are counted whole; text_embeddings' refusals count always.
     """
-    refusing = [stage for stage in stages if stage not in ("seeds", "near_duplicates")] + ["text_embeddings"]
-    tables = [stage for stage in stages if stage != "near_duplicates"] + ["text_embeddings"]
+    counted = [*stages, "text_embeddings"]
+    refusing = [stage for stage in counted if stage in REFUSING]
+    tables = [stage for stage in counted if ASSETS[stage].by_shard]
     of_shards = "list_contains($shards, shard)"
     with connect(lake, dict.fromkeys(tables, shards), (*stages, "quarantine")) as sql:
         rows = {

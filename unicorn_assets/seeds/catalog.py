@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import polars as pl
 
 from unicorn_assets.ids import digest
+from unicorn_assets.lake.quarantine_rows import quarantine_rows
 from unicorn_assets.lake.schemas import polars_schema
+from unicorn_assets.lake.store import Made, content_hash
 from unicorn_assets.recipe import Recipe
-from unicorn_assets.seeds.intake import Intake, as_quarantine
-from unicorn_assets.seeds.lines import RAW_CHARS
+from unicorn_assets.seeds.intake import STAGE, Intake
 from unicorn_assets.seeds.shards import assign_shards
+from unicorn_assets.seeds.sources import sources_fingerprint
 
 LOGIC = 2
 """Raise it when reading, normalising or drawing changes, so that catalogs are built anew."""
@@ -57,11 +59,21 @@ def build_catalog(
     stayed = placed.join(before, on="seed_id", how="semi").height
     return CatalogResult(
         catalog=placed.sort("shard", "order").select(*polars_schema("seed_catalog")),
-        quarantine=pl.concat([refused, as_quarantine(repeated.drop("source"), intake.at)]),
+        quarantine=pl.concat([refused, quarantine_rows(STAGE, repeated.drop("source"), intake.at)]),
         counts={name: dict(count) for name, count in intake.counts.items()},
         added=placed.height - stayed,
         removed=before.height - stayed,
     )
+
+
+def catalog_made(recipe: Recipe) -> Made:
+    """What a catalog of the sources as they are now is made of."""
+    return Made(recipe.name, version(recipe), {"sources": sources_fingerprint(recipe)})
+
+
+def seeds_made(recipe: Recipe, seeds: pl.DataFrame, shard: str) -> Made:
+    """What a shard with these seeds is made of: its own rows only, so that a growing source leaves others current."""
+    return Made(recipe.name, version(recipe), {f"seed_catalog/{shard}": content_hash(seeds)})
 
 
 def shards_of(catalog: pl.DataFrame) -> list[str]:
@@ -104,6 +116,6 @@ def _each_once(rows: pl.DataFrame, before: pl.DataFrame) -> tuple[pl.DataFrame, 
         parent_id="seed_id",
         reason=pl.lit("duplicate_seed"),
         detail=pl.format("same text as {}:{}", "file_kept", "row_kept"),
-        raw_answer=pl.col("text").str.head(RAW_CHARS),
+        raw_answer="text",
     )
     return seeds, refused

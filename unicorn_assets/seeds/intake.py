@@ -12,9 +12,9 @@ import polars as pl
 
 from unicorn_assets.errors import UserError
 from unicorn_assets.ids import content_id
+from unicorn_assets.lake.quarantine_rows import MOST_RAW, quarantine_rows
 from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets.recipe import Recipe, SeedGates, Source
-from unicorn_assets.seeds.lines import RAW_CHARS
 from unicorn_assets.seeds.normalise import damage, escaped, normalise, printable
 from unicorn_assets.seeds.plain import chat_mark, says_nothing, without_markup
 from unicorn_assets.seeds.readers import read_source, shown_file
@@ -120,22 +120,14 @@ class Intake:
             "row_id": [f"{file}:{fault.number}" for fault in bad],
             "reason": [fault.reason for fault in bad],
             "detail": [fault.detail for fault in bad],
-            "raw_answer": [printable(fault.raw[:RAW_CHARS]) for fault in bad],
+            "raw_answer": [printable(fault.raw[:MOST_RAW]) for fault in bad],
         }
-        return as_quarantine(pl.DataFrame(columns), self.at)
+        return quarantine_rows(STAGE, pl.DataFrame(columns), self.at)
 
 
 def _tidy(value: str) -> str:
     """A domain or a label: not worth refusing a row for."""
     return normalise(without_markup(printable(value[:MAX_VALUE_CHARS])) or "")
-
-
-def as_quarantine(refused: pl.DataFrame, at: datetime) -> pl.DataFrame:
-    """`refused` (row_id, reason, detail, raw_answer, maybe parent_id) with all columns of `quarantine`."""
-    fixed = {"stage": pl.lit(STAGE), "attempts": pl.lit(0), "at": pl.lit(at)}
-    schema = polars_schema("quarantine")
-    empty = {name: pl.lit(None) for name in schema if name not in {*refused.columns, *fixed}}
-    return refused.with_columns(**fixed, **empty).select(pl.col(name).cast(dtype) for name, dtype in schema.items())
 
 
 def _nothing_usable(source: Source, count: Counter[str], first: Fault | None) -> UserError:

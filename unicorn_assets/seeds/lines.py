@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from typing import IO, NamedTuple
 
 from unicorn_assets.errors import UserError
+from unicorn_assets.lake.quarantine_rows import MOST_RAW
 from unicorn_assets.seeds.rows import Fault
 from unicorn_assets.seeds.sniff import HEAD_BYTES, codec_for, is_wide
 
 MAX_LINE_CHARS = 1_000_000
-RAW_CHARS = 4000
-"""How much of a refused text is kept."""
 CUT = "\udc00"
 """Stands where the middle of a long cell was left out; no decoder makes it."""
 
@@ -39,13 +38,13 @@ class Line(NamedTuple):
 
     def fault(self) -> Fault:
         """The refusal of a line that is too long."""
-        return Fault(self.number, "line_too_long", f"more than {MAX_LINE_CHARS:,} characters", self.text[:RAW_CHARS])
+        return Fault(self.number, "line_too_long", f"more than {MAX_LINE_CHARS:,} characters", self.text[:MOST_RAW])
 
 
 def cut_fault(number: int, text: str) -> Fault:
     """The refusal of a text that was too long to be read whole."""
     return Fault(
-        number, "line_too_long", f"most of the line's more than {MAX_LINE_CHARS:,} characters", text[:RAW_CHARS]
+        number, "line_too_long", f"most of the line's more than {MAX_LINE_CHARS:,} characters", text[:MOST_RAW]
     )
 
 
@@ -94,7 +93,7 @@ def _long_line(number: int, first: str, text: io.TextIOWrapper) -> Line:
         if short_size > MAX_LINE_CHARS:
             if not ended:
                 _skip_rest(text)
-            return Line(number, first[:RAW_CHARS].lstrip("\ufeff"), too_long=True)
+            return Line(number, first[:MOST_RAW].lstrip("\ufeff"), too_long=True)
         piece = "" if ended else text.readline(_PIECE)
     is_cut = size > MAX_LINE_CHARS
     return Line(number, "".join(short if is_cut else whole).lstrip("\ufeff"), cut=is_cut)

@@ -11,20 +11,17 @@ from typing import Any
 
 from unicorn_assets.checkup import last_checkup
 from unicorn_assets.errors import UserError
+from unicorn_assets.graph import ARTIFACTS, ASSETS, RELEASES, VECTORS, Kind
 from unicorn_assets.lake.artifacts import artifact_info, read_artifact
 from unicorn_assets.lake.query import connect
-from unicorn_assets.lake.released import ASSETS, latest_release, release_folder
-from unicorn_assets.lake.schemas import VECTORS
+from unicorn_assets.lake.released import latest_release, release_folder
 from unicorn_assets.lake.store import ALL, Lake, ShardInfo
 from unicorn_assets.llm.journal.store import DAMAGED_SUFFIX
 from unicorn_assets.llm.spend.records import Amount, Books, total
 from unicorn_assets.redaction import redact
 
-TABLES = (
-    "seed_catalog", "seeds", "caption_drafts", "near_duplicates", "captions", "multiple_choice", "question_answering",
-    "complex_reasoning", "instructions", "text_embeddings", "image_embeddings",
-)  # fmt: skip
-WHOLE = ("seed_catalog", "near_duplicates")
+SHOWN = tuple(asset for asset in ASSETS.values() if asset.kind in (Kind.TABLE, Kind.VECTORS))
+"""Assets whose rows are counted, in the order of their making."""
 
 
 @dataclass
@@ -68,7 +65,7 @@ def gather(lake: Lake) -> Report:
     """Read the footers of all shards, and the ledger; no rows are read."""
     catalog = lake.find("seed_catalog", ALL, ["shard"])
     shards = catalog["shard"].unique(maintain_order=True).to_list() if catalog is not None else []
-    tables = {name: _table(lake, name, [ALL] if name in WHOLE else shards) for name in TABLES}
+    tables = {asset.name: _table(lake, asset.name, shards if asset.by_shard else [ALL]) for asset in SHOWN}
     for asset, cost in _costs(lake).items():
         tables[asset].cost_usd = cost
     not_there = []
@@ -94,15 +91,15 @@ def _costs(lake: Lake) -> dict[str, float]:
 
 def _gap(lake: Lake) -> dict[str, Any] | None:
     """The measured gap and where its page is; None when nobody measured it, or an older version did."""
-    if not artifact_info(lake, "modality_gap.json"):
+    if not artifact_info(lake, ARTIFACTS["modality_gap"]):
         return None
-    found: dict[str, Any] = json.loads(read_artifact(lake, "modality_gap.json"))
+    found: dict[str, Any] = json.loads(read_artifact(lake, ARTIFACTS["modality_gap"]))
     return found | {"page": lake.files.url("artifacts/modality_gap.html")} if "cross_fitted" in found else None
 
 
 def _newest(lake: Lake) -> dict[str, str]:
     """Where the newest version of each release is."""
-    versions = {asset: latest_release(lake, asset) for asset in ASSETS}
+    versions = {asset: latest_release(lake, asset) for asset in RELEASES}
     return {asset: lake.files.url(release_folder(asset, version)) for asset, version in versions.items() if version}
 
 

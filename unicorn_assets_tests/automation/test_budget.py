@@ -23,7 +23,7 @@ def unicorn(folder: Path, *arguments: str) -> Result:
 def test_a_budget_ends_a_run_with_code_3_and_more_money_goes_on(
     tmp_path: Path, server: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("unicorn_assets.automation.local_run.STRETCHES", (("seeds", "caption_drafts"),))
+    monkeypatch.setattr("unicorn_assets.automation.local_run.PARTS", (("seeds", "caption_drafts"),))
     recipe = ["--recipe", str(tmp_path / "recipe.yaml")]
     price = "price: {prompt: 100, completion: 300}"
     write_recipe(tmp_path, server.url, llm=f", {price}, budget: {{calls: 10}}")

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from unicorn_assets.cli import app
 from unicorn_assets_tests.plan.server import Scripted, write_recipe
 
-STAGES = (("seeds", "caption_drafts"), ("near_duplicates",), ("captions", "multiple_choice", "question_answering"))
+STAGES = (("seeds", "caption_drafts", "near_duplicates", "captions", "multiple_choice", "question_answering"),)
 KEY = "not-to-be-told-4711"
 
 
@@ -108,13 +108,13 @@ def test_a_run_ends_where_the_server_refuses_and_goes_on_with_the_key(
     tmp_path: Path, server: Odd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stage 1 is kept, what comes after stage 2 is not begun, and the second run asks only the rest."""
-    monkeypatch.setattr("unicorn_assets.automation.local_run.STRETCHES", (*STAGES, ("text_embeddings",)))
+    monkeypatch.setattr("unicorn_assets.automation.local_run.PARTS", (*STAGES, ("text_embeddings",)))
     server.refuse, line = REFUSED["json_schema"]
     stopped = unicorn(tmp_path, "run", server=server)
     assert stopped.exit_code == 1
     assert line in stopped.output
     assert not (tmp_path / "home" / "lake" / "vectors").exists()
-    monkeypatch.setattr("unicorn_assets.automation.local_run.STRETCHES", STAGES)
+    monkeypatch.setattr("unicorn_assets.automation.local_run.PARTS", STAGES)
     server.models_reply = lambda: web.Response(status=404)
     captions = sum("response_format" not in body for body in server.sent)
     finished = unicorn(tmp_path, "run", server=server, llm=f", wire: {line}")

@@ -12,8 +12,8 @@ from types import ModuleType
 import pytest
 
 from unicorn_assets.captions.gates import caption_of
-from unicorn_assets.instructions.answer import SHAPES as TASKS
-from unicorn_assets.instructions.gates import fault_of
+from unicorn_assets.instructions.answer import answer_model
+from unicorn_assets.instructions.rules import rules_of
 from unicorn_assets.recipe import CaptionGates, InstructionGates, ReasoningGates
 from unicorn_assets_tests.cli.test_ending import is_gone
 
@@ -55,8 +55,9 @@ def test_the_good_answers_are_good_by_the_gates(bench: dict[str, ModuleType]) ->
         assert caption_of(caption, seed, CaptionGates(min_words=15), frozenset()) == caption
         for task, name in KINDS.items():
             gates = (ReasoningGates if task == "problem" else InstructionGates)(min_pairs=1, max_pairs=3)
-            pairs = TASKS[name].model_validate({"pairs": words.pairs_of(task, seed, caption)}).pairs
-            assert [fault_of(pair, caption, gates) for pair in pairs] == [None, None]
+            rules = rules_of(name)
+            pairs = answer_model(rules.pair).model_validate({"pairs": words.pairs_of(task, seed, caption)}).pairs
+            assert [rules.fault_of(pair, caption, gates) for pair in pairs] == [None, None]
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 import polars as pl
 
 from unicorn_assets.captions.accept import accept_captions, draw_task
+from unicorn_assets.graph import TASK_NAMES
 from unicorn_assets.lake.schemas import polars_schema
-from unicorn_assets.recipe import TASKS
 from unicorn_assets_tests.scripted import recipe
 
 DRAFT = {"text": "A dog.", "words": 2, "model": "m", "request_hash": "h", "prompt_version": "p", "drafts": 1}
@@ -30,13 +30,13 @@ def test_repeats_and_orphans_are_quarantined_and_the_rest_is_joined():
 def test_tasks_approach_share_and_weights():
     instructions = recipe(instructions={"share": 0.5}).instructions
     drawn = [draw_task(f"c{n}", instructions) for n in range(20_000)]
-    for name, weight in zip(TASKS, (171, 199, 100), strict=True):
+    for name, weight in zip(TASK_NAMES, (171, 199, 100), strict=True):
         assert abs(drawn.count(name) / 20_000 - 0.5 * weight / 470) < 0.015
     assert drawn == [draw_task(f"c{n}", instructions) for n in range(20_000)]
 
 
 def test_no_weight_means_no_task():
-    none = {name: {"weight": 0} for name in TASKS}
+    none = {name: {"weight": 0} for name in TASK_NAMES}
     assert draw_task("c1", recipe(instructions={"share": 1, **none}).instructions) is None
     only = {**none, "complex_reasoning": {"weight": 2}}
     assert draw_task("c1", recipe(instructions={"share": 1, **only}).instructions) == "complex_reasoning"

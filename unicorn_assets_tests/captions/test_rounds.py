@@ -10,12 +10,12 @@ import pytest
 from aiohttp import web
 from polars.testing import assert_frame_equal
 
-from unicorn_assets.captions.stage import draft_captions
 from unicorn_assets.generation.asking import Asker
 from unicorn_assets.lake.store import Lake
 from unicorn_assets.recipe_file import load_recipe
 from unicorn_assets.seeds.catalog import build_catalog
 from unicorn_assets_tests.plan.server import Scripted, write_recipe
+from unicorn_assets_tests.scripted import draft_captions
 
 ROWS, IN_FLIGHT = 60, 8
 

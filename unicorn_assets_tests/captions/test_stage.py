@@ -4,11 +4,12 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from unicorn_assets.captions.stage import _with_language, draft_captions, prompt_of, version
+from unicorn_assets.captions.stage import prompt_of
 from unicorn_assets.errors import UserError
 from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets.llm.request import ChatRequest
-from unicorn_assets_tests.scripted import MODEL, ask_by, recipe
+from unicorn_assets.stages import stages
+from unicorn_assets_tests.scripted import MODEL, ask_by, draft_captions, recipe
 
 ANIMALS = ["dog", "cat", "horse", "goat", "sheep", "fox", "hen", "duck"]
 RECIPE = recipe(captions={"gates": {"min_words": 12}})
@@ -78,6 +79,10 @@ def test_no_seeds_give_empty_tables():
     assert len(drafts) == len(refused) == 0
 
 
+def version(made):
+    return stages(made)["caption_drafts"].version
+
+
 def test_version_follows_prompt_gates_and_model_and_nothing_else():
     assert version(RECIPE) == version(RECIPE.model_copy(update={"shard_rows": 5}))
     others = [
@@ -113,6 +118,7 @@ def test_prompts_that_ship_are_filled(name: str):
     ],
 )
 def test_a_seed_in_another_language_is_named_as_such_when_it_is_refused(seed: str, english: bool) -> None:
-    refused = _with_language({"reason": "ungrounded", "detail": "Keep."}, seed)
-    assert ("does not read as English" in refused["detail"]) is not english
-    assert _with_language({"reason": "timeout", "detail": "late"}, seed)["detail"] == "late"
+    stage = stages(RECIPE)["caption_drafts"]
+    (row,) = stage.rows(pl.DataFrame({"seed_id": ["s"], "text": [seed]}))
+    assert ("does not read as English" in stage.hint(row, "ungrounded")) is not english
+    assert stage.hint(row, "timeout") == ""

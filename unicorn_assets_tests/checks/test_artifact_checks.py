@@ -169,7 +169,7 @@ def test_a_failed_gate_on_the_gap_leaves_a_verdict_also_in_a_run_over_one_shard(
         """Made already."""
 
     names = ("modality_gap_checks", "transfer_checks")
-    checks = [found for found in build_checks(RECIPE, []) if found.node_def.name in names]
+    checks = [found for found in build_checks(RECIPE) if found.node_def.name in names]
     definitions = dg.Definitions(
         [modality_gap, transfer], asset_checks=checks, resources={"lake": LakeResource(url=lake.url)}
     )

@@ -21,7 +21,7 @@ def run_checks(tiny: TinyLake, folder: Path) -> tuple[dg.ExecuteInProcessResult,
     def captions() -> None:
         """Made already."""
 
-    checks = [found for found in build_checks(RECIPE, ["captions"]) if "captions_checks" in found.node_def.name]
+    checks = [found for found in build_checks(RECIPE) if "captions_checks" in found.node_def.name]
     definitions = dg.Definitions([captions], asset_checks=checks, resources={"lake": LakeResource(url=lake.url)})
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions(SHARDS_NAME, [SHARD])

@@ -9,7 +9,8 @@ import pytest
 
 from unicorn_assets.checks.queries import Query, parse, queries, violations
 from unicorn_assets.checks.views import open_views, thresholds
-from unicorn_assets.recipe import TASKS, Recipe
+from unicorn_assets.graph import TASK_NAMES
+from unicorn_assets.recipe import Recipe
 from unicorn_assets_tests.lakes import SHARD, TinyLake, tiny_lake
 
 RECIPE = Recipe.model_validate({
@@ -133,7 +134,7 @@ DAMAGES: dict[str, Callable[[TinyLake], None]] = {
     "text_embeddings.joined_to_captions": vector("text_embeddings", lambda ids, v: (ids[1:], v[1:])),
     "image_embeddings.joined_to_text": vector("image_embeddings", lambda ids, v: (ids[1:], v[1:])),
 }
-for task in TASKS:
+for task in TASK_NAMES:
     DAMAGES |= {
         f"{task}.keys_unique": twice(task),
         f"{task}.joined_to_captions": cell(task, "caption_id", "c0000000000000003"),

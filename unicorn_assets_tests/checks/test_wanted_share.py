@@ -7,12 +7,12 @@ import pytest
 from unicorn_assets.checks.queries import queries, violations
 from unicorn_assets.checks.views import open_views
 from unicorn_assets.generation.rounds import shortfall
-from unicorn_assets.lake.ledger import LEDGER_ASSETS
+from unicorn_assets.graph import ASKING
 from unicorn_assets.llm.settings import Accept
 from unicorn_assets_tests.lakes import MADE, SHARD, tiny_lake
 
 
-@pytest.mark.parametrize("asset", LEDGER_ASSETS)
+@pytest.mark.parametrize("asset", ASKING)
 def test_a_shard_that_falls_short_is_named_with_its_figures(asset: str, tmp_path: Path) -> None:
     (query,) = [found for found in queries()[asset] if found.name == "wanted_share_met"]
     assert (query.is_error, query.blocking) == (False, False)

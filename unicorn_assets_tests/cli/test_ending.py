@@ -95,7 +95,7 @@ RUN = """
 import sys
 from unicorn_assets.automation import local_run
 from unicorn_assets.cli import main
-local_run.STRETCHES = (("seeds", "caption_drafts", "near_duplicates", "captions"),)
+local_run.PARTS = (("seeds", "caption_drafts", "near_duplicates", "captions"),)
 sys.argv = ["unicorn", *sys.argv[1:]]
 main()
 """

@@ -18,12 +18,12 @@ from unicorn_assets.llm.errors import JournalBroken
 from unicorn_assets_tests.plan.server import Scripted, write_recipe
 from unicorn_assets_tests.small_lake import fill
 
-STRETCHES = (("seeds", "caption_drafts", "near_duplicates", "captions"),)
+PARTS = (("seeds", "caption_drafts", "near_duplicates", "captions"),)
 
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Scripted]:
-    monkeypatch.setattr("unicorn_assets.automation.local_run.STRETCHES", STRETCHES)
+    monkeypatch.setattr("unicorn_assets.automation.local_run.PARTS", PARTS)
     for name in ("UNICORN_HOME", "UNICORN_LAKE", "UNICORN_RECIPE"):
         monkeypatch.delenv(name, raising=False)
     with Scripted() as server:

@@ -23,10 +23,17 @@ from unicorn_assets.release import release_instruction, release_pretrain
 from unicorn_assets_tests.plan.server import PAIRS, SCENE, Scripted, write_recipe
 from unicorn_assets_tests.small_lake import facts, vectors_of
 
-STRETCHES = (
-    ("seeds", "caption_drafts"),
-    ("near_duplicates",),
-    ("captions", "multiple_choice", "question_answering", "complex_reasoning", "instructions"),
+PARTS = (
+    (
+        "seeds",
+        "caption_drafts",
+        "near_duplicates",
+        "captions",
+        "multiple_choice",
+        "question_answering",
+        "complex_reasoning",
+        "instructions",
+    ),
 )
 HALF = "A tall slim sla"
 CUT = (
@@ -69,7 +76,7 @@ class Poisonous(Scripted):
 def unicorn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for name in ("UNICORN_HOME", "UNICORN_LAKE", "UNICORN_RECIPE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(local_run, "STRETCHES", STRETCHES)
+    monkeypatch.setattr(local_run, "PARTS", PARTS)
     instance = dg.DagsterInstance.ephemeral()  # Dagster's records on disk cost most of the time
 
     @contextmanager

@@ -16,14 +16,14 @@ from unicorn_assets.home import Home
 from unicorn_assets.lake.store import Lake
 from unicorn_assets_tests.plan.server import Scripted, write_recipe
 
-STRETCHES = (("seeds", "caption_drafts"), ("near_duplicates",), ("captions", "multiple_choice"))
+PARTS = (("seeds", "caption_drafts", "near_duplicates", "captions", "multiple_choice"),)
 
 
 @pytest.fixture
 def unicorn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for name in ("UNICORN_HOME", "UNICORN_LAKE", "UNICORN_RECIPE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(local_run, "STRETCHES", STRETCHES)
+    monkeypatch.setattr(local_run, "PARTS", PARTS)
     # Dagster's records on disk cost most of the time and are not what is tested here: they are kept in memory.
     instance = dg.DagsterInstance.ephemeral()
 
@@ -118,7 +118,7 @@ def test_a_reason_is_asked_again_and_nothing_else(tmp_path: Path, unicorn) -> No
 
 def test_a_whole_retry_on_s3(tmp_path: Path, unicorn, s3_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Quarantine, grant, further drafts and journal, all of them in a bucket; nothing is asked twice."""
-    monkeypatch.setattr(local_run, "STRETCHES", (("seeds", "caption_drafts"), ("near_duplicates",), ("captions",)))
+    monkeypatch.setattr(local_run, "PARTS", (("seeds", "caption_drafts", "near_duplicates", "captions"),))
     with Scripted() as server:
         write_recipe(tmp_path, server.url, rows=40)
         unicorn("run", "--recipe", str(tmp_path / "recipe.yaml"), "--lake", s3_url)

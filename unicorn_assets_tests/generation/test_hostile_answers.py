@@ -14,11 +14,10 @@ import polars as pl
 import pytest
 
 from unicorn_assets.captions.accept import accept_captions
-from unicorn_assets.captions.stage import draft_captions, table
 from unicorn_assets.curation.prose import chat_mark
+from unicorn_assets.generation.stage import table
 from unicorn_assets.instructions.conversation import to_records
-from unicorn_assets.instructions.stage import write_pairs
-from unicorn_assets.instructions.two_steps import OptionsRow
+from unicorn_assets.instructions.multiple_choice.two_steps import OptionsRow
 from unicorn_assets.lake import Lake, Made
 from unicorn_assets.llm.client.drafting import Refusal, judge
 from unicorn_assets.llm.journal.blocks import decode_line, encode_line
@@ -27,7 +26,7 @@ from unicorn_assets.llm.row import Accepted, Draftable, Quarantined, Resume
 from unicorn_assets.llm.settings import LlmSettings
 from unicorn_assets.text import storable, visible
 from unicorn_assets_tests.generation.hostile_answers import CAPTION, GOOD, SEED, answers
-from unicorn_assets_tests.scripted import recipe
+from unicorn_assets_tests.scripted import draft_captions, recipe, write_pairs
 
 PER_STAGE = {"caption": 3000, "multiple_choice": 2000, "question_answering": 2000, "complex_reasoning": 1500}
 TWO_STEPS = 750  # each a list of questions and, for each of the few that pass, its options
@@ -141,7 +140,7 @@ def test_pairs(tmp_path, steps):
     stored = kept(lake, task, "a", made)
     assert all(fit(text) for row in stored for text in texts(row["pairs"]))
     assert len(kept(lake, f"quarantine/{task}", "a", refused)) + made.height == count
-    records, broken = to_records(captions, {task: made}, chosen)
+    records, broken = to_records(captions, {task: made})
     assert records.height == made.height
     assert broken.is_empty()
     kept(lake, "instructions", "a", records)

@@ -3,7 +3,6 @@ import pytest
 
 from unicorn_assets.instructions.conversation import conversation, to_records
 from unicorn_assets.lake.schemas import polars_schema
-from unicorn_assets_tests.scripted import recipe
 
 ORIGIN = {"model": "m", "request_hash": "h", "prompt_version": "p", "drafts": 1}
 CHOICE = {"question": "What is red?", "options": ["A cat", "A hat", "A bus", "A bat"], "answer": "C"}
@@ -41,7 +40,7 @@ def test_records_follow_the_captions_and_carry_their_text():
         "multiple_choice": table("multiple_choice", (1, [CHOICE])),
         "question_answering": table("question_answering", (2, [FREE, FREE])),
     }
-    records, refused = to_records(captions, pairs, recipe())
+    records, refused = to_records(captions, pairs)
     assert dict(records.schema) == polars_schema("instructions")
     assert records["instruction_id"].to_list() == ["i2", "i1"]
     assert records["pairs"].to_list() == [2, 1]
@@ -63,7 +62,7 @@ def test_records_follow_the_captions_and_carry_their_text():
 )
 def test_what_would_break_a_trainer_is_quarantined(pairs: list[dict[str, object]], says: str):
     frame = pl.DataFrame([caption(1, "multiple_choice")])
-    records, refused = to_records(frame, {"multiple_choice": table("multiple_choice", (1, pairs))}, recipe())
+    records, refused = to_records(frame, {"multiple_choice": table("multiple_choice", (1, pairs))})
     assert len(records) == 0
     assert refused["reason"].to_list() == ["bad_turn"]
     assert says in refused["detail"][0]
@@ -72,11 +71,11 @@ def test_what_would_break_a_trainer_is_quarantined(pairs: list[dict[str, object]
 def test_pairs_of_a_caption_that_is_gone_are_quarantined():
     frame = pl.DataFrame([caption(1, "question_answering")])
     stale = {"multiple_choice": table("multiple_choice", (1, [CHOICE]), (7, [CHOICE]))}
-    records, refused = to_records(frame, stale, recipe())
+    records, refused = to_records(frame, stale)
     assert len(records) == 0
     assert refused["reason"].to_list() == ["no_caption", "no_caption"]
 
 
 def test_an_unknown_task_is_an_error():
     with pytest.raises(KeyError):
-        to_records(pl.DataFrame([caption(1, None)]), {"riddles": table("multiple_choice")}, recipe())
+        to_records(pl.DataFrame([caption(1, None)]), {"riddles": table("multiple_choice")})

@@ -1,7 +1,10 @@
 import pytest
 
-from unicorn_assets.instructions.answer import ChoicePair, FreePair, Problem
-from unicorn_assets.instructions.gates import fault_of
+from unicorn_assets.curation.prose import Fault
+from unicorn_assets.instructions.answer import FreePair
+from unicorn_assets.instructions.complex_reasoning.answer import Problem
+from unicorn_assets.instructions.multiple_choice.answer import ChoicePair
+from unicorn_assets.instructions.rules import rules_of
 from unicorn_assets.recipe import InstructionGates
 
 CAPTION = (
@@ -9,6 +12,11 @@ CAPTION = (
     "A heap of sand lies on the grass, and a shovel leans against the wall."
 )
 GATES = InstructionGates(min_grounding=0.6)
+
+
+def fault_of(pair: ChoicePair | FreePair | Problem, caption: str, gates: InstructionGates) -> Fault | None:
+    task = {ChoicePair: "multiple_choice", Problem: "complex_reasoning"}.get(type(pair), "question_answering")
+    return rules_of(task).fault_of(pair, caption, gates)
 
 
 def reason_of(pair: ChoicePair | FreePair | Problem) -> str | None:

@@ -1,6 +1,7 @@
 import json
 import random
 from collections import Counter
+from typing import Any
 
 import polars as pl
 import pytest
@@ -8,13 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from unicorn_assets.graph import TASK_NAMES
 from unicorn_assets.ids import seed_of
-from unicorn_assets.instructions.answer import ChoicePair, schema
-from unicorn_assets.instructions.stage import LETTERS, finish, prompt_of, version, write_pairs
+from unicorn_assets.instructions.multiple_choice.answer import LETTERS, ChoicePair, finish
+from unicorn_assets.instructions.stage import prompt_of
 from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets.llm.request import ChatRequest
-from unicorn_assets.recipe import TASKS
-from unicorn_assets_tests.scripted import ask_by, recipe
+from unicorn_assets.recipe import Recipe
+from unicorn_assets.stages import stages
+from unicorn_assets_tests.scripted import ask_by, recipe, write_pairs
 
 CAPTION = "A man in a yellow helmet digs a hole next to a brick house. A shovel leans against the white wall."
 GOOD = [
@@ -23,6 +26,17 @@ GOOD = [
     {"question": "What does the man dig?", "answer": "A hole", "wrong_options": ["A pond", "A well", "A grave"]},
 ]
 RECIPE = recipe(instructions={"multiple_choice": {"gates": {"min_pairs": 2, "max_pairs": 3}}})
+
+
+def version(made: Recipe, task: str) -> str:
+    return stages(made)[task].version
+
+
+def schema(task: str, gates: dict[str, object], caption: str = CAPTION) -> dict[str, Any]:
+    """The schema of the first request about a caption."""
+    frame = pl.DataFrame({"caption_id": ["c"], "text": [caption], "task": [task]})
+    (row,) = stages(recipe(instructions={task: {"gates": gates}}))[task].rows(frame)
+    return row.request(0, None).schema
 
 
 def captions(tasks: list[str | None]) -> pl.DataFrame:
@@ -93,7 +107,7 @@ def test_the_pair_that_was_left_open_is_dropped_and_nothing_half_is_kept(cut: in
     assert [pair["question"] for pair in made["pairs"][0]] == [pair["question"] for pair in GOOD[:2]]
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", TASK_NAMES)
 def test_too_few_whole_pairs_are_cut_off_in_every_task(task: str):
     pair = {"question": "What leans against the wall?", "answer": "A shovel", "steps": [CAPTION[:50]] * 2}
     text = json.dumps({"pairs": [pair | {"wrong_options": ["A saw", "A cow", "A cat"]}] * 2})
@@ -167,10 +181,10 @@ def test_letters_balance_over_a_table_and_do_not_follow_one_another():
     assert all(abs(count - 250) < 90 for count in joint.values())  # standard deviation 15
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", TASK_NAMES)
 def test_schema_holds_the_recipes_number_of_pairs(task: str):
     def items(**gates: int) -> tuple[int, int]:
-        made = schema(task, recipe(instructions={task: {"gates": gates}}).instructions.task(task).gates, CAPTION)
+        made = schema(task, gates)
         return made["properties"]["pairs"]["minItems"], made["properties"]["pairs"]["maxItems"]
 
     assert items(min_pairs=2, max_pairs=3) == (2, 3)
@@ -179,20 +193,19 @@ def test_schema_holds_the_recipes_number_of_pairs(task: str):
 
 
 def test_extractive_steps_are_different_sentences_of_the_caption():
-    task = {"complex_reasoning": {"gates": {"extractive": True}}}
-    gates = recipe(instructions=task).instructions.complex_reasoning.gates
+    gates = {"extractive": True}
     first, second = CAPTION.split(". ")[0] + ".", CAPTION.split(". ")[1]
-    steps = schema("complex_reasoning", gates, CAPTION)["$defs"]["Problem"]["properties"]["steps"]
+    steps = schema("complex_reasoning", gates)["$defs"]["Problem"]["properties"]["steps"]
     assert steps == {"enum": [[first, second], [second, first]]}
     assert "enum" not in schema("complex_reasoning", gates, first)["$defs"]["Problem"]["properties"]["steps"]
 
 
 def test_schema_limits_the_steps_of_a_solution():
-    gates = recipe(instructions={"complex_reasoning": {"gates": {"max_steps": 3}}}).instructions.complex_reasoning.gates
-    assert schema("complex_reasoning", gates, CAPTION)["$defs"]["Problem"]["properties"]["steps"]["maxItems"] == 3
+    gates = {"max_steps": 3}
+    assert schema("complex_reasoning", gates)["$defs"]["Problem"]["properties"]["steps"]["maxItems"] == 3
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", TASK_NAMES)
 def test_prompts_that_ship_are_filled_and_enter_the_version(task: str):
     plain, small = recipe(), recipe(instructions={task: {"prompt": f"{task}_small"}})
     for made in (plain, small):

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from unicorn_assets.graph import REFUSING
 from unicorn_assets.lake import Lake
-from unicorn_assets.lake.query import QUARANTINE_STAGES, connect
+from unicorn_assets.lake.query import connect
 from unicorn_assets.lake.schemas import TABLES
 from unicorn_assets_tests.small_lake import SHARDS, fill
 
@@ -58,12 +59,10 @@ def test_quarantine_unites_the_stages(lake: Lake) -> None:
 
 def test_every_quarantine_that_a_stage_may_write_is_shown(disk_lake: Lake) -> None:
     row = fill(disk_lake).read("quarantine/captions", SHARDS[0])
-    for stage in QUARANTINE_STAGES:
+    for stage in REFUSING:
         disk_lake.write(f"quarantine/{stage}", "x-00000", row, (disk_lake.info("captions", SHARDS[0])).made)
     with connect(disk_lake) as sql:
-        assert sql.execute("SELECT count(*) FROM quarantine WHERE shard = 'x-00000'").fetchone() == (
-            len(QUARANTINE_STAGES),
-        )
+        assert sql.execute("SELECT count(*) FROM quarantine WHERE shard = 'x-00000'").fetchone() == (len(REFUSING),)
 
 
 @pytest.mark.parametrize("name", ["it's", "a[b]c", "star*", "what?", "two words"])

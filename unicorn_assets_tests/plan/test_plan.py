@@ -7,9 +7,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from unicorn_assets.captions.stage import draft_captions
 from unicorn_assets.generation.asking import Asker
-from unicorn_assets.instructions.stage import write_pairs
+from unicorn_assets.graph import TASK_NAMES
 from unicorn_assets.lake.browse import browse
 from unicorn_assets.lake.store import Lake
 from unicorn_assets.llm.errors import BudgetReached
@@ -18,10 +17,10 @@ from unicorn_assets.plan.estimate import estimate
 from unicorn_assets.plan.left import Left, accepted
 from unicorn_assets.plan.make import make_plan
 from unicorn_assets.plan.sample import USED, StageSample, draw
-from unicorn_assets.recipe import TASKS
 from unicorn_assets.recipe_file import load_recipe
 from unicorn_assets.seeds.catalog import build_catalog
 from unicorn_assets_tests.plan.server import Scripted, write_recipe
+from unicorn_assets_tests.scripted import draft_captions, write_pairs
 
 PRICE = ", price: {prompt: 100, completion: 300, cached_prompt: 50}"
 
@@ -51,7 +50,7 @@ def run(folder):
         ask, ledgers["caption_drafts"] = asker.asking(lambda _: None)
         drafts, _ = draft_captions(catalog, recipe, ask)
         captions = accepted(drafts, catalog, recipe)
-        for task in TASKS:
+        for task in TASK_NAMES:
             ask, ledgers[task] = asker.asking(lambda _: None)
             write_pairs(task, captions, recipe, ask)
     return ledgers
@@ -135,8 +134,10 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says(tmp_path):
         population = rng.lognormal(4, 0.5, 312)
         used = np.repeat(population[:12, None], len(USED), axis=1)
         sample = StageSample(12, 1.0, used, np.ones(12))
-        left = {stage: Left(None) for stage in ("caption_drafts", *TASKS)} | {"caption_drafts": Left(312, rest=300)}
-        rest = estimate(recipe, left, {"caption_drafts": sample, **dict.fromkeys(TASKS, StageSample())})
+        left = {stage: Left(None) for stage in ("caption_drafts", *TASK_NAMES)} | {
+            "caption_drafts": Left(312, rest=300)
+        }
+        rest = estimate(recipe, left, {"caption_drafts": sample, **dict.fromkeys(TASK_NAMES, StageSample())})
         low, high = np.percentile(rest["caption_drafts"].used["completion_tokens"], (2.5, 97.5))
         inside += low <= population[12:].sum() <= high
     assert inside >= 180

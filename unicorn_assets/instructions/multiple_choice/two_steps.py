@@ -9,37 +9,60 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, cast
 
 from pydantic import Field
 
-from unicorn_assets.captions.stage import Ask
 from unicorn_assets.generation.prompt import Prompt, load_prompt
-from unicorn_assets.generation.rounds import Further
+from unicorn_assets.generation.rounds import Ask, Further
+from unicorn_assets.generation.stage import FollowUp
 from unicorn_assets.ids import seed_of
-from unicorn_assets.instructions.answer import ChoicePair, FreePair, Model, Text, read, schema
-from unicorn_assets.instructions.gates import fault_of, short_answer_fault
+from unicorn_assets.instructions.answer import FreePair, Model, Text, read, schema
+from unicorn_assets.instructions.gates import free_fault, question_fault
+from unicorn_assets.instructions.multiple_choice.answer import ChoicePair
+from unicorn_assets.instructions.multiple_choice.gates import choice_fault, short_answer_fault
+from unicorn_assets.instructions.rules import TwoSteps
 from unicorn_assets.llm.request import Answer, ChatRequest
 from unicorn_assets.llm.row import Accepted, Quarantined, Rejected, Resume
 from unicorn_assets.llm.structured import parse, schema_of
 from unicorn_assets.recipe import MultipleChoice, Recipe
 
-PROMPTS = Path(__file__).parent / "prompts"
 MOST_QUESTIONS = 64
 """Of one answer; each costs a request."""
 
 
-class Wrong(Model):
+class WrongOptions(Model):
     """Answer of the second request."""
 
     wrong_options: Annotated[list[Text], Field(min_length=3, max_length=3)]
 
 
-def options_prompt(recipe: Recipe) -> Prompt | None:
-    """The prompt of the second request, or None when the recipe asks for everything at once."""
-    name = recipe.instructions.multiple_choice.options_prompt
-    return load_prompt(PROMPTS, name, recipe, {"question", "answer"}, {"caption"}) if name else None
+def two_steps(recipe: Recipe) -> TwoSteps | None:
+    """Both steps as the recipe wants them, or None when it asks for everything at once."""
+    settings = cast(MultipleChoice, recipe.instructions.task("multiple_choice"))
+    if settings.options_prompt is None:
+        return None
+    here, gates = Path(__file__).parent, settings.gates
+    known = {"min_pairs": str(gates.min_pairs), "max_pairs": str(gates.max_pairs)}
+    first = load_prompt(here, settings.prompt or "multiple_choice", recipe, {"caption"}, set(known)).fill(known)
+    second = load_prompt(here, settings.options_prompt, recipe, {"question", "answer"}, {"caption"})
+
+    def row(caption_id: str, caption: str) -> QuestionsRow:
+        return QuestionsRow(caption_id, caption, first, settings)
+
+    def attempt(ask: Ask) -> Any:
+        return lambda rows: ask_in_two_steps(rows, second, ask)
+
+    return TwoSteps(second.version, row, attempt, FollowUp(gates.max_pairs, settings.options_sampling.max_tokens))
+
+
+@cache
+def _options_schema(max_answer_chars: int) -> dict[str, Any]:
+    shape = schema_of(WrongOptions)
+    shape["properties"]["wrong_options"]["items"]["maxLength"] = max_answer_chars
+    return shape
 
 
 @dataclass(frozen=True)
@@ -57,7 +80,7 @@ class QuestionsRow:
             messages=self.prompt.render({"caption": self.caption}, problem),
             sampling=self.settings.sampling,
             seed=seed_of("multiple_choice", self.caption, draft),
-            schema=schema("question_answering", self.settings.gates, self.caption),
+            schema=schema(FreePair, self.settings.gates),
             prompt_version=self.prompt.version,
         )
 
@@ -66,9 +89,13 @@ class QuestionsRow:
         gates = self.settings.gates
         good: dict[str, FreePair] = {}
         said = ""
-        pairs, cut = read("question_answering", text)
-        for pair in cast("list[FreePair]", pairs[:MOST_QUESTIONS]):
-            fault = short_answer_fault(pair, self.caption, gates) or fault_of(pair, self.caption, gates)
+        pairs, cut = read(FreePair, text)
+        for pair in pairs[:MOST_QUESTIONS]:
+            fault = (
+                short_answer_fault(pair, self.caption, gates)
+                or question_fault(pair.question, self.caption)
+                or free_fault(pair, self.caption, gates)
+            )
             if fault is None:
                 good.setdefault(pair.answer.lower(), pair)
             else:
@@ -91,29 +118,27 @@ class OptionsRow:
 
     def request(self, draft: int, problem: str | None) -> ChatRequest:
         """Three wrong options for the question."""
-        shape = schema_of(Wrong)
-        shape["properties"]["wrong_options"]["items"]["maxLength"] = self.settings.gates.max_answer_chars
         values = {"question": self.pair.question, "answer": self.pair.answer, "caption": self.caption}
         return ChatRequest(
             messages=self.prompt.render(values, problem),
             sampling=self.settings.options_sampling,
             seed=seed_of("wrong_options", self.caption, self.pair.question, draft),
-            schema=shape,
+            schema=_options_schema(self.settings.gates.max_answer_chars),
             prompt_version=self.prompt.version,
         )
 
     def accept(self, text: str) -> ChoicePair:
         """The whole pair; raises Rejected."""
-        wrong = parse(text, Wrong).value.wrong_options
+        wrong = parse(text, WrongOptions).value.wrong_options
         pair = ChoicePair(question=self.pair.question, answer=self.pair.answer, wrong_options=wrong)
-        fault = fault_of(pair, self.caption, self.settings.gates)
+        fault = question_fault(pair.question, self.caption) or choice_fault(pair, self.caption, self.settings.gates)
         if fault is not None:
             raise Rejected(*fault)
         return pair
 
 
 def ask_in_two_steps(
-    rows: Sequence[QuestionsRow | Further], second: Prompt, ask: Ask[Any]
+    rows: Sequence[QuestionsRow | Further], second: Prompt, ask: Ask
 ) -> dict[str, Accepted[Any] | Quarantined]:
     """Outcomes by caption id, as one request would give them: the pairs that passed both steps, or a refusal.
 

@@ -1,0 +1,49 @@
+"""Assets that ask an LLM, one for each Stage: a shard of the parent's rows in, accepted and quarantined rows out."""
+
+from typing import Any
+
+import dagster as dg
+
+from unicorn_assets.assets.common import LLM_KINDS, graph_row, llm_shards
+from unicorn_assets.assets.shard_work import Rows, Vectors, fill_shards, parents
+from unicorn_assets.generation.stage import Stage
+from unicorn_assets.lake.redrives import Redrives
+from unicorn_assets.progress import Stage as Running
+from unicorn_assets.recipe import Recipe
+from unicorn_assets.resources import LakeResource, LlmResource, ProgressResource
+from unicorn_assets.stages import stages
+
+
+def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
+    """The assets of stages 1 and 2 for one recipe that ask its LLM."""
+    return [_asset(recipe, stage) for stage in stages(recipe).values()]
+
+
+def _asset(recipe: Recipe, stage: Stage) -> dg.AssetsDefinition:
+    @dg.asset(
+        **graph_row(stage.name),
+        **llm_shards(recipe),
+        kinds={LLM_KINDS[recipe.llm.endpoint], "parquet"},
+        code_version=stage.version,
+    )
+    def generated(
+        context: dg.AssetExecutionContext, lake: LakeResource, llm: LlmResource, progress: ProgressResource
+    ) -> dg.MaterializeResult[Any]:
+        store = lake.open()
+        redrives = Redrives(store, stage.name)
+
+        def work(shard: str, running: Running) -> Rows | Vectors:
+            ask, ledger = llm.asking(running)
+            frame, refused = stage.run(store.read(stage.parent, shard), ask, redrives.rows(shard))
+            short = stage.shortfall(frame.height, refused.height)
+            return Rows(frame, refused, {**ledger.as_dict(recipe.llm.price), **stage.figures(frame), **short})
+
+        return fill_shards(
+            context, store, recipe, progress.to_log(context.log),
+            version=stage.version,
+            parents_of=lambda shard: {**parents(store, (stage.parent, shard)), **redrives.parents(shard)},
+            work=work,
+            rows_of=lambda shard: stage.count(store, shard),
+        )  # fmt: skip
+
+    return generated

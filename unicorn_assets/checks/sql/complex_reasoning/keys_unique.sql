@@ -1,4 +1,0 @@
--- about: each caption gives at most one set of pairs, under its own id
--- severity: error
--- blocking: yes
-SELECT caption_id, shard, count(*) AS times FROM complex_reasoning GROUP BY caption_id, shard HAVING count(*) > 1

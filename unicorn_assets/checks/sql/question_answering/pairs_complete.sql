@@ -1,5 +1,0 @@
--- about: each record has pairs, and no question or answer is blank
--- severity: error
--- blocking: yes
-SELECT instruction_id, shard, len(pairs) AS pairs FROM question_answering
-WHERE len(pairs) = 0 OR len(list_filter(pairs, lambda p: trim(p.question) = '' OR trim(p.answer) = '')) > 0

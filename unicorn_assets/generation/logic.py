@@ -1,0 +1,76 @@
+"""The version of what judges answers: a hash of its own source text, so that nobody has to remember to raise a number.
+
+A gate that changes makes the shards that it judged outdated; they are made again from the journal, without a request.
+Comments and docstrings do not count. Not here: prompts, schemas and models, which enter a stage's version by value.
+"""
+
+import ast
+import importlib.util
+import io
+import tokenize
+from functools import cache
+
+from unicorn_assets.ids import digest
+
+JUDGING = tuple(
+    f"unicorn_assets.{room}"
+    for room in ("captions", "instructions", "curation", "generation", "text", "llm.structured", "llm.mending",
+                 "llm.client.reply", "llm.client.drafting")
+)  # fmt: skip
+"""Where code that decides about an answer may live; an import that leads elsewhere is not followed."""
+
+
+@cache
+def logic_of(*modules: str) -> str:
+    """Short hash of these modules (dotted names) and of all in the judging rooms that they import, one way or other."""
+    found: dict[str, str] = {}
+    todo = list(modules)
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found[name], imported = _code(name)
+            todo += [other for other in imported if _judges(other)]
+    return digest(found, 4)
+
+
+def _judges(module: str) -> bool:
+    return any(module == room or module.startswith(f"{room}.") for room in JUDGING)
+
+
+@cache
+def _code(module: str) -> tuple[str, frozenset[str]]:
+    """A module's source without comments and docstrings, and the modules of ours that it imports."""
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        return "", frozenset()
+    with tokenize.open(spec.origin) as file:
+        source = file.read()
+    tree = ast.parse(source)
+    imported: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            # What is imported from a package may be a module of its own.
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            imported |= {node.module, *(name for name in names if _judges(name) and _is_module(name))}
+        elif isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+    return _without_words(source, tree), frozenset(imported)
+
+
+def _is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # its parent is no package
+        return False
+
+
+def _without_words(source: str, tree: ast.AST) -> str:
+    lines = source.splitlines()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = lines[row - 1][:column]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            lines[node.lineno - 1 : node.end_lineno] = [""] * ((node.end_lineno or node.lineno) - node.lineno + 1)
+    return "\n".join(line.rstrip() for line in lines if line.strip())
