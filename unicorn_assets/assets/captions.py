@@ -40,7 +40,9 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         def make(running: Running) -> ShardInfo:
             drafts = ((shard, store.read("caption_drafts", shard)) for shard in shards)
             frame = find_near_duplicates(drafts, recipe, running.advance)
-            return store.write("near_duplicates", ALL, frame, made, with_sample({"shards compared": len(shards)}, frame))
+            return store.write(
+                "near_duplicates", ALL, frame, made, with_sample({"shards compared": len(shards)}, frame)
+            )
 
         with errors_for_people():
             shards = [

@@ -9,11 +9,11 @@ from typing import Any
 
 import polars as pl
 
-from unicorn_assets.generation.logic import logic_of
 from unicorn_assets.generation.stage import table
 from unicorn_assets.graph import TASK_NAMES
 from unicorn_assets.ids import digest, rng_of
 from unicorn_assets.lake.quarantine_rows import quarantine_rows
+from unicorn_assets.logic import logic_of
 from unicorn_assets.recipe import Instructions, Recipe
 
 

@@ -14,11 +14,11 @@ import polars as pl
 
 from unicorn_assets.captions.gates import caption_of
 from unicorn_assets.curation.words import reads_as_english
-from unicorn_assets.generation.logic import logic_of
 from unicorn_assets.generation.prompt import Prompt, load_prompt
 from unicorn_assets.generation.stage import Stage, model_marks
 from unicorn_assets.ids import content_id, digest, seed_of
 from unicorn_assets.llm.request import ChatRequest
+from unicorn_assets.logic import logic_of
 from unicorn_assets.recipe import Captions, Recipe
 
 PROMPTS = Path(__file__).parent / "prompts"

@@ -20,13 +20,13 @@ from unicorn_assets.curation.spool import Spool
 from unicorn_assets.curation.words import words
 from unicorn_assets.ids import digest
 from unicorn_assets.lake.schemas import polars_schema
+from unicorn_assets.logic import logic_of
 from unicorn_assets.recipe import NearDuplicates, Recipe
 
 Signature = npt.NDArray[np.uint32]
 
 PERMUTATIONS = 128
 SEED = 20250328
-LOGIC = 1
 _BATCH = 512  # captions whose shingles are in memory at once
 _SLACK = 3.0
 """Standard errors by which a signature's estimate may fall short of the threshold before a candidate is passed over
@@ -35,7 +35,7 @@ unread; the error of a MinHash estimate of J from n permutations is sqrt(J (1 - 
 
 def version(recipe: Recipe) -> str:
     """Short hash of all that decides which captions repeat others."""
-    return digest([LOGIC, PERMUTATIONS, SEED, recipe.section_hash("near_duplicates")], 6)
+    return digest([logic_of(__name__), recipe.section_hash("near_duplicates")], 6)
 
 
 def near_duplicates(

@@ -11,12 +11,12 @@ from typing import Any
 
 import polars as pl
 
-from unicorn_assets.generation.logic import logic_of
 from unicorn_assets.generation.stage import table
 from unicorn_assets.graph import TASK_NAMES
 from unicorn_assets.ids import digest
 from unicorn_assets.instructions.multiple_choice.answer import LETTERS
 from unicorn_assets.lake.quarantine_rows import quarantine_rows
+from unicorn_assets.logic import logic_of
 from unicorn_assets.recipe import Recipe
 
 IMAGE = "<image>"

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from unicorn_assets.curation.prose import Fault
+from unicorn_assets.generation.prompt import Prompt
 from unicorn_assets.generation.rounds import Ask, Attempt
 from unicorn_assets.generation.stage import FollowUp
 from unicorn_assets.instructions.answer import Fields, FreePair, Pair
@@ -21,9 +22,11 @@ Finished = dict[str, Any]
 
 @dataclass(frozen=True)
 class TwoSteps:
-    """A task that asks twice: `row(caption_id, caption)` makes the first request, `attempt` does both steps."""
+    """A task that asks twice: `row(caption_id, caption)` makes the first request, `attempt` does both steps, the second
+    one with the prompt `second`.
+    """
 
-    version: str
+    second: Prompt
     row: Callable[[str, str], Draftable[Any]]
     attempt: Callable[[Ask], Attempt]
     follow_up: FollowUp

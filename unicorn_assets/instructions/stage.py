@@ -13,7 +13,6 @@ from typing import Any
 import polars as pl
 
 from unicorn_assets.curation.words import content, words
-from unicorn_assets.generation.logic import logic_of
 from unicorn_assets.generation.prompt import Prompt, load_prompt
 from unicorn_assets.generation.stage import Stage, by_row, model_marks
 from unicorn_assets.ids import content_id, digest, seed_of
@@ -21,6 +20,7 @@ from unicorn_assets.instructions.answer import read, schema, with_fields
 from unicorn_assets.instructions.rules import Rules, rules_of
 from unicorn_assets.llm.request import ChatRequest
 from unicorn_assets.llm.row import Rejected
+from unicorn_assets.logic import logic_of
 from unicorn_assets.recipe import Recipe, TaskSettings
 
 
@@ -88,7 +88,7 @@ def stage(recipe: Recipe, task: str) -> Stage:
 
     decides = [
         logic_of(__name__, type(rules).__module__, f"{__package__}.{task}"),
-        [prompt.version, second.version if second else None],
+        [prompt.version, second.second.version if second else None],
         settings.model_dump(mode="json", exclude={"weight"}),
     ]
     return Stage(

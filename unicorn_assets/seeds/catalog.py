@@ -12,13 +12,11 @@ from unicorn_assets.ids import digest
 from unicorn_assets.lake.quarantine_rows import quarantine_rows
 from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets.lake.store import Made, content_hash
+from unicorn_assets.logic import logic_of
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.seeds.intake import STAGE, Intake
 from unicorn_assets.seeds.shards import assign_shards
 from unicorn_assets.seeds.sources import sources_fingerprint
-
-LOGIC = 2
-"""Raise it when reading, normalising or drawing changes, so that catalogs are built anew."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ def seeds_of(catalog: pl.DataFrame, shard: str) -> pl.DataFrame:
 
 def version(recipe: Recipe) -> str:
     """Code version of the catalog: the recipe's part in it and this room's logic, not the content of files."""
-    return digest([recipe.section_hash("sources", "seeds", "shard_rows"), LOGIC], 8)
+    return digest([recipe.section_hash("sources", "seeds", "shard_rows"), logic_of(__name__)], 8)
 
 
 def _each_once(rows: pl.DataFrame, before: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

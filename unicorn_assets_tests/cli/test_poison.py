@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from unicorn_assets.automation import local_run
 from unicorn_assets.cli import app
+from unicorn_assets.graph import ancestors
 from unicorn_assets.home import Home
 from unicorn_assets.lake import Lake, Made
 from unicorn_assets.recipe_file import load_recipe
@@ -23,18 +24,7 @@ from unicorn_assets.release import release_instruction, release_pretrain
 from unicorn_assets_tests.plan.server import PAIRS, SCENE, Scripted, write_recipe
 from unicorn_assets_tests.small_lake import facts, vectors_of
 
-PARTS = (
-    (
-        "seeds",
-        "caption_drafts",
-        "near_duplicates",
-        "captions",
-        "multiple_choice",
-        "question_answering",
-        "complex_reasoning",
-        "instructions",
-    ),
-)
+PARTS = (ancestors("instructions")[1:],)
 HALF = "A tall slim sla"
 CUT = (
     json.dumps({"pairs": [PAIRS[1], PAIRS[1] | {"question": "What leans on it?", "answer": HALF}]}).partition(HALF)[0]

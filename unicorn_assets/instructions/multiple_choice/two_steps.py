@@ -55,7 +55,7 @@ def two_steps(recipe: Recipe) -> TwoSteps | None:
     def attempt(ask: Ask) -> Any:
         return lambda rows: ask_in_two_steps(rows, second, ask)
 
-    return TwoSteps(second.version, row, attempt, FollowUp(gates.max_pairs, settings.options_sampling.max_tokens))
+    return TwoSteps(second, row, attempt, FollowUp(gates.max_pairs, settings.options_sampling.max_tokens))
 
 
 @cache

@@ -1,7 +1,8 @@
-"""The version of what judges answers: a hash of its own source text, so that nobody has to remember to raise a number.
+"""The version of what decides about rows: a hash of its own source text, so that nobody has to raise a number.
 
 A gate that changes makes the shards that it judged outdated; they are made again from the journal, without a request.
-Comments and docstrings do not count. Not here: prompts, schemas and models, which enter a stage's version by value.
+Comments and docstrings do not count. Not here: prompts, schemas, models and settings, which enter a version by value;
+stage 3, where a new version costs hours of a GPU and is raised by hand.
 """
 
 import ast
@@ -12,29 +13,29 @@ from functools import cache
 
 from unicorn_assets.ids import digest
 
-JUDGING = tuple(
+DECIDING = tuple(
     f"unicorn_assets.{room}"
-    for room in ("captions", "instructions", "curation", "generation", "text", "llm.structured", "llm.mending",
+    for room in ("seeds", "captions", "instructions", "curation", "generation", "text", "llm.structured", "llm.mending",
                  "llm.client.reply", "llm.client.drafting")
 )  # fmt: skip
-"""Where code that decides about an answer may live; an import that leads elsewhere is not followed."""
+"""Where code that decides about a row may live; an import that leads elsewhere is not followed."""
 
 
 @cache
 def logic_of(*modules: str) -> str:
-    """Short hash of these modules (dotted names) and of all in the judging rooms that they import, one way or other."""
+    """Short hash of these modules (dotted names) and of all in the deciding rooms that they import, however far."""
     found: dict[str, str] = {}
     todo = list(modules)
     while todo:
         name = todo.pop()
         if name not in found:
             found[name], imported = _code(name)
-            todo += [other for other in imported if _judges(other)]
+            todo += [other for other in imported if _decides(other)]
     return digest(found, 4)
 
 
-def _judges(module: str) -> bool:
-    return any(module == room or module.startswith(f"{room}.") for room in JUDGING)
+def _decides(module: str) -> bool:
+    return any(module == room or module.startswith(f"{room}.") for room in DECIDING)
 
 
 @cache
@@ -51,7 +52,7 @@ def _code(module: str) -> tuple[str, frozenset[str]]:
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
             # What is imported from a package may be a module of its own.
             names = [f"{node.module}.{alias.name}" for alias in node.names]
-            imported |= {node.module, *(name for name in names if _judges(name) and _is_module(name))}
+            imported |= {node.module, *(name for name in names if _decides(name) and _is_module(name))}
         elif isinstance(node, ast.Import):
             imported |= {alias.name for alias in node.names}
     return _without_words(source, tree), frozenset(imported)

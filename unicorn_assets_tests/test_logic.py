@@ -1,0 +1,83 @@
+"""A version follows what decides, by itself: code counts, words about it do not."""
+
+from pathlib import Path
+
+import pytest
+
+from unicorn_assets import logic
+from unicorn_assets.graph import TASK_NAMES
+from unicorn_assets.logic import logic_of
+
+GATE = '''"""A gate."""
+
+import unicorn_assets.curation.words
+
+
+def too_short(text: str) -> bool:
+    """Whether a text is too short."""
+    return len(text) < 3  # characters
+'''
+
+
+@pytest.fixture
+def version_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The hash of a module with this source, in a deciding room."""
+    monkeypatch.setattr(logic, "DECIDING", (*logic.DECIDING, "gate_under_test"))
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def version(source: str) -> str:
+        (tmp_path / "gate_under_test.py").write_text(source, encoding="utf-8")
+        for cached in (logic_of, logic._code):
+            cached.cache_clear()
+        return logic_of("gate_under_test")
+
+    yield version
+    for cached in (logic_of, logic._code):
+        cached.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "counts"),
+    [
+        ("< 3", "< 4", True),
+        ("return len(text)", "return 0 + len(text)", True),
+        ("import unicorn_assets.curation.words", "import unicorn_assets.curation.prose", True),
+        ("# characters", "# signs", False),
+        ('"""A gate."""', '"""A gate, in other words."""', False),
+        ('    """Whether a text is too short."""\n', "", False),
+        ("\n\n\n", "\n\n\n\n", False),
+    ],
+)
+def test_code_counts_and_words_do_not(version_of, old: str, new: str, counts: bool) -> None:
+    assert old in GATE
+    assert (version_of(GATE) != version_of(GATE.replace(old, new))) is counts
+
+
+@pytest.mark.parametrize(
+    ("module", "wanted"),
+    [
+        ("captions.stage", {"captions.gates", "curation.prose", "curation.words", "text", "generation.rounds"}),
+        ("captions.accept", {"generation.stage"}),
+        ("curation.near_duplicates", {"curation.words", "curation.spool"}),
+        ("seeds.catalog", {"seeds.intake", "seeds.normalise", "seeds.csv_table", "seeds.templates", "seeds.shards"}),
+        *(
+            (f"instructions.{task}", {"instructions.gates", "instructions.answer", "curation.prose", "text"})
+            for task in TASK_NAMES
+        ),
+        ("instructions.multiple_choice", {"instructions.multiple_choice.gates"}),
+        ("instructions.complex_reasoning", {"instructions.complex_reasoning.gates"}),
+    ],
+)
+def test_what_decides_is_found_from_where_the_stage_begins(module: str, wanted: set[str]) -> None:
+    seen, todo = set[str](), [f"unicorn_assets.{module}"]
+    while todo:
+        name = todo.pop()
+        if name not in seen:
+            seen.add(name)
+            todo += [other for other in logic._code(name)[1] if logic._decides(other)]
+    assert {f"unicorn_assets.{name}" for name in wanted} <= seen
+    assert not any(name.startswith(("unicorn_assets.lake", "unicorn_assets.recipe")) for name in seen)
+
+
+def test_tasks_do_not_make_each_other_outdated() -> None:
+    assert len({logic_of(f"unicorn_assets.instructions.{task}") for task in TASK_NAMES}) == len(TASK_NAMES)
