@@ -28,7 +28,8 @@ from sweep import sweep
 from table import as_markdown, summary
 
 from tools.pocket.train import Settings, train
-from unicorn_assets.encoders.pocket.files import WEIGHTS, revision
+from unicorn_assets.encoders.fingerprint import file_hash
+from unicorn_assets.encoders.pocket.files import WEIGHTS
 
 WIDTHS = ("narrow", "wide")
 ASKING = ("material", "methods", "probe", "conditions")  # modules that decide an encoder's answers
@@ -52,7 +53,7 @@ def answers(world: World, folder: Path, seed: int, fresh: bool) -> dict[str, Any
     """Conditions and accuracies of one encoder, from its folder where the same benchmark left them."""
     kept = folder / "probe.json"
     code = b"".join((Path(__file__).parent / "probe" / f"{name}.py").read_bytes() for name in ASKING)
-    key = [revision(folder), seed, hashlib.sha256(code).hexdigest()]
+    key = [file_hash(folder / WEIGHTS), seed, hashlib.sha256(code).hexdigest()]
     if kept.is_file() and not fresh:
         found: dict[str, Any] = json.loads(kept.read_text())
         if found["key"] == key:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tools.pocket.augment import augment
-from unicorn_assets.encoders.pocket.encoder import on_white
+from unicorn_assets.encoders.pictures import on_white
 from unicorn_assets.encoders.pocket.model import IMAGE_SIZE, PHOTO_TOWER, Pocket, thumbnails
 from unicorn_assets.errors import UserError
 
@@ -55,12 +55,15 @@ def plain_features(pocket: Pocket, pixels: Pixels, cache: Path, say: Callable[[s
 
     pixels: (n, 64, 64, 4) RGBA. Computed in fp32 and kept as fp16, which moves a vector by about 1e-4.
     """
+    from open_clip.transform import PreprocessCfg, image_transform_v2
     from PIL import Image
+
+    preprocess = image_transform_v2(PreprocessCfg(**pocket.model.visual.preprocess_cfg), is_train=False)
 
     def batches() -> Iterator["torch.Tensor"]:
         for start in range(0, len(pixels), BATCH):
             images = [on_white(Image.fromarray(picture)) for picture in pixels[start : start + BATCH]]
-            yield torch.stack([pocket.preprocess(image) for image in images])
+            yield torch.stack([preprocess(image) for image in images])
 
     import torch
 

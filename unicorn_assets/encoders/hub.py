@@ -10,7 +10,7 @@ from pathlib import Path
 
 from unicorn_assets.errors import UserError
 
-HUB = "hf-hub:"
+HUB, LOCAL_DIR = "hf-hub:", "local-dir:"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 

@@ -13,6 +13,7 @@ from unicorn_assets.encoders.batches import IMAGE_BATCH, by_budget, encode_batch
 from unicorn_assets.encoders.devices import CPU_BATCH_TOKENS
 from unicorn_assets.encoders.llm2clip_loading import Parts
 from unicorn_assets.encoders.llm2clip_prompt import WINDOW
+from unicorn_assets.encoders.pictures import on_white
 from unicorn_assets.encoders.protocol import Progress, unit_float32
 
 if TYPE_CHECKING:
@@ -65,8 +66,6 @@ class Llm2ClipEncoder:
 
     def prepare_image(self, image: "Image") -> Any:
         """The image in the model's size: a (3, height, width) float32 tensor. May run in any thread."""
-        from unicorn_assets.encoders.pocket.encoder import on_white
-
         return self._preprocess(on_white(image))
 
     def encode_prepared(self, prepared: Sequence[Any], on_progress: Progress | None = None) -> NDArray[np.float32]:

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unicorn_assets.encoders.hub import HUB, snapshot
-from unicorn_assets.encoders.identity import LOCAL_DIR, llm2clip_sources
+from unicorn_assets.encoders.hub import HUB, LOCAL_DIR, snapshot
 from unicorn_assets.encoders.llm2clip_adapter import text_adapter
 from unicorn_assets.encoders.llm2clip_prompt import Prompt
 from unicorn_assets.encoders.model_config import (
@@ -30,8 +29,11 @@ from unicorn_assets.encoders.vetting import (
     weight_index,
 )
 from unicorn_assets.errors import UserError
+from unicorn_assets.recipe import Encoder as EncoderSettings
 from unicorn_assets.recipe import Recipe
 
+LLM2CLIP_TEXT = "hf-hub:microsoft/LLM2CLIP-Llama-3-8B-Instruct-CC-Finetuned"
+LLM2CLIP_ADAPTER = "hf-hub:microsoft/LLM2CLIP-Openai-L-14-336"
 _FILES = ("config.json", "tokenizer*.json", "special_tokens_map.json", "*.index.json")
 _WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 
@@ -45,6 +47,14 @@ class Parts:
     adapter: Any
     tower: Any
     image_size: int
+
+
+def llm2clip_sources(settings: EncoderSettings) -> tuple[tuple[str, str | None], tuple[str, str | None]]:
+    """(place, revision) of the text encoder, and of the folder with the text adapter and the image tower."""
+    return (
+        (settings.model or LLM2CLIP_TEXT, settings.revision),
+        (settings.adapter or LLM2CLIP_ADAPTER, settings.adapter_revision),
+    )
 
 
 def folders(recipe: Recipe) -> tuple[Path, Path]:

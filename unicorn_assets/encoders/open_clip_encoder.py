@@ -1,6 +1,6 @@
 """A loaded open_clip model as an `Encoder`: sorted batches, short padding where the model allows it.
 
-Finding and loading models lives in open_clip_loading.py, tokens in tokens.py.
+Finding and loading models lives in open_clip_loading.py.
 """
 
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from unicorn_assets.encoders.batches import IMAGE_BATCH, by_budget, encode_batches
 from unicorn_assets.encoders.devices import CPU_BATCH_TOKENS
+from unicorn_assets.encoders.pictures import on_white
 from unicorn_assets.encoders.protocol import TOLERANCE, Progress, unit_float32
-from unicorn_assets.encoders.tokens import count_tokens, used_lengths
 from unicorn_assets.errors import UserError
 
 if TYPE_CHECKING:
@@ -50,14 +50,14 @@ class OpenClipEncoder:
 
     def token_counts(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text before truncation, special tokens included."""
-        return count_tokens(self._tokenizer, texts)
+        return _count_tokens(self._tokenizer, texts)
 
     def encode_texts(self, texts: Sequence[str], on_progress: Progress | None = None) -> NDArray[np.float32]:
         """(n, dimension) unit rows in the order of `texts`."""
         if not texts:
             return np.empty((0, self.dimension), np.float32)
         tokens = self._tokenizer(list(texts))
-        lengths = used_lengths(self._tokenizer, tokens) if self.trims else [tokens.shape[1]] * len(texts)
+        lengths = _used_lengths(self._tokenizer, tokens) if self.trims else [tokens.shape[1]] * len(texts)
 
         def encode(rows: list[int]) -> NDArray[np.float32]:
             return self._forward(tokens[rows, : max(lengths[row] for row in rows)])
@@ -71,8 +71,6 @@ class OpenClipEncoder:
 
     def prepare_image(self, image: "Image") -> Any:
         """The image in the model's size: a (3, height, width) float32 tensor. May run in any thread."""
-        from unicorn_assets.encoders.pocket.encoder import on_white
-
         return self._preprocess(on_white(image))
 
     def encode_prepared(self, prepared: Sequence[Any], on_progress: Progress | None = None) -> NDArray[np.float32]:
@@ -121,10 +119,32 @@ class OpenClipEncoder:
     def _can_trim(self) -> bool:
         """Whether padding can be cut off without changing vectors. Some text towers attend to padding: so try it."""
         tokens = self._tokenizer(list(_PROBES))
-        longest = max(used_lengths(self._tokenizer, tokens))
+        longest = max(_used_lengths(self._tokenizer, tokens))
         try:
             short = self._forward(tokens[:, :longest])
         except (RuntimeError, ValueError, IndexError):
             return False
         limit = TOLERANCE if self.dtype == "fp32" else _HALF_ROUNDING
         return bool(np.linalg.norm(short - self._forward(tokens), axis=1).max() <= limit)
+
+
+def _count_tokens(tokenizer: Any, texts: Sequence[str]) -> list[int]:
+    """Tokens of each text before truncation, special tokens included."""
+    if not texts:
+        return []
+    if hasattr(tokenizer, "sot_token_id"):  # open_clip's own: one token before the text and one after
+        return [len(tokenizer.encode(text)) + 2 for text in texts]
+    clean = [tokenizer.clean_fn(text) for text in texts] if hasattr(tokenizer, "clean_fn") else list(texts)
+    clips = getattr(tokenizer, "tokenizer_mode", "") == "clips"  # adds begin, end and class tokens itself
+    found = tokenizer.tokenizer(clean, truncation=False, verbose=False, add_special_tokens=not clips)
+    return [len(ids) + (3 if clips else 0) for ids in found["input_ids"]]
+
+
+def _used_lengths(tokenizer: Any, tokens: Any) -> list[int]:
+    """Columns of each row of a padded token matrix up to its last token that is not padding."""
+    import torch
+
+    inner = getattr(tokenizer, "tokenizer", None)
+    pad = getattr(inner, "pad_token_id", None) or 0
+    columns = (tokens != pad) * (1 + torch.arange(tokens.shape[1]))
+    return [max(1, int(length)) for length in columns.max(dim=1).values]

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from unicorn_assets.encoders.hub import HUB, snapshot
-from unicorn_assets.encoders.identity import LOCAL_DIR, local_checkpoint
+from unicorn_assets.encoders.hub import HUB, LOCAL_DIR, snapshot
 from unicorn_assets.encoders.model_config import (
     least_numbers,
     model_type,
@@ -26,6 +25,7 @@ from unicorn_assets.encoders.vetting import (
     vetted,
 )
 from unicorn_assets.errors import UserError
+from unicorn_assets.recipe import Encoder as EncoderSettings
 from unicorn_assets.recipe import Recipe
 
 CONFIG = "open_clip_config.json"
@@ -109,6 +109,14 @@ def model_folder(recipe: Recipe) -> Path | None:
             "give a model that open_clip saved, as local-dir:<folder> or hf-hub:<id>",
         )
     return folder
+
+
+def local_checkpoint(recipe: Recipe, settings: EncoderSettings) -> Path | None:
+    """The checkpoint file that `pretrained` names, relative to the recipe's folder; None when it is a tag."""
+    if not settings.pretrained or "://" in settings.pretrained:
+        return None
+    file = Path(recipe.locate(settings.pretrained))
+    return file if file.is_file() else None
 
 
 def _tokenizer(name: str) -> Any:

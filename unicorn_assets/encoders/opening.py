@@ -3,7 +3,8 @@
 from importlib.util import find_spec
 
 from unicorn_assets.encoders.devices import pick_batch_tokens, pick_device, pick_precision
-from unicorn_assets.encoders.identity import ABSENT, identify
+from unicorn_assets.encoders.fingerprint import ABSENT
+from unicorn_assets.encoders.identity import identify
 from unicorn_assets.encoders.protocol import Encoder
 from unicorn_assets.encoders.vetting import reason_of
 from unicorn_assets.errors import UserError
@@ -32,18 +33,16 @@ def open_encoder(recipe: Recipe) -> Encoder:
         parts = load_llm2clip(recipe, device, precision)
         return Llm2ClipEncoder(parts, identify(recipe), device=device, precision=precision, batch_tokens=batch_tokens)
 
-    from unicorn_assets.encoders.open_clip_encoder import OpenClipEncoder
-
     if settings.kind == "pocket":
-        from unicorn_assets.encoders.pocket.model import load as load_pocket
+        from unicorn_assets.encoders.pocket.encoder import PocketEncoder
 
-        pocket, precision = load_pocket(settings.width, device), "fp32"
-        model, tokenizer = pocket.model, pocket.tokenizer
-    else:
-        from unicorn_assets.encoders.open_clip_loading import load
+        return PocketEncoder(settings.width, device, batch_tokens=batch_tokens)
 
-        precision = pick_precision(settings.precision, device)
-        model, tokenizer = load(recipe, device, precision)
+    from unicorn_assets.encoders.open_clip_encoder import OpenClipEncoder
+    from unicorn_assets.encoders.open_clip_loading import load
+
+    precision = pick_precision(settings.precision, device)
+    model, tokenizer = load(recipe, device, precision)
     try:
         return OpenClipEncoder(
             model, tokenizer, identify(recipe), device=device, precision=precision, batch_tokens=batch_tokens

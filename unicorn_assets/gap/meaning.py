@@ -54,6 +54,7 @@ _BEST = {
     **dict.fromkeys((metric for metric in MEANING if "recall" in metric), 1.0),
     **dict.fromkeys(("linear_separability", "knn_mixing"), 0.5),
     "alignment": 0.0,
+    "neighbour_overlap": 1.0,
 }
 
 
@@ -62,14 +63,19 @@ def explain(metric: str) -> str:
     return MEANING[metric]
 
 
+def best(metric: str) -> float | None:
+    """The value to wish for; None where that depends on the images."""
+    return _BEST.get(metric)
+
+
 def change(metric: str, before: Estimate, after: Estimate, target: Estimate | None = None) -> str:
     """In a word: "better", "worse", or "unclear" where the intervals meet; empty for a metric that is no aim.
 
     `target` is the images' own value for metrics of the texts that should come near it.
     """
-    best = target.value if target else _BEST.get(metric)
-    if best is None or metric.endswith("_image"):
+    wanted = target.value if target else best(metric)
+    if wanted is None or metric.endswith("_image"):
         return ""
     if before.low <= after.high and after.low <= before.high:
         return "unclear"
-    return "better" if abs(after.value - best) < abs(before.value - best) else "worse"
+    return "better" if abs(after.value - wanted) < abs(before.value - wanted) else "worse"

@@ -11,9 +11,8 @@ import numpy as np
 from unicorn_assets.errors import UserError
 from unicorn_assets.gap.corrected import distribution_estimates
 from unicorn_assets.gap.intervals import Estimate
-from unicorn_assets.gap.mixing import mixing_estimates
+from unicorn_assets.gap.mixing import mixing_estimates, source_preservation
 from unicorn_assets.gap.paired import paired_estimates
-from unicorn_assets.gap.preservation import source_preservation
 from unicorn_assets.gap.split import MIN_ROWS, Refit, Sides, refitting, split
 from unicorn_assets.gap.threads import threads_for
 from unicorn_assets.transfer import Transfer

@@ -1,7 +1,7 @@
 """Plots of the gap: common principal components, histograms of cosines, spectra, recall curves.
 
 Each is a matplotlib Figure; `png` and `svg` write it down. Colours are of Okabe and Ito's palette, which stays distinct
-with colour-blind eyes; markers and line styles differ too. The numbers come from gap/.
+with colour-blind eyes; markers and line styles differ too. The numbers come from the modules beside this one.
 """
 
 import io

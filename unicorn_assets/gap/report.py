@@ -1,7 +1,6 @@
 """One HTML page about a move: figures with intervals, plots, how they came about. It needs no network and no lake.
 
-Here: words and layout. Not here: what is measured (measure.py), how to read it (meaning.py), plots (plots.py, one room
-up).
+Here: words and layout. Not here: what is measured (measure.py), how to read it (meaning.py), plots (plots.py).
 """
 
 from collections.abc import Iterable, Mapping, Sequence

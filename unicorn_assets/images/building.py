@@ -1,6 +1,6 @@
 """Making an image reference: from images, from vectors, from another reference, or from the pocket encoder's own.
 
-Not here: reading files (image_files.py, vector_files.py), or what a reference holds (image_reference.py).
+Not here: reading files (files.py, vectors/files.py), or what a reference holds (reference.py).
 """
 
 from collections.abc import Callable
@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from unicorn_assets.encoders import Encoder, encoder_version, identify, space_of
-from unicorn_assets.encoders.identity import fingerprint
+from unicorn_assets.encoders.fingerprint import fingerprint
 from unicorn_assets.errors import UserError
 from unicorn_assets.ids import digest
 from unicorn_assets.images.decoding import prepared_images
-from unicorn_assets.images.files import Corrupt, find_images
+from unicorn_assets.images.entries import Corrupt
+from unicorn_assets.images.files import find_images
 from unicorn_assets.images.reference import SAMPLE_ROWS, ImageReference, Pairs
 from unicorn_assets.plain_files import read_anywhere, why
 from unicorn_assets.recipe import Recipe
@@ -64,7 +65,7 @@ def build_image_reference(
 def from_images(
     path: str, shown: str, name: str, encoder: Encoder, on_progress: Progress | None = None
 ) -> ImageReference:
-    """The reference of all images at `path`, which messages call `shown`; see image_files.py for what it may be."""
+    """The reference of all images at `path`, which messages call `shown`; see files.py for what it may be."""
     corrupt = Corrupt()
     statistics, sample = Statistics(space_of(encoder), covariance=True), Sample(SAMPLE_ROWS)
     images = prepared_images(find_images(path, corrupt), encoder.prepare_image, corrupt)
@@ -125,14 +126,12 @@ def _from_pocket(
     from unicorn_assets.encoders.pocket.files import model_folder, read_evaluation_pairs, read_reference
 
     folder = model_folder(width)
-    shipped, pairs = read_reference(folder), read_evaluation_pairs(folder)
+    (statistics, vectors), pairs = read_reference(folder), read_evaluation_pairs(folder)
     encoder = encoder_factory()
-    space = Space(shipped.encoder, shipped.revision, len(shipped.mean))
-    space.require(space_of(encoder), "the captions of the evaluation pairs")
-    space.require(Space(pairs.encoder, pairs.revision, pairs.vectors.shape[1]), "the evaluation pairs")
-    mean, covariance = shipped.mean.astype(np.float64), shipped.covariance.astype(np.float64)
-    statistics = Statistics.from_moments(space, shipped.count, mean, covariance)
-    sample = Sample(SAMPLE_ROWS).add(shipped.vectors)
+    statistics.space.require(space_of(encoder), "the captions of the evaluation pairs")
+    paired = Space(pairs.encoder, pairs.revision, pairs.vectors.shape[1])
+    statistics.space.require(paired, "the evaluation pairs")
+    sample = Sample(SAMPLE_ROWS).add(vectors)
     text = encoder.encode_texts(pairs.captions, on_progress).astype(np.float16)
     evaluation = Pairs(text, pairs.vectors.astype(np.float16), pairs.ids, pairs.held_out.astype(np.bool_))
     source = "the pocket encoder's own"

@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from unicorn_assets.images.files import MAX_FILE_BYTES, Corrupt, Entry
+from unicorn_assets.images.entries import MAX_FILE_BYTES, Corrupt, Entry
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -1,14 +1,12 @@
 """Where real images are: a folder, single files, tar archives, Parquet files; local or behind a URL; one after another.
 
-Nothing is decoded here (image_decoding.py); archives and Parquet files are opened in image_shards.py. What is no file,
+Nothing is decoded here (decoding.py); archives and Parquet files are opened in shards.py. What is no file,
 such as a pipe, is named and left; a folder is entered once, however many links lead to it.
 """
 
 import os
 import re
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,43 +14,12 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from unicorn_assets.errors import UserError
+from unicorn_assets.images.entries import ENDINGS, MAX_FILE_BYTES, Corrupt, Entry
+from unicorn_assets.images.shards import parquet_entries, tar_entries
 from unicorn_assets.plain_files import open_plain, read_plain, shown, why
 
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif")
 TAR, PARQUET = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"), (".parquet",)
-MAX_FILE_BYTES = 128 << 20  # of one encoded image; a larger one is set aside unread
-MAX_LISTED = 1000  # images that were set aside and are named; all are counted
 _ALL = (*ENDINGS, *TAR, *PARQUET)
-
-
-class Corrupt(list[tuple[str, str]]):
-    """Names of images or shards that were set aside, each with its reason: the first 1,000, and how many in all."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.total = 0
-        self.reasons: Counter[str] = Counter()
-
-    def append(self, item: tuple[str, str]) -> None:
-        """Count one; reasons are counted without what is in them of one image alone."""
-        name, reason = (shown(text) for text in item)
-        self.total += 1
-        self.reasons[re.split(r"[:(]", reason)[0].strip()[:60]] += 1
-        if len(self) < MAX_LISTED:
-            super().append((name, reason[:300]))
-
-    def summary(self) -> str:
-        """Counts by reason, the most frequent first."""
-        return ", ".join(f"{count:,} {reason}" for reason, count in self.reasons.most_common(8))
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One encoded image: its name, and how to get its bytes; ValueError when that fails. `held` bytes are in memory."""
-
-    name: str
-    read: Callable[[], bytes]
-    held: int = 0
 
 
 def find_images(path: str, corrupt: Corrupt) -> Iterator[Entry]:
@@ -61,8 +28,6 @@ def find_images(path: str, corrupt: Corrupt) -> Iterator[Entry]:
     Shards (.tar, .tar.gz, .parquet) are read as a stream, one after another; one that is damaged goes to `corrupt`, and
     what came before the damage is kept. UserError when there is nothing to read at all.
     """
-    from unicorn_assets.images.shards import parquet_entries, tar_entries
-
     fs, files = _files(path, corrupt)
     for name, location in files:
         label = shown(name)

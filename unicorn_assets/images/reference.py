@@ -1,7 +1,7 @@
 """What real images look like to the encoder: their statistics and a small sample, unpaired with any caption.
 
 One file per kind of images: who shares it shares no image. Here: what it holds, and its bytes. Not here: making one
-(reference_building.py) or using it (transfer.py, gap/).
+(building.py) or using it (transfer/, gap/).
 """
 
 from dataclasses import dataclass, field

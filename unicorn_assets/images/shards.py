@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 from unicorn_assets.errors import UserError
-from unicorn_assets.images.files import ENDINGS, MAX_FILE_BYTES, Corrupt, Entry
+from unicorn_assets.images.entries import ENDINGS, MAX_FILE_BYTES, Corrupt, Entry
 from unicorn_assets.parquet_pages import open_parquet
 from unicorn_assets.plain_files import why
 

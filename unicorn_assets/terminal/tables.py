@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from unicorn_assets.gap import explain
+from unicorn_assets.gap import best
 from unicorn_assets.lake.lineage import Lineage, Step
 from unicorn_assets.redaction import redact_known
 from unicorn_assets.terminal.console import plain, to_json
@@ -46,17 +46,23 @@ def report_table(report: Report, seconds: Mapping[str, float] | None = None) -> 
 
 
 def gap_table(report: Report) -> Table | None:
-    """The gap before and after the move with 95 % intervals, in the measures that say most, on two lines each."""
+    """The gap before and after the move with 95 % intervals, in the measures that say most, a line each on 80 columns;
+    what they mean is in the report page.
+    """
     if report.gap is None or not report.gap["after"]:
         return None
-    table = Table(title=f"modality gap, method {report.gap['method']}", title_justify="left", header_style="bold")
-    for name in ("metric", "before", "after", "how to read it"):
-        table.add_column(name, justify="right" if name in ("before", "after") else "left")
+    table = Table(
+        title=f"modality gap, method {report.gap['method']}", title_justify="left", header_style="bold",
+        show_edge=False, pad_edge=False,
+    )  # fmt: skip
+    for name in ("metric", "before", "after", "best"):
+        table.add_column(name, justify="left" if name == "metric" else "right", no_wrap=True)
     before, after = report.gap["before"], report.gap["after"]
     for metric in SHOWN_METRICS:
         if metric in after:
             cells = [_interval(state[metric]) if metric in state else "" for state in (before, after)]
-            table.add_row(metric, *cells, explain(metric))
+            wanted = best(metric)
+            table.add_row(metric, *cells, "" if wanted is None else f"{wanted:g}")
     return table
 
 
@@ -89,8 +95,7 @@ def damage_lines(report: Report) -> list[str]:
 
 
 def _interval(estimate: Mapping[str, float]) -> Text:
-    ends = f"{estimate['low']:.3f} to {estimate['high']:.3f}"
-    return Text.assemble(f"{estimate['value']:.3f}\n", (ends, "dim"))
+    return Text.assemble(f"{estimate['value']:.3f} ", (f"({estimate['low']:.3f} to {estimate['high']:.3f})", "dim"))
 
 
 def row_blocks(frame: pl.DataFrame) -> list[Table]:

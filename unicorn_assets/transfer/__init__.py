@@ -1,8 +1,8 @@
 """The move of text vectors to where image vectors live.
 
 steps.py says what each method does to a row, aniso.py does the one method that is more than a few steps, fitted.py
-holds a fitted move and applies it, fitting.py fits it, noise.py is the noise of C3. Statistics come from statistics.py;
-what a move achieves is measured in gap/; streaming whole files is in vector_transfer.py.
+holds a fitted move and applies it, fitting.py fits it, noise.py is the noise of C3. files.py streams whole files,
+samples.py draws the rows of a report. Statistics come from vectors/; what a move achieves is measured in gap/.
 """
 
 from unicorn_assets.transfer.fitted import MOST_FILE, Transfer

@@ -22,10 +22,10 @@ from unicorn_assets.vectors.files import DistinctIds, common_space, open_vectors
 from unicorn_assets.vectors.formats import Contents, Part, name_of_row
 from unicorn_assets.vectors.kernels import prepare
 from unicorn_assets.vectors.output import ENDINGS, refuse_inputs, vector_output, whole_folder
+from unicorn_assets.vectors.plain_steps import Steps
 from unicorn_assets.vectors.rows import Space
 from unicorn_assets.vectors.sketch import SAMPLE_ROWS
 from unicorn_assets.vectors.statistics import Statistics
-from unicorn_assets.vectors.walk import Steps
 
 UNKNOWN = "unknown"
 """Encoder and revision of vectors whose files do not say."""

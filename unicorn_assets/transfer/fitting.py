@@ -9,10 +9,10 @@ from unicorn_assets.errors import UserError
 from unicorn_assets.transfer.aniso import fit_aniso
 from unicorn_assets.transfer.fitted import Transfer
 from unicorn_assets.transfer.steps import METHODS, text_steps
+from unicorn_assets.vectors.plain_steps import Steps, walk
 from unicorn_assets.vectors.rows import Float64, Rows, Space, unit_rows
 from unicorn_assets.vectors.sketch import SAMPLE_ROWS
 from unicorn_assets.vectors.statistics import Statistics
-from unicorn_assets.vectors.walk import Steps, walk
 
 Shards = Callable[[], Iterable[Rows]]
 After = Callable[[Steps], Statistics]

@@ -13,8 +13,8 @@ Notation: y text and x image vectors, unit length first; mu their means; norm(v)
 
 from collections.abc import Mapping
 
+from unicorn_assets.vectors.plain_steps import Steps
 from unicorn_assets.vectors.rows import Float64
-from unicorn_assets.vectors.walk import Steps
 
 METHODS = ("none", "mean_shift", "c3", "i0t", "realign", "aniso_init")
 CENTRED = ("mean_shift", "c3", "i0t")

@@ -1,7 +1,7 @@
 """Vectors that somebody else made: .safetensors, .npy or Parquet, read in chunks, with ids where there are any.
 
 The lake's own shards are such files too. Here: opening them, whatever their format, and what they say of their origin.
-Not here: the formats (vector_formats.py), checking rows (vectors.py), writing (vector_output.py).
+Not here: the formats (formats.py), checking rows (rows.py), writing (output.py).
 """
 
 import tempfile

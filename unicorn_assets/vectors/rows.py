@@ -1,9 +1,9 @@
 """Rows of vectors: which space they live in, and unit length with every bad row refused by name.
 
-All of stage 3 takes its rows from here. Not here: statistics (statistics.py) or files (vector_files.py).
+All of stage 3 takes its rows from here. Not here: statistics (statistics.py) or files (files.py).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,6 @@ from unicorn_assets.errors import UserError
 
 Rows = NDArray[np.floating[Any]]
 Float64 = NDArray[np.float64]
-
-CHUNK_VALUES = 1 << 18  # float64 values worked on at a time: 2 MB stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -41,11 +39,6 @@ class Space:
             )
 
 
-def chunk_rows(dimension: int) -> int:
-    """How many rows of this dimension are worked on at a time."""
-    return min(max(1, CHUNK_VALUES // max(dimension, 1)), 1 << 14)
-
-
 def unit_rows(vectors: Rows, *, where: str = "vectors", ids: Sequence[str] | None = None, first: int = 0) -> Float64:
     """(n, d) float64 rows of unit length; each row's result depends on that row alone.
 
@@ -62,17 +55,6 @@ def unit_rows(vectors: Rows, *, where: str = "vectors", ids: Sequence[str] | Non
     return rows
 
 
-def unit_chunks(
-    vectors: Rows, dimension: int | None = None, *, where: str = "vectors", ids: Sequence[str] | None = None
-) -> Iterator[tuple[int, Float64]]:
-    """(first row, unit rows) of consecutive chunks, so that a matrix of any length needs constant memory."""
-    check_shape(vectors, dimension, where)
-    step = chunk_rows(vectors.shape[1])
-    for first in range(0, len(vectors), step):
-        part = None if ids is None else ids[first : first + step]
-        yield first, unit_rows(vectors[first : first + step], where=where, ids=part, first=first)
-
-
 def check_shape(vectors: Rows, dimension: int | None, where: str) -> None:
     """UserError unless `vectors` is a matrix of floating point numbers with `dimension` columns."""
     if vectors.ndim != 2 or not np.issubdtype(vectors.dtype, np.floating):
@@ -86,17 +68,6 @@ def check_shape(vectors: Rows, dimension: int | None, where: str) -> None:
             f"{where}: the vectors have {vectors.shape[1]} dimensions, but {dimension} are expected",
             "they were made by another encoder: encode them again with the encoder of this recipe",
         )
-
-
-def check_ids(ids: Sequence[str], where: str) -> None:
-    """UserError that names the first id that occurs twice, with both rows."""
-    seen: dict[str, int] = {}
-    for row, name in enumerate(ids):
-        if name in seen:
-            raise UserError(
-                f"{where}: id {name!r} occurs twice, in rows {seen[name]} and {row}", "keep one vector per id"
-            )
-        seen[name] = row
 
 
 def _refuse(vectors: Rows, row: int, where: str, ids: Sequence[str] | None, first: int) -> None:

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from unicorn_assets.errors import UserError
 from unicorn_assets.vectors.blocks import blocks, in_threads, task_rows
 from unicorn_assets.vectors.packing import MOST_DIMENSION, finite, pack, readable, unpack, whole
+from unicorn_assets.vectors.plain_steps import Steps, walk
 from unicorn_assets.vectors.rows import Float64, Rows, Space, check_shape, unit_rows
 from unicorn_assets.vectors.sketch import SAMPLE_ROWS, Sketch
-from unicorn_assets.vectors.walk import Steps, sum_of, walk
+from unicorn_assets.vectors.walk import sum_of
 
 QUANTUM = 2.0**-36
 """Unit of the stored sums: each block's sum is off by at most 7.3e-12 per component."""

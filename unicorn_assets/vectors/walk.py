@@ -1,4 +1,7 @@
-"""Steps v <- norm(scale * v + shift) on the rows of a matrix. Not here: which method takes which steps."""
+"""Steps v <- norm(scale * v + shift) on the rows of a matrix: compiled for most, in numpy for rows that nearly vanish.
+
+Not here: which method takes which steps.
+"""
 
 from collections.abc import Sequence
 
@@ -7,28 +10,11 @@ from numpy.typing import NDArray
 
 from unicorn_assets.errors import UserError
 from unicorn_assets.vectors.kernels import Lengths, sum_after, write_after
+from unicorn_assets.vectors.plain_steps import Steps, walk
 from unicorn_assets.vectors.rows import Float64, Rows, unit_rows
-
-Steps = Sequence[tuple[float, Float64]]
 
 # Below this length a moved vector is rounding noise and has no direction of its own.
 NO_DIRECTION = 1e-6
-
-
-def walk(rows: Rows, lengths: Rows, steps: Steps) -> tuple[Rows, Rows]:
-    """Take the steps in place; `rows` (n, d) have `lengths` (n,).
-
-    Returns (lengths of the rows now, least length that each row had after a step); dividing by the former is left to
-    the caller, who may be able to do it cheaper.
-    """
-    least = np.full_like(lengths, np.inf)
-    for scale, shift in steps:
-        rows *= (rows.dtype.type(scale) / lengths)[:, None]
-        rows += shift.astype(rows.dtype)
-        lengths = np.sqrt(np.vecdot(rows, rows))
-        np.minimum(least, lengths, out=least)
-        np.maximum(lengths, np.finfo(lengths.dtype).tiny, out=lengths)
-    return lengths, least
 
 
 def sum_of(vectors: Rows, steps: Steps, where: str, ids: Sequence[str] | None = None, first: int = 0) -> Float64:

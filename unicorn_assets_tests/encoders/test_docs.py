@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from unicorn_assets.encoders.identity import LLM2CLIP_ADAPTER, LLM2CLIP_TEXT
+from unicorn_assets.encoders.llm2clip_loading import LLM2CLIP_ADAPTER, LLM2CLIP_TEXT
 from unicorn_assets.encoders.llm2clip_prompt import render
 from unicorn_assets.recipe import Encoder, ImageReference
 

@@ -13,7 +13,8 @@ from unicorn_assets.errors import UserError
 from unicorn_assets.images import decoding as image_decoding
 from unicorn_assets.images import files as image_files
 from unicorn_assets.images.decoding import decode, prepared_images
-from unicorn_assets.images.files import Corrupt, Entry, find_images
+from unicorn_assets.images.entries import Corrupt, Entry
+from unicorn_assets.images.files import find_images
 from unicorn_assets_tests.images.pictures import encoded, write_parquet, write_tar
 
 

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unicorn_assets.encoders.pocket.encoder import on_white
+from unicorn_assets.encoders.pictures import on_white
 from unicorn_assets.images.decoding import decode
-from unicorn_assets.images.files import MAX_LISTED, Corrupt
+from unicorn_assets.images.entries import MAX_LISTED, Corrupt
 from unicorn_assets_tests.images.pictures import encoded, write_parquet, write_tar
 from unicorn_assets_tests.images.test_files import bomb, read
 
@@ -196,7 +196,8 @@ BOMBS = """
 import io, resource, sys
 import pyarrow as pa, pyarrow.parquet as pq
 from unicorn_assets.images.decoding import prepared_images
-from unicorn_assets.images.files import Corrupt, find_images
+from unicorn_assets.images.entries import Corrupt
+from unicorn_assets.images.files import find_images
 
 resource.setrlimit(resource.RLIMIT_DATA, (3 << 30, 3 << 30))
 corrupt = Corrupt()

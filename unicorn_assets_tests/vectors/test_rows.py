@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unicorn_assets.errors import UserError
-from unicorn_assets.vectors.rows import Space, check_ids, unit_chunks, unit_rows
+from unicorn_assets.vectors.rows import Space, check_shape, unit_rows
 
 BAD = {"NaN": np.nan, "Inf": np.inf, "all zero": 0.0}
 
@@ -23,26 +23,14 @@ def test_a_bad_row_is_named(fault: str, dtype: type) -> None:
         unit_rows(rows, first=100)
 
 
-def test_a_bad_row_in_a_later_chunk_has_its_own_number() -> None:
-    rows = np.ones((40_000, 16), np.float16)
-    rows[33_333, 5] = np.nan
-    with pytest.raises(UserError, match="row 33333 has NaN in column 5"):
-        list(unit_chunks(rows, 16))
-
-
 def test_shapes_and_types_are_checked() -> None:
+    check_shape(np.ones((2, 4), np.float16), 4, "texts")
     with pytest.raises(UserError, match="5 dimensions, but 4"):
-        list(unit_chunks(np.ones((2, 5)), 4))
+        check_shape(np.ones((2, 5)), 4, "texts")
     with pytest.raises(UserError, match="shape"):
-        list(unit_chunks(np.ones(5), 5))
+        check_shape(np.ones(5), 5, "texts")
     with pytest.raises(UserError, match="int64"):
-        list(unit_chunks(np.ones((2, 5), np.int64), 5))  # type: ignore[arg-type]
-
-
-def test_an_id_twice_is_named() -> None:
-    check_ids(["a", "b"], "file")
-    with pytest.raises(UserError, match="'b' occurs twice, in rows 1 and 3"):
-        check_ids(["a", "b", "c", "b"], "file")
+        check_shape(np.ones((2, 5), np.int64), 5, "texts")  # type: ignore[arg-type]
 
 
 def test_spaces_do_not_mix() -> None:

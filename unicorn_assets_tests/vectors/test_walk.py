@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unicorn_assets.errors import UserError
-from unicorn_assets.vectors import kernels
-from unicorn_assets.vectors.walk import Steps, sum_of, walk, write
+from unicorn_assets.vectors import kernel_code, kernels
+from unicorn_assets.vectors.plain_steps import Steps, walk
+from unicorn_assets.vectors.walk import sum_of, write
 
 TYPES = [np.float16, np.float32, np.float64]
 
@@ -122,7 +123,7 @@ def test_a_processor_without_halves_gets_the_same_rows(monkeypatch: pytest.Monke
     rng = np.random.default_rng(7)
     rows, steps = rng.normal(size=(30, 50)).astype(np.float16), some_steps(rng, 2, 50)
     truth = reference(rows, steps)
-    monkeypatch.setattr(kernels, "_knows_halves", lambda: False)
+    monkeypatch.setattr(kernel_code, "knows_halves", lambda: False)
     found = np.empty(rows.shape, np.float16)
     write(rows, steps, found, "texts")
     np.testing.assert_allclose(found, truth, rtol=6e-4, atol=1e-5)
@@ -151,10 +152,10 @@ def test_a_row_that_vanishes_is_named() -> None:
 def test_a_missing_compiler_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "llvmlite", None)
     monkeypatch.setattr(kernels, "_made", {})
-    kernels._library.cache_clear()
+    kernel_code._library.cache_clear()
     try:
         kernels.prepare((2, 0, 0))  # in the background, where nobody would see a traceback
         with pytest.raises(UserError, match=r"llvmlite.*not installed"):
             sum_of(np.ones((3, 4)), (), "texts")
     finally:
-        kernels._library.cache_clear()
+        kernel_code._library.cache_clear()

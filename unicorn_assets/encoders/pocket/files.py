@@ -3,13 +3,12 @@
 A folder (one per gap width) holds
   open_clip_config.json          architecture, tokenizer and preprocessing, in open_clip's own format
   open_clip_model.safetensors    every trained weight, fp16; MiniLM itself comes from its installed package
-  image_reference.safetensors    image vectors of the training vendors: statistics and a sample (see `ImageReference`)
+  image_reference.safetensors    image vectors of the training vendors: mean, covariance, count, a sample and its names
   evaluation_pairs.safetensors   image vectors of the held-out vendor (see `EvaluationPairs`)
   evaluation_pairs.json          the concept, captions and split of each of those rows
   metrics.json                   what training measured; the card's table is made from it
 """
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,10 @@ import numpy as np
 import numpy.typing as npt
 from safetensors import safe_open
 
+from unicorn_assets.encoders.fingerprint import file_hash
 from unicorn_assets.errors import UserError
+from unicorn_assets.vectors.rows import Space
+from unicorn_assets.vectors.statistics import Statistics
 
 CONFIG = "open_clip_config.json"
 WEIGHTS = "open_clip_model.safetensors"
@@ -42,26 +44,9 @@ def model_folder(width: str = "narrow") -> Path:
     return folder
 
 
-def revision(folder: Path) -> str:
-    """First 12 hexadecimal digits of the sha256 of the weights file."""
-    return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()[:12]
-
-
-@dataclass(frozen=True)
-class ImageReference:
-    """What real images look like to the encoder; unpaired with any text.
-
-    mean (d,) float64; covariance (d, d) float64, 1/N normalised; vectors (n, d) float32 unit rows, a random sample of
-    the `count` vectors that the two statistics were computed from; sample_ids name its rows as vendor/hexcode.
-    """
-
-    mean: Floats
-    covariance: Floats
-    vectors: Floats
-    sample_ids: list[str]
-    count: int
-    encoder: str
-    revision: str
+def identity(folder: Path, width: str) -> tuple[str, str]:
+    """Name, and revision of the weights: the first 12 hexadecimal digits of their sha256."""
+    return f"pocket-{width}", file_hash(folder / WEIGHTS)
 
 
 @dataclass(frozen=True)
@@ -91,19 +76,16 @@ def unit_rows(vectors: Floats) -> Floats:
     return units
 
 
-def read_reference(folder: Path | None = None, *, width: str = "narrow") -> ImageReference:
-    """The image reference of `folder` (default: the shipped encoder of this width)."""
+def read_reference(folder: Path | None = None, *, width: str = "narrow") -> tuple[Statistics, Floats]:
+    """Statistics of the training pictures' vectors, and (n, d) float32 unit rows of a random sample of these.
+
+    Of `folder`, by default that of the shipped encoder of this width.
+    """
     with safe_open((folder or model_folder(width)) / REFERENCE, framework="np") as file:
-        about = file.metadata()
-        return ImageReference(
-            mean=file.get_tensor("mean"),
-            covariance=file.get_tensor("covariance"),
-            vectors=unit_rows(file.get_tensor("vectors")),
-            sample_ids=json.loads(about["sample_ids"]),
-            count=int(about["count"]),
-            encoder=about["encoder"],
-            revision=about["revision"],
-        )
+        about, mean = file.metadata(), file.get_tensor("mean")
+        space = Space(about["encoder"], about["revision"], len(mean))
+        statistics = Statistics.from_moments(space, int(about["count"]), mean, file.get_tensor("covariance"))
+        return statistics, unit_rows(file.get_tensor("vectors"))
 
 
 def read_evaluation_pairs(folder: Path | None = None, *, width: str = "narrow") -> EvaluationPairs:

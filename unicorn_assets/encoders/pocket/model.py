@@ -8,7 +8,7 @@ EfficientNet-Lite0, frozen too, and beside it a thumbnail of the picture; then a
 import copy
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,11 +62,10 @@ OPEN_CLIP_CONFIG: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Pocket:
-    """An open_clip model, its tokenizer (texts -> (n, 256) word pieces), preprocessing (picture -> (3, 128, 128))."""
+    """An open_clip model, its tokenizer (texts -> (n, 256) word pieces), and where they are from."""
 
     model: Any
     tokenizer: Any
-    preprocess: Callable[[Any], "torch.Tensor"]
     folder: Path
 
 
@@ -124,7 +123,6 @@ def minilm_folder() -> Path:
 def build(folder: Path, device: str = "cpu") -> Pocket:
     """The architecture of `folder`'s config with MiniLM's weights; everything else starts at random."""
     import open_clip
-    from open_clip.transform import PreprocessCfg, image_transform_v2
 
     register_image_tower()
     name = f"local-dir:{folder}"
@@ -136,8 +134,7 @@ def build(folder: Path, device: str = "cpu") -> Pocket:
         tokenizer = open_clip.tokenizer.HFTokenizer(
             text["hf_model_name"], context_length=text["context_length"], local_files_only=True
         )
-    preprocess = image_transform_v2(PreprocessCfg(**model.visual.preprocess_cfg), is_train=False)
-    return Pocket(model, tokenizer, preprocess, folder)
+    return Pocket(model, tokenizer, folder)
 
 
 def load(width: str = "narrow", device: str = "cpu", folder: Path | None = None) -> Pocket:

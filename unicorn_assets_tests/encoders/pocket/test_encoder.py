@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file, save_file
 
+from unicorn_assets.encoders import identify, open_encoder
 from unicorn_assets.encoders.pocket import (
     PocketEncoder,
     load,
@@ -20,6 +21,7 @@ from unicorn_assets.encoders.pocket.files import CONFIG, WEIGHTS, model_folder
 from unicorn_assets.encoders.pocket.model import FROZEN, minilm_folder
 from unicorn_assets.errors import UserError
 from unicorn_assets.gap.paired import own_ranks
+from unicorn_assets.recipe import Recipe
 
 TEXTS = ["a cat", "An emoji of a red apple.", "A long sentence about a ship that leaves the harbour at dawn. " * 30, ""]
 
@@ -133,3 +135,16 @@ def test_recall_in_the_metrics_is_what_the_shipped_files_give(encoder: PocketEnc
             for k in (1, 5):
                 # Vectors are shipped as fp16: a near tie may fall the other way.
                 assert 100 * np.mean(ranks <= k) == pytest.approx(stated[kind][asked][f"recall_{k}"], abs=1.5), kind
+
+
+def test_a_recipe_s_encoder_is_this_one(encoder: PocketEncoder) -> None:
+    width = encoder.name.removeprefix("pocket-")
+    recipe = Recipe.model_validate({
+        "name": "tiny", "sources": [{"name": "none", "path": "none.txt"}], "llm": {},
+        "encoder": {"kind": "pocket", "width": width, "device": "cpu"},
+    })  # fmt: skip
+    opened = open_encoder(recipe)
+    assert isinstance(opened, PocketEncoder)
+    assert identify(recipe) == (opened.name, opened.revision) == (encoder.name, encoder.revision)
+    np.testing.assert_array_equal(opened.encode_texts(TEXTS), encoder.encode_texts(TEXTS))
+    assert (opened.dtype, opened.window, opened.dimension, opened.trims) == ("fp32", 256, 256, True)

@@ -1,22 +1,25 @@
 """What lies beside the shipped weights agrees with them and with itself."""
 
+import json
+
 import numpy as np
 import pytest
+from safetensors import safe_open
 
 from tools.pocket.card import CARD, render
 from tools.pocket.pictures import HELD_OUT_VENDOR
 from unicorn_assets.encoders.pocket import read_evaluation_pairs, read_metrics, read_reference
-from unicorn_assets.encoders.pocket.files import model_folder, revision
+from unicorn_assets.encoders.pocket.files import REFERENCE, identity, model_folder
 
 pytestmark = pytest.mark.parametrize("width", ["narrow", "wide"])
 
 
 def test_everything_names_the_same_weights(width: str) -> None:
-    shipped = revision(model_folder(width))
+    shipped = identity(model_folder(width), width)
     metrics = read_metrics(width=width)
-    for about in (read_reference(width=width), read_evaluation_pairs(width=width)):
-        assert (about.encoder, about.revision) == (f"pocket-{width}", shipped)
-    assert (metrics["encoder"], metrics["revision"]) == (f"pocket-{width}", shipped)
+    for about in (read_reference(width=width)[0].space, read_evaluation_pairs(width=width)):
+        assert (about.encoder, about.revision) == shipped
+    assert (metrics["encoder"], metrics["revision"]) == shipped
 
 
 def test_the_card_is_made_from_the_metrics(width: str) -> None:
@@ -31,23 +34,25 @@ def test_card_shows_every_recall(width: str) -> None:
 
 
 def test_reference_statistics_are_those_of_unit_vectors(width: str) -> None:
-    reference = read_reference(width=width)
-    mean, covariance = reference.mean, reference.covariance
-    assert mean.dtype == covariance.dtype == np.float64
+    statistics, vectors = read_reference(width=width)
+    mean, covariance = statistics.mean, statistics.covariance
+    assert covariance is not None
     assert np.isclose(np.trace(covariance), 1 - mean @ mean, atol=1e-5)
     assert np.allclose(covariance, covariance.T)
     assert np.linalg.eigvalsh(covariance).min() > -1e-9
-    standard_error = np.sqrt((1 - mean @ mean) / len(reference.vectors))
-    assert np.linalg.norm(reference.vectors.mean(axis=0) - mean) < 3 * standard_error
+    standard_error = np.sqrt((1 - mean @ mean) / len(vectors))
+    assert np.linalg.norm(vectors.mean(axis=0) - mean) < 3 * standard_error
 
 
 def test_reference_has_no_picture_of_the_held_out_vendor_or_concepts(width: str) -> None:
-    reference, pairs = read_reference(width=width), read_evaluation_pairs(width=width)
-    vendors, codes = zip(*(name.split("/") for name in reference.sample_ids), strict=True)
-    assert len(reference.sample_ids) == len(reference.vectors) == 2000
+    (statistics, vectors), pairs = read_reference(width=width), read_evaluation_pairs(width=width)
+    with safe_open(model_folder(width) / REFERENCE, framework="np") as file:
+        names = json.loads(file.metadata()["sample_ids"])
+    vendors, codes = zip(*(name.split("/") for name in names), strict=True)
+    assert len(names) == len(vectors) == 2000
     assert HELD_OUT_VENDOR not in vendors
     assert not set(codes) & {code for code, out in zip(pairs.ids, pairs.held_out, strict=True) if out}
-    assert sum(read_metrics(width=width)["trained_pictures"].values()) == reference.count
+    assert sum(read_metrics(width=width)["trained_pictures"].values()) == statistics.n
 
 
 def test_pairs_are_complete(width: str) -> None:

@@ -92,7 +92,7 @@ def test_training_writes_every_file_of_an_encoder(art: Path, tmp_path: Path) -> 
     assert metrics["training"]["steps"] == 4
     assert metrics["trained_concepts"] == metrics["pairs"] - metrics["held_out_pairs"] < len(ANIMALS)
     assert set(metrics["trained_pictures"]) == {"google", "fluent-flat"}
-    assert read_reference(out).count == 2 * metrics["trained_concepts"]
+    assert read_reference(out)[0].n == 2 * metrics["trained_concepts"]
     encoder, pairs = PocketEncoder(folder=out), read_evaluation_pairs(out)
     assert pairs.revision == encoder.revision == metrics["revision"]
     assert "pocket-narrow" in (out / "README.md").read_text()
