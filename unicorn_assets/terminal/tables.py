@@ -53,7 +53,7 @@ def gap_table(report: Report) -> Table | None:
         return None
     table = Table(
         title=f"modality gap, method {report.gap['method']}", title_justify="left", header_style="bold",
-        show_edge=False, pad_edge=False,
+        box=box.SIMPLE_HEAD, padding=0, show_edge=False,
     )  # fmt: skip
     for name in ("metric", "before", "after", "best"):
         table.add_column(name, justify="left" if name == "metric" else "right", no_wrap=True)
