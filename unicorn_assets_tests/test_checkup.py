@@ -20,7 +20,7 @@ from unicorn_assets.lake.redrives import grant
 from unicorn_assets.lake.released import latest_release
 from unicorn_assets.lake.store import Lake, Made
 from unicorn_assets.llm.journal import Journal
-from unicorn_assets.llm.spend.records import Books, Record
+from unicorn_assets.llm.spend.records import Record, SpendRecords
 from unicorn_assets.release import release_instruction, release_pretrain
 from unicorn_assets.terminal.report import gather
 from unicorn_assets.terminal.tables import damage_lines
@@ -48,7 +48,7 @@ def full_lake(root: Path) -> Lake:
     write_artifact(lake, "transfer.safetensors", b"moved" * 40, MADE, 3, {"method": "none"})
     write_verdict(lake, "captions", SHARDS[0], "0123", ["keys_unique"])
     grant(lake, "caption_drafts", SHARDS[0], ["s1", "s2"], 2)
-    Books(lake.files).write(Record("one", calls=3, prompt_tokens=100, cost_usd=0.25, open=False))
+    SpendRecords(lake.files).write(Record("one", calls=3, prompt_tokens=100, cost_usd=0.25, open=False))
     with Journal.open(lake.url) as journal:
         for number in range(30):
             journal.put(answer(number))

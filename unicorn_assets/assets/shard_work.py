@@ -22,11 +22,12 @@ from unicorn_assets.graph import ASKING, VECTORS
 from unicorn_assets.lake.artifacts import failed_checks
 from unicorn_assets.lake.ledger import keep_making
 from unicorn_assets.lake.store import ALL, Lake, Made, ShardInfo
-from unicorn_assets.llm.journal import Damage, damage_heard
+from unicorn_assets.llm.journal import Damage
 from unicorn_assets.llm.spend.ledger import making
 from unicorn_assets.progress import Progress, Stage
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.redaction import scrub
+from unicorn_assets.resources.observing import EVENTS
 
 EXIT_CODE = "exit code"
 """Metadata of a failure that a person can mend: with what code a command ends because of it."""
@@ -124,7 +125,10 @@ def fill_shards(
                 damaged: list[Damage] = []
                 shown: Mapping[str, Any] = {}
                 if not reused:
-                    with making(name, shard, partial(keep_making, lake, made=made)), damage_heard(damaged.append):
+                    with (
+                        making(name, shard, partial(keep_making, lake, made=made)),
+                        EVENTS.heard(Damage, damaged.append),
+                    ):
                         output = work(shard, stage)
                     _write(lake, name, shard, made, output)
                     shown = output.shown

@@ -6,7 +6,7 @@ Here: the order of runs, which shards, what a failed run says. Not here: printin
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,11 +19,12 @@ from unicorn_assets.ending import told_to_end
 from unicorn_assets.errors import UserError
 from unicorn_assets.graph import ASSETS, llm_first, stretches
 from unicorn_assets.home import Home
-from unicorn_assets.lake.damage import lake_damage_heard
-from unicorn_assets.llm.endpoints.heard import warnings_heard
-from unicorn_assets.llm.journal import damage_heard
+from unicorn_assets.lake.damage import Damage as LakeDamage
+from unicorn_assets.llm.endpoints import ServerWarning
+from unicorn_assets.llm.journal import Damage as JournalDamage
 from unicorn_assets.partitions import RANGE_END, RANGE_START, SHARDS_NAME, ranges
 from unicorn_assets.progress import Progress
+from unicorn_assets.resources.observing import EVENTS
 from unicorn_assets.resources.progress import listening
 
 CATALOG = "seed_catalog"
@@ -66,10 +67,11 @@ def local_instance(home: Home) -> Iterator[dg.DagsterInstance]:
 def run_graph(home: Home, progress: Progress, chosen: Sequence[str] | None = None) -> Outcome:
     """Bring everything up to date: the catalog first, then all shards, or the chosen ones, up to the releases."""
     outcome = Outcome()
-    heard = damage_heard(lambda damage: outcome.warnings.append(str(damage)))  # steps run in this process
-    warned = warnings_heard(outcome.warn)
-    files = lake_damage_heard(lambda damage: outcome.warnings.append(str(damage)))
-    with local_instance(home) as instance, listening(progress), heard, warned, files:
+    with ExitStack() as meanwhile:
+        instance = meanwhile.enter_context(local_instance(home))
+        meanwhile.enter_context(listening(progress))
+        for kind in (JournalDamage, LakeDamage, ServerWarning):  # steps run in this process
+            meanwhile.enter_context(EVENTS.heard(kind, lambda event: outcome.warn(str(event))))
         _bury_dead_runs(instance)
         definitions = build_defs(home)
         job = definitions.resolve_implicit_global_asset_job_def()

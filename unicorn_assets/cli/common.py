@@ -8,7 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from functools import cache, wraps
+from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec
 
@@ -20,6 +20,7 @@ from unicorn_assets.ending import INTERRUPTED, told_to_end
 from unicorn_assets.errors import MachineError, UserError, machine_error
 from unicorn_assets.home import Home
 from unicorn_assets.redaction import redact
+from unicorn_assets.stream import Stream
 from unicorn_assets.terminal.console import err, guarded, out, plain, print_json
 
 __all__ = ["app", "err", "for_people", "labelled", "lake_of", "out", "print_json"]
@@ -148,15 +149,10 @@ def _fault(error: Exception) -> int:
 
 def lake_of(place: Home, tells: bool = True):  # type: ignore[no-untyped-def]
     """The lake of a home, to look at. `tells`: a line on standard error for each damaged file that is met."""
+    from unicorn_assets.lake.damage import Damage
     from unicorn_assets.lake.store import Lake
 
+    events = Stream()
     if tells:
-        _tell_of_damage()
-    return Lake(place.lake_url)
-
-
-@cache
-def _tell_of_damage() -> None:
-    from unicorn_assets.lake.damage import listen
-
-    listen(lambda damage: err.print(labelled("damaged", "yellow", str(damage)), soft_wrap=True))
+        events.subscribe(Damage, lambda damage: err.print(labelled("damaged", "yellow", str(damage)), soft_wrap=True))
+    return Lake(place.lake_url, events=events)

@@ -20,7 +20,8 @@ from unicorn_assets.llm.settings import LlmSettings
 from unicorn_assets.llm.shaping import Shaper
 from unicorn_assets.llm.spend.budget import Account
 from unicorn_assets.llm.spend.ledger import Ledger, current_making
-from unicorn_assets.llm.spend.records import Shelf
+from unicorn_assets.llm.spend.records import Storage
+from unicorn_assets.stream import Stream
 
 TELLING = 3
 """Rows without any answer after which it is the server, and no longer a row that it does not like."""
@@ -29,20 +30,22 @@ Ask = Callable[[Iterable[Draftable[Any]]], Iterator[Accepted[Any] | Quarantined]
 
 
 class Asker:
-    """Asks the model of `settings`; answers are kept in the journal below `lake_url`, figures in the books on `shelf`.
-    Use it as a context manager.
+    """Asks the model of `settings`; answers are kept in the journal below `lake_url`, figures among the records in
+    `storage`. `events` hears of rows, servers and the journal. Use it as a context manager.
     """
 
     def __init__(
         self,
         settings: LlmSettings,
         lake_url: str,
-        shelf: Shelf,
+        storage: Storage,
         log_dir: Path | None = None,
         folder: Path | None = None,
         storage_options: Mapping[str, Any] | None = None,
+        events: Stream | None = None,
     ) -> None:
-        self._settings, self._lake_url, self._shelf = settings, lake_url, shelf
+        self._events = events or Stream()
+        self._settings, self._lake_url, self._storage = settings, lake_url, storage
         self._log_dir, self._folder, self._storage_options = log_dir, folder, storage_options
         self._lifetime = ExitStack()
         self._journal: Journal | None = None
@@ -63,7 +66,7 @@ class Asker:
         """The journal, open."""
         if self._journal is None:
             self._journal = self._lifetime.enter_context(
-                Journal.open(self._lake_url, storage_options=self._storage_options or None)
+                Journal.open(self._lake_url, storage_options=self._storage_options or None, events=self._events)
             )
         return self._journal
 
@@ -71,16 +74,16 @@ class Asker:
     def endpoint(self) -> Endpoint:
         """Who serves the model, started or not."""
         if self._endpoint is None:
-            self._endpoint = open_endpoint(self._settings, self._log_dir, self._folder)
+            self._endpoint = open_endpoint(self._settings, self._log_dir, self._folder, self._events)
         return self._endpoint
 
     @property
     def account(self) -> Account:
-        """This process's account in the books."""
+        """This process's account among the lake's records."""
         if self._account is None:
             settings = self._settings
             self._account = self._lifetime.enter_context(
-                Account(self._shelf, settings.budget, settings.price, Shaper(settings.wire))
+                Account(self._storage, settings.budget, settings.price, Shaper(settings.wire))
             )
         return self._account
 
@@ -110,20 +113,17 @@ class Asker:
             making.ledgers.append(ledger)
             making.price, making.model = self._settings.price, self._settings.model
 
-        def on_event(event: Event) -> None:
-            ledger.observe(event)
-            listen(event)
+        events = Stream(self._events)
+        events.subscribe(Event, ledger.observe)
+        events.subscribe(Event, listen)
 
         def ask(rows: Iterable[Draftable[Any]]) -> Iterator[Accepted[Any] | Quarantined]:
-            self.account.making = lambda: making.row("running") if making is not None else None
-            try:
+            with self.account.charged_to(lambda: making.row("running") if making is not None else None):
                 todo = list(rows)
                 for row in todo:
                     if isinstance(row, Further):
-                        on_event(taken_up(row))
-                yield from self._ask(todo, on_event)
-            finally:
-                self.account.making = lambda: None
+                        events.emit(taken_up(row))
+                yield from self._ask(todo, events.emit)
 
         return ask, ledger
 

@@ -6,6 +6,7 @@ is opened to be worked on, set aside. Here: reading, writing, provenance. Not he
 (shard_files.py).
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from unicorn_assets.errors import UserError
 from unicorn_assets.lake import shard_files
-from unicorn_assets.lake.damage import ASIDE, Damage, tell
+from unicorn_assets.lake.damage import ASIDE, Damage
 from unicorn_assets.lake.files import Files
 from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets.lake.shard_files import (
@@ -27,8 +28,12 @@ from unicorn_assets.lake.shard_files import (
     encode_ids,
     vector_content,
 )
+from unicorn_assets.stream import Stream
 
 __all__ = ["ALL", "Lake", "Made", "ShardInfo", "content_hash", "decode_ids", "encode_ids", "vector_content"]
+
+log = logging.getLogger(__name__)
+log.addHandler(logging.NullHandler())  # who listens says it in words; nobody needs it twice
 
 ALL = "all"
 
@@ -36,10 +41,18 @@ ALL = "all"
 class Lake:
     """All data of one data set. `url` is a folder or s3://bucket/prefix; safe to share between threads and pods.
 
-    `mends`: damaged files are set aside when they are met, so that they are made again.
+    `mends`: damaged files are set aside when they are met, so that they are made again. `events` gets each `Damage`.
     """
 
-    def __init__(self, url: str, storage_options: dict[str, Any] | None = None, *, mends: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        storage_options: dict[str, Any] | None = None,
+        *,
+        mends: bool = False,
+        events: Stream | None = None,
+    ) -> None:
+        self.events = events or Stream()
         self.storage_options = storage_options or {}
         self.files = Files(url, self.storage_options)
         self.url = self.files.root
@@ -144,6 +157,11 @@ class Lake:
 
     # ---- damage
 
+    def tell(self, damage: Damage) -> None:
+        """Tell all who listen, and the log."""
+        log.warning("%s", damage)
+        self.events.emit(damage)
+
     def is_sound(self, path: str) -> bool:
         """Whether a shard's file (its name below the root) is there and as it was written: on local disk every bit is
         proved, once as long as the file stays as it is; on S3, whose objects do not rot, its description.
@@ -161,7 +179,7 @@ class Lake:
         known = self.damaged.get(path)
         self.damaged[path] = Damage(path, reason, aside)
         if known is None or aside:
-            tell(self.damaged[path])
+            self.tell(self.damaged[path])
 
     def _info(self, path: str, deep: bool) -> ShardInfo | None:
         is_table = path.endswith(".parquet")

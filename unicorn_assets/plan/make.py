@@ -11,9 +11,9 @@ from unicorn_assets.generation.asking import Asker
 from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets.lake.store import Lake
 from unicorn_assets.llm.settings import Price
+from unicorn_assets.llm.spend.amount import Amount
 from unicorn_assets.llm.spend.budget import Account
 from unicorn_assets.llm.spend.ledger import cost_usd
-from unicorn_assets.llm.spend.records import Amount
 from unicorn_assets.plan.estimate import Draws, Range, Rest, estimate
 from unicorn_assets.plan.left import Left, Work, look
 from unicorn_assets.plan.sample import Sample, ask_sample, ledger_figures

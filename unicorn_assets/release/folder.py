@@ -11,7 +11,7 @@ from typing import Any
 
 from unicorn_assets.atomic import WRITING
 from unicorn_assets.lake import Lake
-from unicorn_assets.lake.damage import ASIDE, Damage, tell
+from unicorn_assets.lake.damage import ASIDE, Damage
 from unicorn_assets.lake.released import MANIFEST, latest_release, manifest_bytes, read_manifest, release_folder
 from unicorn_assets.release.facts import ReleaseFile, ReleaseInfo
 from unicorn_assets.release.verify import wrong_bytes
@@ -79,7 +79,7 @@ def existing(lake: Lake, asset: str, version: str) -> ReleaseInfo | None:
         problem = next((problem for problem in problems if problem), None)
     if problem is None:
         return info
-    tell(Damage(folder, problem, lake.files.set_aside(folder, ASIDE)))
+    lake.tell(Damage(folder, problem, lake.files.set_aside(folder, ASIDE)))
     return None
 
 

@@ -4,6 +4,7 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from unicorn_assets.lake.store import Lake
+from unicorn_assets.resources.observing import EVENTS
 
 
 class LakeResource(dg.ConfigurableResource):
@@ -15,5 +16,5 @@ class LakeResource(dg.ConfigurableResource):
     def open(self) -> Lake:
         """The lake, to be worked on; credentials and endpoint of S3 come from the environment (AWS_*)."""
         if self._lake is None:
-            self._lake = Lake(self.url, mends=True)
+            self._lake = Lake(self.url, mends=True, events=EVENTS)
         return self._lake

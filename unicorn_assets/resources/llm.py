@@ -12,11 +12,12 @@ from pydantic import PrivateAttr
 
 from unicorn_assets.generation.asking import Ask, Asker
 from unicorn_assets.lake.store import Lake
-from unicorn_assets.llm.journal import damage_heard
+from unicorn_assets.llm.journal import Damage
 from unicorn_assets.llm.spend.ledger import Ledger
 from unicorn_assets.progress import Stage
 from unicorn_assets.resources.loaded import loaded
-from unicorn_assets.resources.told import Told
+from unicorn_assets.resources.observing import EVENTS
+from unicorn_assets.resources.progress_observer import ProgressObserver
 
 
 class LlmResource(dg.ConfigurableResource):
@@ -34,10 +35,10 @@ class LlmResource(dg.ConfigurableResource):
         """
         recipe, lake = loaded(self.recipe), Lake(self.lake_url)
         log = context.log or dg.get_dagster_logger()
-        with (
-            damage_heard(lambda damage: log.warning(str(damage))),
-            Asker(recipe.llm, lake.url, lake.files, Path(self.logs), recipe.folder, lake.storage_options) as asker,
-        ):
+        asker = Asker(
+            recipe.llm, lake.url, lake.files, Path(self.logs), recipe.folder, lake.storage_options, EVENTS
+        )  # fmt: skip
+        with EVENTS.heard(Damage, lambda damage: log.warning(str(damage))), asker:
             self._asker = asker
             yield self
 
@@ -47,4 +48,4 @@ class LlmResource(dg.ConfigurableResource):
         `stage` is told of each row that is done, of each fresh answer's tokens, and where to read what is in flight.
         """
         assert self._asker is not None, "Dagster opens the resource before an asset uses it"
-        return self._asker.asking(Told(stage, self._asker).listen)
+        return self._asker.asking(ProgressObserver(stage, self._asker).listen)

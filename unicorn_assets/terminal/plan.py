@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from rich import box
 from rich.table import Table
 
+from unicorn_assets.llm.spend.amount import Amount
 from unicorn_assets.llm.spend.ledger import usd_text
-from unicorn_assets.llm.spend.records import Amount
 from unicorn_assets.plan.estimate import Range
 from unicorn_assets.plan.make import Plan, StagePlan
 

@@ -17,7 +17,8 @@ from unicorn_assets.lake.query import connect
 from unicorn_assets.lake.released import latest_release, release_folder
 from unicorn_assets.lake.store import ALL, Lake, ShardInfo
 from unicorn_assets.llm.journal.store import DAMAGED_SUFFIX
-from unicorn_assets.llm.spend.records import Amount, Books, total
+from unicorn_assets.llm.spend.amount import Amount
+from unicorn_assets.llm.spend.records import SpendRecords, total
 from unicorn_assets.redaction import redact
 
 SHOWN = tuple(asset for asset in ASSETS.values() if asset.kind in (Kind.TABLE, Kind.VECTORS))
@@ -70,7 +71,7 @@ def gather(lake: Lake) -> Report:
         tables[asset].cost_usd = cost
     not_there = []
     try:
-        spent = total(Books(lake.files).records().values(), None)
+        spent = total(SpendRecords(lake.files).records().values(), None)
     except UserError as error:  # the rest can be told all the same
         spent, not_there = Amount(), [error.message]
     damaged = lake.files.names("journal", DAMAGED_SUFFIX)

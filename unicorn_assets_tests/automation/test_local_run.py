@@ -1,6 +1,5 @@
 """Runs in this process: what Ctrl-C means, and that a damaged journal is heard."""
 
-import logging
 import os
 import signal
 from pathlib import Path
@@ -10,8 +9,9 @@ import pytest
 
 from unicorn_assets.automation.local_run import Outcome, _run
 from unicorn_assets.lake.store import Lake
-from unicorn_assets.llm.journal import Damage, Journal, damage_heard
+from unicorn_assets.llm.journal import Damage, Journal
 from unicorn_assets.llm.journal.store import PART_SUFFIX
+from unicorn_assets.resources.observing import EVENTS
 from unicorn_assets.terminal.report import gather
 from unicorn_assets.terminal.tables import journal_line
 from unicorn_assets_tests.llm.journal.test_journal import answer
@@ -40,17 +40,16 @@ def test_a_damaged_journal_is_heard_by_who_runs_and_by_who_looks(tmp_path: Path)
 
     @dg.asset
     def work() -> None:
-        with Journal.open(str(tmp_path)):
+        with Journal.open(str(tmp_path), events=EVENTS):
             pass
 
     job = dg.Definitions([work]).resolve_implicit_global_asset_job_def()
-    outcome, handlers = Outcome(), list(logging.getLogger(Damage.__module__).handlers)
-    with dg.DagsterInstance.ephemeral() as instance, damage_heard(lambda damage: outcome.warnings.append(str(damage))):
+    outcome = Outcome()
+    with dg.DagsterInstance.ephemeral() as instance, EVENTS.heard(Damage, lambda damage: outcome.warn(str(damage))):
         for _ in range(2):  # the second run finds all in order
             assert _run(job, instance, ["work"], {}, outcome)
     (warning,) = outcome.warnings
     assert warning.startswith(f"journal: {part.name} was damaged or half written; ")
-    assert logging.getLogger(Damage.__module__).handlers == handlers
     line = journal_line(gather(Lake(str(tmp_path))))
     assert line is not None
     assert f"{part.name}.damaged" in line

@@ -1,4 +1,4 @@
-"""Keys, bodies, answers, pace, breaker, ledger: arithmetic without network."""
+"""Keys, bodies, answers, limiter, breaker, ledger: arithmetic without network."""
 
 import datetime
 import email.utils
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unicorn_assets.llm.client.breaker import Breaker
-from unicorn_assets.llm.client.limiter import APART, CATCH_UP_S, MOST_APART_S, Pace
+from unicorn_assets.llm.client.limiter import APART, CATCH_UP_S, MOST_APART_S, Limiter
 from unicorn_assets.llm.client.wire import NotAnAnswer, to_answer, to_body
 from unicorn_assets.llm.events import Event
 from unicorn_assets.llm.failure import parse_retry_after
@@ -189,53 +189,53 @@ def test_retry_after():
 
 
 def test_pace_ignores_single_faults_and_halves_on_many():
-    pace = Pace(64)
+    limiter = Limiter(64)
     for step in range(1000):
-        assert not pace.on_overload(step, 0.05) if step % 100 == 0 else pace.on_good(step, 0.05) is None
-    assert pace.limit == 64
-    halved = [pace.on_overload(2000.0, 0.05) for _ in range(64)]
+        assert not limiter.on_overload(step, 0.05) if step % 100 == 0 else limiter.on_good(step, 0.05) is None
+    assert limiter.limit == 64
+    halved = [limiter.on_overload(2000.0, 0.05) for _ in range(64)]
     assert sum(halved) == 1  # the whole window failed at once: one event
-    assert pace.limit == 32
+    assert limiter.limit == 32
     for _ in range(5000):
-        pace.on_good(3000.0, 0.05)
-    assert pace.limit == 64
+        limiter.on_good(3000.0, 0.05)
+    assert limiter.limit == 64
 
 
 def test_pace_obeys_retry_after_when_it_halves():
-    pace = Pace(8)
-    pace.on_overload(10.0, 0.1, 5.0)
-    assert pace.paused_until == 0
-    assert pace.on_overload(10.0, 0.1, 5.0)
-    assert pace.paused_until == 15.0
+    limiter = Limiter(8)
+    limiter.on_overload(10.0, 0.1, 5.0)
+    assert limiter.paused_until == 0
+    assert limiter.on_overload(10.0, 0.1, 5.0)
+    assert limiter.paused_until == 15.0
 
 
 @given(st.lists(st.tuples(st.booleans(), st.floats(0, 10)), max_size=300), st.integers(1, 100))
 def test_pace_stays_between_one_and_the_ceiling(history, ceiling):
-    pace, now = Pace(ceiling), 0.0
+    limiter, now = Limiter(ceiling), 0.0
     for good, pause in history:
         now += pause
-        pace.on_good(now, pause) if good else pace.on_overload(now, pause, pause)
-        assert 1 <= pace.limit <= ceiling
+        limiter.on_good(now, pause) if good else limiter.on_overload(now, pause, pause)
+        assert 1 <= limiter.limit <= ceiling
 
 
-def starts(pace: Pace, times: list[float]) -> list[float]:
+def starts(limiter: Limiter, times: list[float]) -> list[float]:
     """When requests go out that are wanted at these times."""
     found = []
     for wanted in times:
-        found.append(max(wanted, pace.next_start))
-        pace.on_start(found[-1])
+        found.append(max(wanted, limiter.next_start))
+        limiter.on_start(found[-1])
     return found
 
 
 def test_the_first_window_goes_out_at_once():
-    assert starts(Pace(64), [5.0] * 64) == [5.0] * 64
+    assert starts(Limiter(64), [5.0] * 64) == [5.0] * 64
 
 
 def test_requests_wanted_together_go_out_apart_once_the_servers_time_is_known():
-    pace = Pace(64)
+    limiter = Limiter(64)
     for _ in range(64):
-        pace.on_good(1.0, 0.064)  # an answer each millisecond
-    found = starts(pace, [5.0] * 64)
+        limiter.on_good(1.0, 0.064)  # an answer each millisecond
+    found = starts(limiter, [5.0] * 64)
     # After a pause a few go out at once, as many as fit into what may be made up for.
     assert sum(one == 5.0 for one in found) <= CATCH_UP_S / (APART * 0.001) + 2
     gaps = [later - sooner for sooner, later in pairwise(found)][5:]
@@ -244,12 +244,12 @@ def test_requests_wanted_together_go_out_apart_once_the_servers_time_is_known():
 
 @given(st.lists(st.floats(0, 0.01), min_size=2, max_size=200), st.floats(0.001, 100), st.integers(1, 256))
 def test_nothing_waits_long_and_the_rate_can_always_grow(waits, seconds, limit):
-    pace = Pace(limit)
-    pace.on_good(0.0, seconds)
+    limiter = Limiter(limit)
+    limiter.on_good(0.0, seconds)
     wanted = list(accumulate(waits))
-    for before, after in zip(wanted, starts(pace, wanted), strict=True):
+    for before, after in zip(wanted, starts(limiter, wanted), strict=True):
         assert after - before <= MOST_APART_S * len(waits)
-    found = starts(pace, [wanted[-1]] * 1000)
+    found = starts(limiter, [wanted[-1]] * 1000)
     assert found[-1] - found[0] <= 1000 * min(MOST_APART_S, APART * seconds / limit) + 1e-6
 
 

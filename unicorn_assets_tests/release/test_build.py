@@ -9,7 +9,7 @@ from safetensors.numpy import load
 
 from unicorn_assets.errors import UserError
 from unicorn_assets.lake import Lake, Made
-from unicorn_assets.lake.damage import Damage, lake_damage_heard
+from unicorn_assets.lake.damage import Damage
 from unicorn_assets.lake.released import latest_release, release_manifest, release_versions
 from unicorn_assets.lake.store import decode_ids
 from unicorn_assets.release import release_instruction, release_pretrain, verify_release
@@ -183,7 +183,7 @@ def test_a_damaged_release_is_never_kept_nor_written_over(lake: Lake, damage: st
     else:
         lake.files.write(f"{folder}/{file}", bit if damage == "bit" else b"[")
     heard: list[Damage] = []
-    with lake_damage_heard(heard.append):
+    with lake.events.heard(Damage, heard.append):
         again = release_pretrain(lake, RECIPE, SHARDS, facts())
     assert again.created
     assert again.version == info.version

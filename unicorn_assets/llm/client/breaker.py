@@ -1,6 +1,6 @@
 """When to stop a run: the circuit breaker. Arithmetic only; the engine tells it what happened and when.
 
-A single failure is the row's affair, a burst of them the window's (pace.py). The run stops when
+A single failure is the row's affair, a burst of them the window's (limiter.py). The run stops when
 - no server gave a good answer for `patience` seconds although some were asked, or
 - four fifths of all attempts of the last `patience` seconds failed, or
 - nothing but failures has come since the start: 20 refusals (400, 422...) at once, or 20 errors over ten seconds, or

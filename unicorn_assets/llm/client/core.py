@@ -25,7 +25,7 @@ from unicorn_assets.llm.client.drafting import Refusal, judge
 from unicorn_assets.llm.client.fleet import Fleet
 from unicorn_assets.llm.client.job import Job
 from unicorn_assets.llm.client.limiter import pause_before
-from unicorn_assets.llm.client.replica import Lane
+from unicorn_assets.llm.client.replica import Replica
 from unicorn_assets.llm.client.transport import Transport
 from unicorn_assets.llm.errors import EngineFailed, EngineStalled, ServerBroken, in_words
 from unicorn_assets.llm.events import Event
@@ -247,8 +247,8 @@ class Core(Generic[T]):
                     if replays >= REPLAYS_PER_TURN:
                         return now
                     continue
-            lane = self._fleet.choose(now)
-            if lane is None:
+            replica = self._fleet.choose(now)
+            if replica is None:
                 self._ready.appendleft(job)
                 return self._fleet.next_room(now)
             if self._account is not None:
@@ -260,9 +260,9 @@ class Core(Generic[T]):
             self._asked.setdefault(job.key, [job])
             if not self._fleet.in_flight():
                 self._breaker.on_first(now)
-            lane.sent(now)
+            replica.sent(now)
             self._moved = now
-            self._tasks.add(asyncio.create_task(self._ask(job, lane)))
+            self._tasks.add(asyncio.create_task(self._ask(job, replica)))
         return None
 
     def _stop_if_spent(self, account: Account) -> None:
@@ -290,40 +290,39 @@ class Core(Generic[T]):
 
     # One attempt
 
-    async def _ask(self, job: Job[T], lane: Lane) -> None:
+    async def _ask(self, job: Job[T], replica: Replica) -> None:
         started = time.monotonic()
         job.attempts += 1
         try:
-            outcome = await self._transport.ask(lane.chat_url, job.request, job.key, job.attempts)
+            outcome = await self._transport.ask(replica.chat_url, job.request, job.key, job.attempts)
         except Exception as error:  # the transport raises nothing; if it did, that would be no end of the run
             outcome = Failure("transport_error", in_words(error), server_fault=False)
         finally:
-            lane.in_flight -= 1
+            replica.in_flight -= 1
             self._tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
         now = self._moved = time.monotonic()
         try:
             if self._account is not None and job.held is not None:
                 self._account.settle(job.held, outcome, job.request)
             if isinstance(outcome, Answer):
-                lane.answered(now, now - started)
+                replica.answered(now, now - started)
                 self._breaker.on_good(now)
                 self._put = self._journal.put(outcome)
                 self._commits.arrived(self._put, (job, outcome), now)
             else:
-                self._on_failure(job, lane, outcome, now - started, now)
+                self._on_failure(job, replica, outcome, now - started, now)
         except Exception as error:
             self.fail(error)
         self._soon()
 
-    def _on_failure(self, job: Job[T], lane: Lane, failure: Failure, seconds: float, now: float) -> None:
-        lane.count(failure.reason)
+    def _on_failure(self, job: Job[T], replica: Replica, failure: Failure, seconds: float, now: float) -> None:
+        replica.count(failure.reason)
         self._breaker.on_failure(failure.reason, failure.detail, now, failure.refusal, failure.fatal)
         if failure.fatal and self._breaker.is_fatal():
-            raise ServerBroken(f"The server at {lane.base_url} {failure.detail}", failure.hint)
-        if failure.server_fault and self._fleet.on_fault(lane, failure, now, seconds, self._on_fleet):
-            self._emit(
-                Event("slowed", job.row.row_id, failure.reason, f"window of {lane.base_url}: {int(lane.pace.limit)}")
-            )
+            raise ServerBroken(f"The server at {replica.base_url} {failure.detail}", failure.hint)
+        if failure.server_fault and self._fleet.on_fault(replica, failure, now, seconds, self._on_fleet):
+            window = f"window of {replica.base_url}: {int(replica.limiter.limit)}"
+            self._emit(Event("slowed", job.row.row_id, failure.reason, window))
         self._stop_if_broken()
         refused_by_rate = failure.reason == "http_429"
         final = failure.refusal and not failure.fatal  # a key that is refused is no news about the row

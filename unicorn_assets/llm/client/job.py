@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 
 from unicorn_assets.llm.request import ChatRequest
 from unicorn_assets.llm.row import Draftable
-from unicorn_assets.llm.spend.budget import Held
+from unicorn_assets.llm.spend.estimate import Held
 
 T = TypeVar("T")
 

@@ -30,7 +30,7 @@ def pause_before(attempts: int, retry_after: float | None, patience: float) -> f
 
 
 @dataclass(slots=True)
-class Pace:
+class Limiter:
     """The window of one server: `limit` requests in flight, between 1 and `ceiling`; none before `next_start`.
 
     Answers that arrive together are processed together, and the requests that follow them meet in the server's queue

@@ -2,18 +2,18 @@
 
 from dataclasses import dataclass, field
 
-from unicorn_assets.llm.client.limiter import Pace
+from unicorn_assets.llm.client.limiter import Limiter
 
 LOST_BEFORE_LEAVING = 3
 """Lost connections in a row, with no answer in between, after which a server is taken out and probed."""
 
 
 @dataclass(slots=True)
-class Lane:
+class Replica:
     """A base URL (such as .../v1), requests in flight, and the connections lost since its last answer."""
 
     base_url: str
-    pace: Pace
+    limiter: Limiter
     in_flight: int = 0
     lost: int = 0
     away: bool = False
@@ -29,28 +29,28 @@ class Lane:
 
     def has_place(self) -> bool:
         """Whether its window is open, now or when a pause ends."""
-        return not self.away and self.in_flight < int(self.pace.limit)
+        return not self.away and self.in_flight < int(self.limiter.limit)
 
     def room_at(self) -> float:
         """When the pause ends, if there is one, and the last request is far enough away."""
-        return max(self.pace.paused_until, self.pace.next_start)
+        return max(self.limiter.paused_until, self.limiter.next_start)
 
     def sent(self, now: float) -> None:
         """It gets a request."""
         self.in_flight += 1
-        self.pace.on_start(now)
+        self.limiter.on_start(now)
 
     def answered(self, now: float, seconds: float) -> None:
         """It gave a good answer, `seconds` after the request."""
         self.lost = 0
-        self.pace.on_good(now, seconds)
+        self.limiter.on_good(now, seconds)
 
     def count(self, reason: str) -> None:
         """Remember a failure for the message that ends a broken run."""
         self.errors[reason] = self.errors.get(reason, 0) + 1
 
 
-def least_loaded(lanes: list[Lane], now: float) -> Lane | None:
-    """The lane with the smallest share of its window in use, or None when all are full, paused or away."""
-    free = [lane for lane in lanes if lane.room(now)]
-    return min(free, key=lambda lane: lane.in_flight / lane.pace.limit) if free else None
+def least_loaded(replicas: list[Replica], now: float) -> Replica | None:
+    """The replica with the smallest share of its window in use, or None when all are full, paused or away."""
+    free = [replica for replica in replicas if replica.room(now)]
+    return min(free, key=lambda replica: replica.in_flight / replica.limiter.limit) if free else None

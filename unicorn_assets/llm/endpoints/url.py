@@ -1,6 +1,5 @@
 """Servers that somebody else runs: any OpenAI-compatible base URL, one or several with the same model."""
 
-import logging
 import os
 import re
 
@@ -10,8 +9,7 @@ from unicorn_assets.llm.endpoints.base import Endpoint
 from unicorn_assets.llm.endpoints.probe import alive, check_server
 from unicorn_assets.llm.settings import LlmSettings
 from unicorn_assets.redaction import remember
-
-log = logging.getLogger(__name__)
+from unicorn_assets.stream import Stream
 
 
 class UrlEndpoint(Endpoint):
@@ -19,8 +17,8 @@ class UrlEndpoint(Endpoint):
     model is there the first request tells; what a server's list of models says against it is a warning.
     """
 
-    def __init__(self, settings: LlmSettings) -> None:
-        super().__init__()
+    def __init__(self, settings: LlmSettings, events: Stream | None = None) -> None:
+        super().__init__(events)
         self.model = settings.model
         self.revision = settings.wire.marked(settings.revision or "")
         self._key_env = settings.api_key_env
@@ -38,7 +36,7 @@ class UrlEndpoint(Endpoint):
                 errors.append(error)
             else:
                 if warning:
-                    log.warning("%s", warning)
+                    self.warn(warning)
         if len(errors) == len(self._addresses):
             raise errors[0]
         self.base_urls = tuple(self._addresses)

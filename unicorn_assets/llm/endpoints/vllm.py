@@ -21,6 +21,7 @@ from unicorn_assets.llm.endpoints.vllm_command import find_vllm, model_folder, r
 from unicorn_assets.llm.endpoints.vllm_log import telling_line
 from unicorn_assets.llm.endpoints.vllm_server import GRACE_S
 from unicorn_assets.llm.settings import LlmSettings
+from unicorn_assets.stream import Stream
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +38,14 @@ class VllmEndpoint(Endpoint):
 
     bounded_revive = True
 
-    def __init__(self, settings: LlmSettings, log_dir: Path | None = None, base: Path | None = None) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        settings: LlmSettings,
+        log_dir: Path | None = None,
+        base: Path | None = None,
+        events: Stream | None = None,
+    ) -> None:
+        super().__init__(events)
         self._settings = settings
         self._folder = model_folder(settings.model, base or Path())
         self.model = settings.model
@@ -100,7 +107,7 @@ class VllmEndpoint(Endpoint):
         process.kill()
         process.wait()
         if not end_session(process.pid):
-            log.warning("some processes of vLLM (session %d) do not end", process.pid)
+            self.warn(f"some processes of vLLM (session {process.pid}) do not end")
 
     def revive(self, base_url: str) -> str | None:
         """Restart the server if it died or is silent, at most `max_restarts` times; blocks until it is ready again."""
@@ -119,7 +126,7 @@ class VllmEndpoint(Endpoint):
             hint = f"its log is {self._log}; llm.max_restarts is {self._settings.max_restarts}."
             raise UserError(f"vLLM died {self._restarts + 1} times; last: {why}", hint)
         self._restarts += 1
-        log.warning("vLLM died (%s); restart %d of %d", why, self._restarts, self._settings.max_restarts)
+        self.warn(f"vLLM died ({why}); restart {self._restarts} of {self._settings.max_restarts}")
         self.stop()
         try:
             self.start()

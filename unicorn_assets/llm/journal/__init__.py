@@ -7,8 +7,7 @@ store.py,
 look-up in keytable.py, repair and compaction in upkeep.py; docs/decisions/002-journal.md says why.
 """
 
-from unicorn_assets.llm.journal.heard import damage_heard
 from unicorn_assets.llm.journal.journal import Journal
 from unicorn_assets.llm.journal.upkeep import Damage
 
-__all__ = ["Damage", "Journal", "damage_heard"]
+__all__ = ["Damage", "Journal"]

@@ -25,6 +25,7 @@ from unicorn_assets.llm.journal.blocks import (
 from unicorn_assets.llm.journal.keytable import KeyTable, Place, merge, unsorted_table
 from unicorn_assets.llm.journal.store import Store, store_at
 from unicorn_assets.llm.request import Answer
+from unicorn_assets.stream import Stream
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +44,8 @@ _Group = list[tuple[bytes, bytes]]
 class Journal:
     """Answers by key. `open` it, use it as a context manager; get and put may be called from any thread."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, events: Stream | None = None) -> None:
+        self._store, self._events = store, events or Stream()
         self._lock = threading.Condition()
         self._writes = threading.Lock()
         self._syncs = threading.Lock()
@@ -64,9 +65,17 @@ class Journal:
         self._thread: threading.Thread | None = None
 
     @classmethod
-    def open(cls, root_url: str, name: str = "journal", storage_options: Mapping[str, Any] | None = None) -> "Journal":
-        """The journal below a lake's root: a local path, file://, or s3:// and other fsspec URLs."""
-        return cls(store_at(root_url, name, storage_options))
+    def open(
+        cls,
+        root_url: str,
+        name: str = "journal",
+        storage_options: Mapping[str, Any] | None = None,
+        events: Stream | None = None,
+    ) -> "Journal":
+        """The journal below a lake's root: a local path, file://, or s3:// and other fsspec URLs. `events` gets each
+        `Damage`.
+        """
+        return cls(store_at(root_url, name, storage_options), events)
 
     def __enter__(self) -> Self:
         return self
@@ -147,6 +156,8 @@ class Journal:
             raise self._unreadable(error) from error
         self._table, self._names, self._unindexed = found.table, found.names, found.unindexed
         self.damage += found.damage
+        for damage in found.damage:
+            self._events.emit(damage)
         self._recent = merge([], {})
         self._places: dict[bytes, Place] = {}
 

@@ -1,4 +1,4 @@
-"""The books of a lake: what every process that asked the LLM has spent, as small JSON records.
+"""What every process that asked the LLM of a lake has spent, as small JSON records.
 
 One record per process (`ledger/spend/<name>.json`), replaced whole. A record of a process that was killed stays as it
 was last written, with its claim. Closed records are merged when there are many: a merged file lists them one by one, so
@@ -10,10 +10,11 @@ import secrets
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 from unicorn_assets.errors import UserError
 from unicorn_assets.llm.settings import Price
+from unicorn_assets.llm.spend.amount import Amount
 from unicorn_assets.llm.spend.ledger import cost_usd
 from unicorn_assets.seals import open_json, seal_json
 
@@ -23,7 +24,7 @@ MERGE_AT = 48
 """Closed records that are worth a merge."""
 
 
-class Shelf(Protocol):
+class Storage(Protocol):
     """Where records lie; the lake's files are one."""
 
     def names(self, folder: str, suffix: str = "") -> list[str]:
@@ -37,25 +38,6 @@ class Shelf(Protocol):
 
     def remove(self, name: str) -> None:
         """Remove a file; no error when it is gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Amount:
-    """Calls, tokens (prompt and completion) and USD: what a budget limits."""
-
-    calls: int = 0
-    tokens: int = 0
-    usd: float = 0.0
-
-    def __add__(self, other: Self) -> "Amount":
-        return Amount(self.calls + other.calls, self.tokens + other.tokens, self.usd + other.usd)
-
-    def __sub__(self, other: Self) -> "Amount":
-        return Amount(self.calls - other.calls, self.tokens - other.tokens, self.usd - other.usd)
-
-    def largest(self, other: "Amount") -> "Amount":
-        """Each part the larger of the two."""
-        return Amount(max(self.calls, other.calls), max(self.tokens, other.tokens), max(self.usd, other.usd))
 
 
 @dataclass(slots=True)
@@ -109,16 +91,16 @@ class Record:
 _FIELDS = tuple(each.name for each in fields(Record))
 
 
-class Books:
-    """All records on a shelf. Records that are closed never change, so they are read once."""
+class SpendRecords:
+    """All records in a storage. Records that are closed never change, so they are read once."""
 
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
         self._closed: dict[str, tuple[Record, ...]] = {}
 
     def write(self, record: Record) -> None:
         """Replace the record of a process."""
-        self._shelf.write(f"{FOLDER}/{record.name}.json", seal_json(record.to_json()))
+        self._storage.write(f"{FOLDER}/{record.name}.json", seal_json(record.to_json()))
 
     def records(self) -> dict[str, Record]:
         """All records by name, as they are now."""
@@ -131,7 +113,7 @@ class Books:
 
     def _read(self) -> dict[str, Record]:
         found: dict[str, Record] = {}
-        for name in self._shelf.names(FOLDER, ".json"):
+        for name in self._storage.names(FOLDER, ".json"):
             for record in self._closed.get(name) or self._file(name):
                 known = found.get(record.name)
                 if known is None or record.at > known.at:
@@ -140,7 +122,7 @@ class Books:
 
     def _file(self, name: str) -> tuple[Record, ...]:
         try:
-            records = read_records(name, self._shelf.read(f"{FOLDER}/{name}"))
+            records = read_records(name, self._storage.read(f"{FOLDER}/{name}"))
         except (ValueError, IsADirectoryError) as error:
             raise UserError(
                 f"{FOLDER}/{name} in the lake cannot be read: {error}",
@@ -153,17 +135,17 @@ class Books:
 
     def merge(self) -> None:
         """Put closed records into one file when there are many."""
-        names = self._shelf.names(FOLDER, ".json")
+        names = self._storage.names(FOLDER, ".json")
         records = self.records()
         closed = [record for record in records.values() if not record.open]
         single = {f"{record.name}.json" for record in closed} & set(names)
         if len(single) < MERGE_AT:
             return
         merged = seal_json({"records": [record.to_json() for record in closed]})
-        self._shelf.write(f"{FOLDER}/{MERGED}{new_name()}.json", merged)
+        self._storage.write(f"{FOLDER}/{MERGED}{new_name()}.json", merged)
         # Only now, and only what the new file holds: merged files that were there before, and single records.
         for name in [*single, *(name for name in names if name.startswith(MERGED))]:
-            self._shelf.remove(f"{FOLDER}/{name}")
+            self._storage.remove(f"{FOLDER}/{name}")
 
 
 def read_records(name: str, data: bytes) -> tuple[Record, ...]:

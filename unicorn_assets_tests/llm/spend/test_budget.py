@@ -17,8 +17,9 @@ from unicorn_assets.llm.errors import BudgetReached
 from unicorn_assets.llm.request import ChatRequest
 from unicorn_assets.llm.row import Accepted
 from unicorn_assets.llm.settings import Budget, Price, Sampling
+from unicorn_assets.llm.spend.amount import Amount
 from unicorn_assets.llm.spend.budget import Account
-from unicorn_assets.llm.spend.records import MERGE_AT, Amount, Books, Record, total
+from unicorn_assets.llm.spend.records import MERGE_AT, Record, SpendRecords, total
 from unicorn_assets_tests.llm.faulty_server import FaultyServer
 from unicorn_assets_tests.llm.rows import rows, settings_for
 
@@ -41,7 +42,7 @@ def ask(lake, server, work, budget=None, price=None):
 
 
 def spent(lake, price=None):
-    return total(Books(Files(str(lake))).records().values(), price)
+    return total(SpendRecords(Files(str(lake))).records().values(), price)
 
 
 def used(server):
@@ -95,7 +96,7 @@ def test_what_may_have_been_billed_counts_with_its_worst_case_and_refusals_do_no
         assert error is None
         assert len(outcomes) == 20
         assert server.requests == 40
-        (record,) = Books(Files(str(tmp_path))).records().values()
+        (record,) = SpendRecords(Files(str(tmp_path))).records().values()
         assert (record.calls, record.lost.calls) == (20, 5)
         assert record.lost.tokens >= 5 * 50
         assert not record.open
@@ -139,9 +140,9 @@ def test_claims_of_two_accounts_never_exceed_the_budget_and_use_it_up(lake):
                 else:
                     assert news.wait(30)
                     news.clear()
-            assert total(Books(lake.files).records().values(), None).calls <= 10
+            assert total(SpendRecords(lake.files).records().values(), None).calls <= 10
     assert held == 10
-    records = Books(lake.files).records().values()
+    records = SpendRecords(lake.files).records().values()
     # Nobody said how the requests ended: they count as lost.
     assert [record.open for record in records] == [False, False]
     assert total(records, None).calls == sum(record.lost.calls for record in records) == 10
@@ -206,7 +207,7 @@ def test_an_answer_never_costs_more_than_was_set_aside(tmp_path):
         assert held.amount.usd == pytest.approx(((held.amount.tokens - most) * 1000 + most * 2000) / 1e6)
 
 
-class Shelf:
+class Memory:
     """A lake in memory."""
 
     def __init__(self):
@@ -235,33 +236,33 @@ STEPS = st.lists(st.sampled_from(["open", "close", "merge", "late merge"]), max_
 @given(STEPS, st.randoms(use_true_random=False))
 def test_merging_at_any_time_by_anybody_changes_no_sum(steps, random):
     """`late merge`: a merge that read before and removes after another one, as two processes may do it."""
-    shelf, expected, open_records = Shelf(), Amount(), []
+    shelf, expected, open_records = Memory(), Amount(), []
     for number in range(MERGE_AT):
-        Books(shelf).write(Record(f"first-{number}", calls=1, prompt_tokens=2, at=1.0, open=False))
+        SpendRecords(shelf).write(Record(f"first-{number}", calls=1, prompt_tokens=2, at=1.0, open=False))
         expected += Amount(1, 2)
     for number, step in enumerate(steps):
         if step == "open":
             record = Record(f"r{number}", at=1.0, calls=random.randint(1, 9), claim=Amount(20, 5, 0.5))
-            Books(shelf).write(record)
+            SpendRecords(shelf).write(record)
             open_records.append(record)
             expected += Amount(20, 5, 0.5)
         elif step == "close" and open_records:
             record = open_records.pop(random.randrange(len(open_records)))
             record.at, record.open, record.claim = 2.0, False, Amount()
-            Books(shelf).write(record)
+            SpendRecords(shelf).write(record)
             expected += Amount(record.calls - 20, -5, -0.5)
         elif step == "merge":
-            Books(shelf).merge()
+            SpendRecords(shelf).merge()
         else:
             before = dict(shelf.files)
-            Books(shelf).merge()
-            stale = Shelf()
+            SpendRecords(shelf).merge()
+            stale = Memory()
             stale.files = dict(before)
-            Books(stale).merge()
+            SpendRecords(stale).merge()
             shelf.files |= {name: data for name, data in stale.files.items() if name not in before}
             for name in before.keys() - stale.files.keys():
                 shelf.remove(name)
-        found = total(Books(shelf).records().values(), None)
+        found = total(SpendRecords(shelf).records().values(), None)
         assert (found.calls, found.tokens) == (expected.calls, expected.tokens)
         assert found.usd == pytest.approx(expected.usd)
 

@@ -10,7 +10,7 @@ from unicorn_assets.progress import Figures, Stage
 METRICS_EVERY_S = 15.0
 
 
-class Told:
+class ProgressObserver:
     """Tells `stage` of rows, tokens and refusals, and where to read what is in flight and spent."""
 
     def __init__(self, stage: Stage, asker: Asker) -> None:

@@ -8,7 +8,7 @@ from unicorn_assets.generation.asking import Asker
 from unicorn_assets.lake.files import Files
 from unicorn_assets.llm.settings import Price
 from unicorn_assets.progress import Figures
-from unicorn_assets.resources.told import Told
+from unicorn_assets.resources.progress_observer import ProgressObserver
 from unicorn_assets_tests.llm.faulty_server import FaultyServer
 from unicorn_assets_tests.llm.rows import Row, rows, settings_for
 
@@ -51,7 +51,7 @@ def ask(lake, server, work):
     stage = Listener()
     settings = settings_for(server.url, price=Price(prompt=1000, completion=2000), concurrency=4, max_drafts=2)
     with Asker(settings, str(lake), Files(str(lake))) as asker:
-        question, _ = asker.asking(Told(stage, asker).listen)
+        question, _ = asker.asking(ProgressObserver(stage, asker).listen)
         list(question(work))
     return stage
 
