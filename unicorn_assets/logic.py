@@ -15,8 +15,8 @@ from unicorn_assets.ids import digest
 
 DECIDING = tuple(
     f"unicorn_assets.{room}"
-    for room in ("seeds", "captions", "instructions", "curation", "generation", "text", "llm.structured", "llm.mending",
-                 "llm.client.reply", "llm.client.drafting")
+    for room in ("seeds", "captions", "instructions", "curation", "generation", "text", "llm.client.reply",
+                 "llm.client.drafting")
 )  # fmt: skip
 """Where code that decides about a row may live; an import that leads elsewhere is not followed."""
 

@@ -13,21 +13,22 @@ import threading
 import time
 import traceback
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from unicorn_assets.errors import UserError
+from unicorn_assets.generation.structured import parse, schema_of
 from unicorn_assets.ids import seed_of
 from unicorn_assets.llm.client.drafting import Refusal, judge
 from unicorn_assets.llm.client.engine import generate
 from unicorn_assets.llm.endpoints import open_endpoint
 from unicorn_assets.llm.journal import Journal
 from unicorn_assets.llm.request import ChatRequest
-from unicorn_assets.llm.row import Accepted, Rejected
+from unicorn_assets.llm.row import Accepted, Rejected, unheard
 from unicorn_assets.llm.settings import LlmSettings, Sampling
-from unicorn_assets.llm.structured import parse, schema_of
 
 
 class Caption(BaseModel):
@@ -51,8 +52,8 @@ class Row:
         content = f"Write. {problem or ''} <stress {self.round} {self.number}>"
         return ChatRequest(({"role": "user", "content": content},), SAMPLING, seed_of(self.number, draft), SCHEMA)
 
-    def accept(self, text: str) -> Caption:
-        value = parse(text, Caption).value
+    def accept(self, text: str, on_repair: Callable[[], None] = unheard) -> Caption:
+        value = parse(text, Caption, on_repair).value
         if self.refusals:
             self.refusals = False
             raise Rejected("unlucky", "try again")

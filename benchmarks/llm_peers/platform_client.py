@@ -4,21 +4,22 @@ a run of the graph; answers validated by pydantic.
 
 import time
 from collections import Counter
+from collections.abc import Callable
 
 from common import PROMPT, flags, report
 from pydantic import BaseModel, ConfigDict
 
+from unicorn_assets.generation.structured import parse, schema_of
 from unicorn_assets.ids import seed_of
 from unicorn_assets.lake.files import Files
 from unicorn_assets.llm.client.engine import generate
 from unicorn_assets.llm.endpoints import open_endpoint
 from unicorn_assets.llm.journal import Journal
 from unicorn_assets.llm.request import ChatRequest
-from unicorn_assets.llm.row import Accepted
+from unicorn_assets.llm.row import Accepted, unheard
 from unicorn_assets.llm.settings import LlmSettings, Sampling
 from unicorn_assets.llm.spend.budget import Account
 from unicorn_assets.llm.spend.ledger import Ledger
-from unicorn_assets.llm.structured import parse, schema_of
 
 
 class Caption(BaseModel):
@@ -44,8 +45,8 @@ class Row:
             messages[0]["content"] = f"{self.prompt} The last answer was wrong: {problem} <row {self.row}>"
         return ChatRequest(tuple(messages), SAMPLING, seed_of("bench", self.row, draft), SCHEMA)
 
-    def accept(self, text: str) -> Caption:
-        return parse(text, Caption).value
+    def accept(self, text: str, on_repair: Callable[[], None] = unheard) -> Caption:
+        return parse(text, Caption, on_repair).value
 
 
 def main() -> None:

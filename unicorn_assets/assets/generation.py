@@ -1,5 +1,6 @@
 """Assets that ask an LLM, one for each Stage: a shard of the parent's rows in, accepted and quarantined rows out."""
 
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -7,10 +8,14 @@ import dagster as dg
 from unicorn_assets.assets.common import LLM_KINDS, graph_row, llm_shards
 from unicorn_assets.assets.shard_work import Rows, Vectors, fill_shards, parents
 from unicorn_assets.generation.stage import Stage
+from unicorn_assets.lake.ledger import keep_shard_run
 from unicorn_assets.lake.redrives import Redrives
+from unicorn_assets.llm.journal import Damage
+from unicorn_assets.llm.spend.ledger import shard_run
 from unicorn_assets.progress import Stage as Running
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.resources import LakeResource, LlmResource, ProgressResource
+from unicorn_assets.resources.observing import EVENTS
 from unicorn_assets.stages import stages
 
 
@@ -33,10 +38,14 @@ def _asset(recipe: Recipe, stage: Stage) -> dg.AssetsDefinition:
         redrives = Redrives(store, stage.name)
 
         def work(shard: str, running: Running) -> Rows | Vectors:
-            ask, ledger = llm.asking(running)
-            frame, refused = stage.run(store.read(stage.parent, shard), ask, redrives.rows(shard))
+            keep = partial(keep_shard_run, store, made=stage.made_from(recipe, store, shard, redrives))
+            damaged: list[Damage] = []
+            with EVENTS.heard(Damage, damaged.append), shard_run(stage.name, shard, keep) as run:
+                ask, ledger = llm.asking(running, run)
+                frame, refused = stage.run(store.read(stage.parent, shard), ask, redrives.rows(shard))
             short = stage.shortfall(frame.height, refused.height)
-            return Rows(frame, refused, {**ledger.as_dict(recipe.llm.price), **stage.figures(frame), **short})
+            figures = {**ledger.as_dict(recipe.llm.price), **stage.figures(frame), **short}
+            return Rows(frame, refused, figures, {"damaged journal parts": len(damaged)})
 
         return fill_shards(
             context, store, recipe, progress.to_log(context.log),

@@ -8,7 +8,6 @@ Here: that loop. Not here: any asset's work, or the wording of metadata (metadat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -18,16 +17,12 @@ from numpy.typing import NDArray
 
 from unicorn_assets.assets.metadata import shard_metadata, with_sample
 from unicorn_assets.errors import MachineError, UserError, machine_error
-from unicorn_assets.graph import ASKING, VECTORS
+from unicorn_assets.graph import VECTORS
 from unicorn_assets.lake.artifacts import failed_checks
-from unicorn_assets.lake.ledger import keep_making
 from unicorn_assets.lake.store import ALL, Lake, Made, ShardInfo
-from unicorn_assets.llm.journal import Damage
-from unicorn_assets.llm.spend.ledger import making
 from unicorn_assets.progress import Progress, Stage
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.redaction import scrub
-from unicorn_assets.resources.observing import EVENTS
 
 EXIT_CODE = "exit code"
 """Metadata of a failure that a person can mend: with what code a command ends because of it."""
@@ -122,21 +117,14 @@ def fill_shards(
         try:
             for shard, made in plan:
                 reused = shard not in stale
-                damaged: list[Damage] = []
                 shown: Mapping[str, Any] = {}
                 if not reused:
-                    with (
-                        making(name, shard, partial(keep_making, lake, made=made)),
-                        EVENTS.heard(Damage, damaged.append),
-                    ):
-                        output = work(shard, stage)
+                    output = work(shard, stage)
                     _write(lake, name, shard, made, output)
                     shown = output.shown
                 info = shard_info(lake, name, shard)
                 assert info is not None, "a shard that was just written or found current"
                 metadata = {**shard_metadata(lake, name, shard, info, reused), **shown}
-                if name in ASKING and not reused:
-                    metadata["damaged journal parts"] = len(damaged)
                 context.add_asset_metadata(metadata, asset_key=name, partition_key=shard)
                 if not reused and len(plan) > 1:
                     # The run's own events come at its end; this one survives if the pod does not.

@@ -6,6 +6,7 @@ becomes of drafts in the corpus (accept.py).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from unicorn_assets.generation.prompt import Prompt, load_prompt
 from unicorn_assets.generation.stage import Stage, model_marks
 from unicorn_assets.ids import content_id, digest, seed_of
 from unicorn_assets.llm.request import ChatRequest
+from unicorn_assets.llm.row import unheard
 from unicorn_assets.logic import logic_of
 from unicorn_assets.recipe import Captions, Recipe
 
@@ -42,7 +44,7 @@ class CaptionRow:
             prompt_version=self.prompt.version,
         )
 
-    def accept(self, text: str) -> str:
+    def accept(self, text: str, _on_repair: Callable[[], None] = unheard) -> str:
         """The caption, trimmed and gated."""
         return caption_of(text, self.seed, self.settings.gates, self.prompt.grams)
 

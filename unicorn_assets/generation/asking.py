@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from unicorn_assets.generation.replay import JournalOnly, all_answered
-from unicorn_assets.generation.rounds import Further, taken_up
+from unicorn_assets.generation.rounds import ExtraDraft, taken_up
 from unicorn_assets.llm.endpoints import Endpoint, open_endpoint
 from unicorn_assets.llm.errors import BudgetReached, ServerBroken
 from unicorn_assets.llm.events import Event
@@ -19,7 +19,7 @@ from unicorn_assets.llm.row import Accepted, Draftable, Quarantined
 from unicorn_assets.llm.settings import LlmSettings
 from unicorn_assets.llm.shaping import Shaper
 from unicorn_assets.llm.spend.budget import Account
-from unicorn_assets.llm.spend.ledger import Ledger, current_making
+from unicorn_assets.llm.spend.ledger import Ledger, ShardRun
 from unicorn_assets.llm.spend.records import Storage
 from unicorn_assets.stream import Stream
 
@@ -102,32 +102,30 @@ class Asker:
         """Addresses of the servers that are asked; none before the first request."""
         return self._endpoint.base_urls if self._started and self._endpoint is not None else ()
 
-    def asking(self, listen: Callable[[Event], None]) -> tuple[Ask, Ledger]:
+    def asking(self, listen: Callable[[Event], None], run: ShardRun | None = None) -> tuple[Ask, Ledger]:
         """A function that takes rows and gives their outcomes, and the ledger that counts what that costs.
 
-        The ledger joins the making that is under way, if any. `listen` hears every event.
+        The ledger joins `run`, if the rows are asked for one. `listen` hears what becomes of the rows.
         """
         ledger = Ledger()
-        making = current_making()
-        if making is not None:
-            making.ledgers.append(ledger)
-            making.price, making.model = self._settings.price, self._settings.model
-
+        if run is not None:
+            run.ledgers.append(ledger)
+            run.price, run.model = self._settings.price, self._settings.model
         events = Stream(self._events)
         events.subscribe(Event, ledger.observe)
         events.subscribe(Event, listen)
 
         def ask(rows: Iterable[Draftable[Any]]) -> Iterator[Accepted[Any] | Quarantined]:
-            with self.account.charged_to(lambda: making.row("running") if making is not None else None):
+            with self.account.charged_to(run.row if run is not None else lambda: None):
                 todo = list(rows)
                 for row in todo:
-                    if isinstance(row, Further):
+                    if isinstance(row, ExtraDraft):
                         events.emit(taken_up(row))
-                yield from self._ask(todo, events.emit)
+                yield from self._ask(todo, events, run.asset if run is not None else "")
 
         return ask, ledger
 
-    def _ask(self, todo: list[Draftable[Any]], on_event: Callable[[Event], None]) -> Iterator[Any]:
+    def _ask(self, todo: list[Draftable[Any]], events: Stream, stage: str) -> Iterator[Any]:
         endpoint, settings = self.endpoint, self._settings
         if not self._started:
             if all_answered(todo, self.journal, endpoint.model, endpoint.revision, settings):
@@ -138,9 +136,8 @@ class Asker:
         from unicorn_assets.llm.client.engine import generate  # brings aiohttp, which a code server does without
 
         done = 0
-        stage = making.asset if (making := current_making()) is not None else ""
         try:
-            for outcome in generate(todo, endpoint, self.journal, settings, on_event, self.account):
+            for outcome in generate(todo, endpoint, self.journal, settings, events.emit, self.account):
                 done += 1
                 self._note(stage, outcome)
                 yield outcome

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from unicorn_assets.llm.events import Event
 from unicorn_assets.llm.request import ChatRequest
-from unicorn_assets.llm.row import Accepted, Draftable, Quarantined, Resume
+from unicorn_assets.llm.row import Accepted, Draftable, Quarantined, Resume, unheard
 from unicorn_assets.llm.settings import Accept
 
 Outcome: TypeAlias = Accepted[Any] | Quarantined
@@ -29,7 +29,7 @@ SURPLUS = "surplus"
 
 
 @dataclass(frozen=True)
-class Further:
+class ExtraDraft:
     """A refused row with one more draft, the one that it would have got next."""
 
     row: Draftable[Any]
@@ -47,12 +47,12 @@ class Further:
         assert at is not None, "a row without an answer asks the same draft again"
         return self.row.request(at.draft + draft, at.problem if draft == 0 else problem)
 
-    def accept(self, text: str) -> Any:
+    def accept(self, text: str, on_repair: Callable[[], None] = unheard) -> Any:
         """As the row judges."""
-        return self.row.accept(text)
+        return self.row.accept(text, on_repair)
 
 
-def taken_up(row: Further) -> Event:
+def taken_up(row: ExtraDraft) -> Event:
     """Tells observers that the row's outcome does not count any more."""
     at = row.earlier.resume
     # Without a problem its own answer was good; something that hung on it was not.
@@ -141,7 +141,7 @@ class _Rounds:
         for row in chosen:
             earlier = self.found[row.row_id]
             assert isinstance(earlier, Quarantined)
-            further.append(Further(row, earlier))
+            further.append(ExtraDraft(row, earlier))
         answered = self._attempt(further)
         for row in further:
             self.found[row.row_id] = _together(row.earlier, answered[row.row_id])

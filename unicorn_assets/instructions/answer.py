@@ -13,7 +13,8 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from unicorn_assets.llm.structured import parse, schema_of
+from unicorn_assets.generation.structured import parse, schema_of
+from unicorn_assets.llm.row import unheard
 from unicorn_assets.recipe import InstructionGates
 from unicorn_assets.text import visible, without_entities
 
@@ -97,9 +98,9 @@ def fields_of(found: dict[str, Any]) -> Fields:
     return fields
 
 
-def read(pair: type[P], answer: str) -> tuple[list[P], bool]:
+def read(pair: type[P], answer: str, on_repair: Callable[[], None] = unheard) -> tuple[list[P], bool]:
     """The pairs in a model's answer, and whether it was cut off behind them; raises Rejected (not_json,
     schema_mismatch, cut_off).
     """
-    found = parse(answer, answer_model(pair))
+    found = parse(answer, answer_model(pair), on_repair)
     return list(found.value.pairs), found.cut

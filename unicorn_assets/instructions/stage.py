@@ -6,6 +6,7 @@ folder), the training record (conversation.py).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from unicorn_assets.ids import content_id, digest, seed_of
 from unicorn_assets.instructions.answer import read, schema, with_fields
 from unicorn_assets.instructions.rules import Rules, rules_of
 from unicorn_assets.llm.request import ChatRequest
-from unicorn_assets.llm.row import Rejected
+from unicorn_assets.llm.row import Rejected, unheard
 from unicorn_assets.logic import logic_of
 from unicorn_assets.recipe import Recipe, TaskSettings
 
@@ -46,12 +47,12 @@ class PairsRow:
             prompt_version=self.prompt.version,
         )
 
-    def accept(self, text: str) -> list[Any]:
+    def accept(self, text: str, on_repair: Callable[[], None] = unheard) -> list[Any]:
         """The pairs that pass the gates; raises Rejected when fewer than `min_pairs` do."""
         gates = self.settings.gates
         kept: list[Any] = []
         faults: list[tuple[str, str]] = []
-        pairs, cut = read(self.rules.pair, text)
+        pairs, cut = read(self.rules.pair, text, on_repair)
         for pair in pairs[: gates.max_pairs]:
             fault = self.rules.fault_of(pair, self.caption, gates)
             if fault is None and any(_same(pair.question, other.question) for other in kept):

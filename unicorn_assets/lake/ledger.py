@@ -19,7 +19,7 @@ LEDGER = "ledger"
 _SPEND = "ledger/spend"
 
 
-def keep_making(lake: Lake, row: Mapping[str, Any], made: Made | None = None) -> None:
+def keep_shard_run(lake: Lake, row: Mapping[str, Any], made: Made | None = None) -> None:
     """Add the row of one making (the columns of `ledger`; others are left out)."""
     name, shard = f"{LEDGER}/{row['asset']}", str(row["shard"])
     schema = polars_schema(LEDGER)

@@ -3,6 +3,7 @@
 The engine never looks into a row; a stage never sees HTTP.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -10,6 +11,10 @@ from unicorn_assets.llm.request import Answer, ChatRequest
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+
+
+def unheard() -> None:
+    """Nobody wants to know."""
 
 
 class Rejected(Exception):  # noqa: N818 - a verdict about an answer, not an error of the program
@@ -44,8 +49,8 @@ class Draftable(Protocol[T_co]):
     def request(self, draft: int, problem: str | None) -> ChatRequest:
         """The request of draft 0, 1, ...; `problem` says why the previous draft was rejected (None for draft 0)."""
 
-    def accept(self, text: str) -> T_co:
-        """The value made from the answer; raises Rejected."""
+    def accept(self, text: str, on_repair: Callable[[], None] = unheard) -> T_co:
+        """The value made from the answer; raises Rejected. Calls `on_repair` if its JSON had to be mended first."""
 
 
 @dataclass(frozen=True, slots=True)

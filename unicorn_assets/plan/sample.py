@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from unicorn_assets.errors import UserError
 from unicorn_assets.generation.asking import Asker
 from unicorn_assets.generation.stage import Stage
-from unicorn_assets.lake.ledger import keep_making
+from unicorn_assets.lake.ledger import keep_shard_run
 from unicorn_assets.lake.store import Lake
 from unicorn_assets.llm.events import Event
-from unicorn_assets.llm.spend.ledger import Ledger, making
+from unicorn_assets.llm.spend.ledger import Ledger, shard_run
 from unicorn_assets.plan.left import Work, accepted
 from unicorn_assets.recipe import Recipe
 
@@ -107,8 +107,8 @@ class _Asking:
         self._told(stage.name, rows)
         # Asked again from the journal when more seeds are drawn: then the rows are counted anew.
         self._used[stage.name] = {}
-        with making(stage.name, "plan", partial(keep_making, self._lake)):
-            ask, ledger = self._asker.asking(partial(self._listen, stage.name))
+        with shard_run(stage.name, "plan", partial(keep_shard_run, self._lake)) as run:
+            ask, ledger = self._asker.asking(partial(self._listen, stage.name), run)
             frame, refused = stage.run(parents, ask)
         self.ledger.add(ledger)
         if rows and not self._used[stage.name]:  # then nothing is known of it, and there is no estimate

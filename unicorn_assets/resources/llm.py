@@ -13,7 +13,7 @@ from pydantic import PrivateAttr
 from unicorn_assets.generation.asking import Ask, Asker
 from unicorn_assets.lake.store import Lake
 from unicorn_assets.llm.journal import Damage
-from unicorn_assets.llm.spend.ledger import Ledger
+from unicorn_assets.llm.spend.ledger import Ledger, ShardRun
 from unicorn_assets.progress import Stage
 from unicorn_assets.resources.loaded import loaded
 from unicorn_assets.resources.observing import EVENTS
@@ -42,10 +42,10 @@ class LlmResource(dg.ConfigurableResource):
             self._asker = asker
             yield self
 
-    def asking(self, stage: Stage) -> tuple[Ask, Ledger]:
-        """A function that takes rows and gives their outcomes, and the ledger that counts what that costs.
+    def asking(self, stage: Stage, run: ShardRun) -> tuple[Ask, Ledger]:
+        """A function that takes rows and gives their outcomes, and the ledger that counts what that costs `run`.
 
         `stage` is told of each row that is done, of each fresh answer's tokens, and where to read what is in flight.
         """
         assert self._asker is not None, "Dagster opens the resource before an asset uses it"
-        return self._asker.asking(ProgressObserver(stage, self._asker).listen)
+        return self._asker.asking(ProgressObserver(stage, self._asker).listen, run)

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from unicorn_assets.generation.replay import all_answered
-from unicorn_assets.generation.rounds import Further
+from unicorn_assets.generation.rounds import ExtraDraft
 from unicorn_assets.llm.journal import Journal
 from unicorn_assets.llm.row import Accepted, Quarantined, Rejected, Resume
 from unicorn_assets_tests.llm.client.test_engine import run
@@ -33,7 +33,7 @@ class Judged(Row):
         self._draft = draft
         return super().request(draft, problem)
 
-    def accept(self, text):
+    def accept(self, text, _on_repair=None):
         if self._draft < self.refuse:
             raise Rejected("unlucky", "try again")
         return text
@@ -41,7 +41,7 @@ class Judged(Row):
 
 def judged(refusals, further=0):
     rows = [Judged(number, refuse) for number, refuse in enumerate(refusals)]
-    return [Further(row, refused(row, further)) for row in rows] if further else rows
+    return [ExtraDraft(row, refused(row, further)) for row in rows] if further else rows
 
 
 def refused(row, drafts):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from unicorn_assets.lake.browse import browse
-from unicorn_assets.lake.ledger import keep_making
+from unicorn_assets.lake.ledger import keep_shard_run
 from unicorn_assets.lake.store import Lake
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -25,10 +25,10 @@ def making(shard: str, number: int, cost: float | None, **figures: Any) -> dict[
 
 
 def test_every_making_keeps_its_row(lake: Lake) -> None:
-    keep_making(lake, making("a-00000", 0, 0.5, calls=10))
-    keep_making(lake, making("a-00000", 1, 0.0, from_journal=10))
-    keep_making(lake, making("a-00001", 2, 0.25, calls=5))
-    keep_making(lake, making("a-00000", 3, None, asset="multiple_choice", calls=1))
+    keep_shard_run(lake, making("a-00000", 0, 0.5, calls=10))
+    keep_shard_run(lake, making("a-00000", 1, 0.0, from_journal=10))
+    keep_shard_run(lake, making("a-00001", 2, 0.25, calls=5))
+    keep_shard_run(lake, making("a-00000", 3, None, asset="multiple_choice", calls=1))
     found = browse(lake, "select asset, count(*) as n, sum(cost_usd) as usd from ledger group by asset order by 1", 10)
     assert found.rows() == [("caption_drafts", 3, 0.75), ("multiple_choice", 1, None)]
     rows = browse(lake, "ledger", 10, "shard = 'a-00000' AND asset = 'caption_drafts'").sort("started").to_dicts()
@@ -36,7 +36,7 @@ def test_every_making_keeps_its_row(lake: Lake) -> None:
 
 
 def test_a_making_that_was_killed_is_known_from_the_books(lake: Lake) -> None:
-    keep_making(lake, making("a-00000", 0, 0.5, calls=10))
+    keep_shard_run(lake, making("a-00000", 0, 0.5, calls=10))
     done = making("a-00000", 0, 0.5, calls=10)
     killed = making("a-00001", 1, 0.125, calls=4)
     for name, row in (("one", done), ("two", killed), ("three", None)):

@@ -1,12 +1,14 @@
 """Rows of work for the tests of the engine."""
 
+from collections.abc import Callable
+
 from pydantic import BaseModel, ConfigDict
 
+from unicorn_assets.generation.structured import parse, schema_of
 from unicorn_assets.ids import seed_of
 from unicorn_assets.llm.request import ChatRequest
-from unicorn_assets.llm.row import Rejected
+from unicorn_assets.llm.row import Rejected, unheard
 from unicorn_assets.llm.settings import LlmSettings, Sampling
-from unicorn_assets.llm.structured import parse, schema_of
 
 
 class Caption(BaseModel):
@@ -33,11 +35,11 @@ class Row:
         content = f"{self.prompt} {problem or ''} <row {self.number}>"
         return ChatRequest(({"role": "user", "content": content},), SAMPLING, seed_of(self.number, draft), SCHEMA)
 
-    def accept(self, text: str) -> Caption:
+    def accept(self, text: str, on_repair: Callable[[], None] = unheard) -> Caption:
         self.judged.append(text)
         if len(self.judged) <= self.refuse:
             raise Rejected("unlucky", "try again")
-        return parse(text, Caption).value
+        return parse(text, Caption, on_repair).value
 
 
 def rows(n: int, **options) -> list[Row]:

@@ -7,7 +7,7 @@ Not here: the single request that larger models answer (stage.py).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,8 +16,9 @@ from typing import Annotated, Any, cast
 from pydantic import Field
 
 from unicorn_assets.generation.prompt import Prompt, load_prompt
-from unicorn_assets.generation.rounds import Ask, Further
+from unicorn_assets.generation.rounds import Ask, ExtraDraft
 from unicorn_assets.generation.stage import FollowUp
+from unicorn_assets.generation.structured import parse, schema_of
 from unicorn_assets.ids import seed_of
 from unicorn_assets.instructions.answer import FreePair, Model, Text, read, schema
 from unicorn_assets.instructions.gates import free_fault, question_fault
@@ -25,8 +26,7 @@ from unicorn_assets.instructions.multiple_choice.answer import ChoicePair
 from unicorn_assets.instructions.multiple_choice.gates import choice_fault, short_answer_fault
 from unicorn_assets.instructions.rules import TwoSteps
 from unicorn_assets.llm.request import Answer, ChatRequest
-from unicorn_assets.llm.row import Accepted, Quarantined, Rejected, Resume
-from unicorn_assets.llm.structured import parse, schema_of
+from unicorn_assets.llm.row import Accepted, Quarantined, Rejected, Resume, unheard
 from unicorn_assets.recipe import MultipleChoice, Recipe
 
 MOST_QUESTIONS = 64
@@ -84,12 +84,12 @@ class QuestionsRow:
             prompt_version=self.prompt.version,
         )
 
-    def accept(self, text: str) -> list[FreePair]:
+    def accept(self, text: str, on_repair: Callable[[], None] = unheard) -> list[FreePair]:
         """The questions whose answers pass the gates; raises Rejected when there are fewer than `min_pairs`."""
         gates = self.settings.gates
         good: dict[str, FreePair] = {}
         said = ""
-        pairs, cut = read(FreePair, text)
+        pairs, cut = read(FreePair, text, on_repair)
         for pair in pairs[:MOST_QUESTIONS]:
             fault = (
                 short_answer_fault(pair, self.caption, gates)
@@ -127,9 +127,9 @@ class OptionsRow:
             prompt_version=self.prompt.version,
         )
 
-    def accept(self, text: str) -> ChoicePair:
+    def accept(self, text: str, on_repair: Callable[[], None] = unheard) -> ChoicePair:
         """The whole pair; raises Rejected."""
-        wrong = parse(text, WrongOptions).value.wrong_options
+        wrong = parse(text, WrongOptions, on_repair).value.wrong_options
         pair = ChoicePair(question=self.pair.question, answer=self.pair.answer, wrong_options=wrong)
         fault = question_fault(pair.question, self.caption) or choice_fault(pair, self.caption, self.settings.gates)
         if fault is not None:
@@ -138,7 +138,7 @@ class OptionsRow:
 
 
 def ask_in_two_steps(
-    rows: Sequence[QuestionsRow | Further], second: Prompt, ask: Ask
+    rows: Sequence[QuestionsRow | ExtraDraft], second: Prompt, ask: Ask
 ) -> dict[str, Accepted[Any] | Quarantined]:
     """Outcomes by caption id, as one request would give them: the pairs that passed both steps, or a refusal.
 
@@ -163,8 +163,8 @@ def ask_in_two_steps(
     return outcomes
 
 
-def _bare(row: QuestionsRow | Further) -> QuestionsRow:
-    return cast("QuestionsRow", row.row) if isinstance(row, Further) else row
+def _bare(row: QuestionsRow | ExtraDraft) -> QuestionsRow:
+    return cast("QuestionsRow", row.row) if isinstance(row, ExtraDraft) else row
 
 
 def _joined(

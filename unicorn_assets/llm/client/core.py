@@ -35,7 +35,6 @@ from unicorn_assets.llm.request import Answer
 from unicorn_assets.llm.row import Accepted, Draftable, Quarantined, Resume
 from unicorn_assets.llm.settings import LlmSettings
 from unicorn_assets.llm.spend.budget import Account
-from unicorn_assets.llm.structured import repairs
 
 T = TypeVar("T")
 
@@ -357,10 +356,9 @@ class Core(Generic[T]):
         self._moved = self.beat
         job.tokens += answer.completion_tokens
         job.seconds += answer.seconds
-        mended = repairs()
-        verdict = judge(job.row, answer, job.draft, job.tokens, self._settings)
-        if repairs() != mended:
-            self._out(Event("repaired", job.row.row_id))
+        verdict = judge(
+            job.row, answer, job.draft, job.tokens, self._settings, lambda: self._out(Event("repaired", job.row.row_id))
+        )
         if isinstance(verdict, Refusal):
             self._reject(job, answer, verdict)
         else:

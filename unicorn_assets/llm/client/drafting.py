@@ -5,12 +5,13 @@ Not here: what a gate refuses (a row's `accept`), drafts beyond the ordinary one
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from unicorn_assets.llm.client.reply import said
 from unicorn_assets.llm.request import Answer
-from unicorn_assets.llm.row import Draftable, Rejected, problem_of
+from unicorn_assets.llm.row import Draftable, Rejected, problem_of, unheard
 from unicorn_assets.llm.settings import LlmSettings
 from unicorn_assets.text import storable, visible
 
@@ -32,15 +33,22 @@ MOST_PROBLEM = 4000
 """Characters of a problem that the next request and the quarantine are told."""
 
 
-def judge(row: Draftable[T], answer: Answer, draft: int, tokens: int, settings: LlmSettings) -> T | Refusal:
+def judge(
+    row: Draftable[T],
+    answer: Answer,
+    draft: int,
+    tokens: int,
+    settings: LlmSettings,
+    on_repair: Callable[[], None] = unheard,
+) -> T | Refusal:
     """The row's value, or why not. `draft` counts from 0; `tokens` are completion tokens of its drafts so far, this
-    answer's included.
+    answer's included. `on_repair` is called if its JSON had to be mended.
 
     An answer is in the journal by now, so whatever it does to those who read it must not end a run: any exception is a
     refusal too (`judge_failed`).
     """
     try:
-        return row.accept(said(answer))
+        return row.accept(said(answer), on_repair)
     except Rejected as verdict:
         reason, problem = _reason_of(verdict, answer), problem_of(verdict, answer)
     except MemoryError:

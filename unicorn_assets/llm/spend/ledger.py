@@ -1,14 +1,13 @@
 """What was used: calls, tokens, seconds, verdicts and, with a price table, money. Counts only; nothing is guessed.
 
 Feed a Ledger the engine's events (`generate(..., on_event=ledger.observe)`). Assets turn `as_dict` into metadata, the
-lake keeps `Making.row` as its table `ledger`. Not here: what may be used (budget.py).
+lake keeps `ShardRun.row` as its table `ledger`. Not here: what may be used (budget.py).
 """
 
 import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -123,17 +122,17 @@ SUMS = tuple(entry.name for entry in dataclasses.fields(Ledger) if not entry.nam
 
 
 @dataclass
-class Making:
+class ShardRun:
     """One making of one shard of an asset, and the ledgers of everything that was asked for it."""
 
     asset: str
     shard: str
-    started: datetime
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
     price: Price | None = None
     model: str = ""
     ledgers: list[Ledger] = field(default_factory=list)
 
-    def row(self, state: str) -> dict[str, Any]:
+    def row(self, state: str = "running") -> dict[str, Any]:
         """A row of the lake's table `ledger`; `state` says how the making ended. Any thread may ask."""
         total = Ledger()
         for ledger in list(self.ledgers):
@@ -145,26 +144,15 @@ class Making:
         }  # fmt: skip
 
 
-_CURRENT: ContextVar[Making | None] = ContextVar("making", default=None)
-
-
-def current_making() -> Making | None:
-    """The making that this thread is at."""
-    return _CURRENT.get()
-
-
 @contextmanager
-def making(asset: str, shard: str, keep: Callable[[dict[str, Any]], None]) -> Iterator[Making]:
-    """While a shard is made: whoever asks the LLM adds a ledger to the making. Its row goes to `keep` at the end, also
-    when the making fails; a making that asked nothing leaves no row.
+def shard_run(asset: str, shard: str, keep: Callable[[dict[str, Any]], None]) -> Iterator[ShardRun]:
+    """While a shard is made: who asks the LLM for it adds a ledger. The row goes to `keep` at the end, also when the
+    making fails; one that asked nothing leaves no row.
     """
-    current = Making(asset, shard, datetime.now(UTC))
-    token = _CURRENT.set(current)
-    state = "stopped"
+    run, state = ShardRun(asset, shard), "stopped"
     try:
-        yield current
+        yield run
         state = "finished"
     finally:
-        _CURRENT.reset(token)
-        if current.ledgers:
-            keep(current.row(state))
+        if run.ledgers:
+            keep(run.row(state))

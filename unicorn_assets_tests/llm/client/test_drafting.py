@@ -20,7 +20,7 @@ class Says(Row):
         super().__init__(1)
         self.error = error
 
-    def accept(self, text: str) -> str:
+    def accept(self, text: str, _on_repair=None) -> str:
         if self.error is not None:
             raise self.error
         return text

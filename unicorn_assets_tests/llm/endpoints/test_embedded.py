@@ -38,7 +38,7 @@ class Question:
             self.schema,
         )
 
-    def accept(self, text):
+    def accept(self, text, _on_repair=None):
         try:
             return json.loads(text) if self.schema else text
         except ValueError as error:  # the grammar allows white space, and the small model may fill its budget with it

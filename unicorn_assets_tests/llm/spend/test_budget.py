@@ -152,13 +152,13 @@ CLIENT = """
 import sys
 from unicorn_assets.lake.files import Files
 from unicorn_assets.generation.asking import Asker
-from unicorn_assets.llm.spend.ledger import making
+from unicorn_assets.llm.spend.ledger import shard_run
 from unicorn_assets.llm.settings import Budget
 from unicorn_assets_tests.llm.rows import rows, settings_for
 settings = settings_for(sys.argv[1], budget=Budget(calls=int(sys.argv[3])), concurrency=8)
-work = making("caption_drafts", "a-00000", print)
-with work, Asker(settings, sys.argv[2], Files(sys.argv[2])) as asker:
-    ask, _ = asker.asking(lambda event: None)
+work = shard_run("caption_drafts", "a-00000", print)
+with work as run, Asker(settings, sys.argv[2], Files(sys.argv[2])) as asker:
+    ask, _ = asker.asking(lambda event: None, run)
     for outcome in ask(rows(500)):
         print(outcome.row_id, flush=True)
 """

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from unicorn_assets.llm.events import Event
 from unicorn_assets.llm.request import Answer
 from unicorn_assets.llm.settings import Price
-from unicorn_assets.llm.spend.ledger import SUMS, Ledger, cost_usd, current_making, making
+from unicorn_assets.llm.spend.ledger import SUMS, Ledger, cost_usd, shard_run
 from unicorn_assets_tests.llm.client.test_engine import run
 from unicorn_assets_tests.llm.faulty_server import FaultyServer, completion
 from unicorn_assets_tests.llm.rows import Row, rows
@@ -121,16 +121,14 @@ def test_rows_with_the_same_question_are_paid_for_once(tmp_path):
 
 def test_a_making_leaves_its_row_however_it_ends_and_none_when_it_asked_nothing():
     kept = []
-    with making("caption_drafts", "a-00000", kept.append) as current:
-        assert current_making() is current
+    with shard_run("caption_drafts", "a-00000", kept.append) as current:
         current.price, current.model = PRICE, "m"
         current.ledgers += [Ledger(calls=2, prompt_tokens=100), Ledger(calls=1, completion_tokens=10)]
-    with pytest.raises(RuntimeError), making("caption_drafts", "a-00001", kept.append) as current:  # noqa: PT012
+    with pytest.raises(RuntimeError), shard_run("caption_drafts", "a-00001", kept.append) as current:  # noqa: PT012
         current.ledgers.append(Ledger(calls=5))
         raise RuntimeError
-    with making("caption_drafts", "a-00002", kept.append):
+    with shard_run("caption_drafts", "a-00002", kept.append):
         pass
-    assert current_making() is None
     assert [(row["shard"], row["state"], row["calls"]) for row in kept] == [
         ("a-00000", "finished", 3), ("a-00001", "stopped", 5),
     ]  # fmt: skip

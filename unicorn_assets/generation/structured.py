@@ -7,15 +7,15 @@ fields must say; those are the stages' gates.
 
 import json
 import logging
-import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from unicorn_assets.llm.mending import Unreadable, mended
+from unicorn_assets.generation.mending import Unreadable, mended
 from unicorn_assets.llm.request import Schema
-from unicorn_assets.llm.row import Rejected
+from unicorn_assets.llm.row import Rejected, unheard
 
 MOST_ERRORS = 1000
 """Errors of one validation that are looked at; pydantic makes a dict, with the input, of each."""
@@ -25,37 +25,28 @@ log = logging.getLogger(__name__)
 M = TypeVar("M", bound=BaseModel)
 
 
-class _Repairs(threading.local):
-    done = 0
-
-
-_REPAIRS = _Repairs()
-
-
-def repairs() -> int:
-    """Repairs that this thread has done so far. A row's verdict has no place for it, so the engine compares."""
-    return _REPAIRS.done
-
-
 @dataclass(frozen=True, slots=True)
 class Parsed(Generic[M]):
-    """A validated value, whether its JSON had to be repaired first, and whether the model did not close it: then
-    `value` holds the objects that it did close.
+    """A validated value, and whether the model did not close its JSON: then `value` holds the objects that it did
+    close.
     """
 
     value: M
-    repaired: bool = False
     cut: bool = False
 
 
-def parse(text: str, model: type[M]) -> Parsed[M]:
-    """Validate a JSON answer; raises Rejected (`not_json`, `schema_mismatch`, `cut_off`), told as for a re-ask."""
+def parse(text: str, model: type[M], on_repair: Callable[[], None] = unheard) -> Parsed[M]:
+    """Validate a JSON answer; raises Rejected (`not_json`, `schema_mismatch`, `cut_off`), told as for a re-ask. Calls
+    `on_repair` if it had to be mended first.
+    """
     try:
         return Parsed(model.model_validate_json(text))
     except ValidationError as error:
         if not _is_syntax(error):
             raise Rejected("schema_mismatch", problem_text(error)) from error
-    return _repair(text, model)
+    found = _repair(text, model)
+    on_repair()
+    return found
 
 
 def _repair(text: str, model: type[M]) -> Parsed[M]:
@@ -69,9 +60,8 @@ def _repair(text: str, model: type[M]) -> Parsed[M]:
             except ValidationError as error:
                 first = first or Rejected("cut_off" if found.cut else "not_json", _read_leniently(error, found.cut))
                 continue
-            _REPAIRS.done += 1
             log.info("repaired the JSON of an answer of %d characters", len(text))
-            return Parsed(value, repaired=True, cut=found.cut)
+            return Parsed(value, found.cut)
     except Unreadable as error:
         if error.cut and first is None:
             first = Rejected("cut_off", "The answer ends before its JSON is closed. Write less.")

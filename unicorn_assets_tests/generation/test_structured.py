@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
+from unicorn_assets.generation.structured import parse, schema_of
 from unicorn_assets.llm.row import Rejected
-from unicorn_assets.llm.structured import parse, schema_of
 
 
 class Pair(BaseModel):
@@ -29,9 +29,10 @@ GOOD = {"pairs": [{"title": "What?", "options": {"A": "x"}}]}
 
 
 def test_good_json():
-    parsed = parse(json.dumps(GOOD), Pairs)
+    repairs: list[None] = []
+    parsed = parse(json.dumps(GOOD), Pairs, lambda: repairs.append(None))
     assert parsed.value.pairs[0].title == "What?"
-    assert not parsed.repaired
+    assert not repairs
 
 
 @pytest.mark.parametrize(
@@ -44,9 +45,10 @@ def test_good_json():
     ],
 )
 def test_repair_is_a_second_step_and_says_so(text, caplog):
+    repairs: list[None] = []
     with caplog.at_level("INFO"):
-        parsed = parse(text, Pairs)
-    assert parsed.repaired
+        parsed = parse(text, Pairs, lambda: repairs.append(None))
+    assert len(repairs) == 1
     assert parsed.value.model_dump() == GOOD
     assert "repaired" in caplog.text
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unicorn_assets.llm.mending import Mended, Unreadable, mended
+from unicorn_assets.generation.mending import Mended, Unreadable, mended
 
 GOOD = {
     "pairs": [
