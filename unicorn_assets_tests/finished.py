@@ -18,11 +18,12 @@ from typer.testing import CliRunner, Result
 
 from unicorn_assets.automation import local_run
 from unicorn_assets.cli import app
+from unicorn_assets.graph import RELEASES
 from unicorn_assets.home import Home
 from unicorn_assets.lake import Lake
 from unicorn_assets.lake.artifacts import NOTE, artifact_info
 from unicorn_assets.lake.damage import ASIDE
-from unicorn_assets.lake.released import ASSETS, MANIFEST, latest_release, release_folder
+from unicorn_assets.lake.released import MANIFEST, latest_release, release_folder
 from unicorn_assets.resources.encoder import EncoderResource
 from unicorn_assets_tests.plan.server import Scripted, write_recipe
 
@@ -53,10 +54,10 @@ def unicorn(home: Path, *arguments: str) -> Result:
 
 @contextmanager
 def finished(
-    folder: Path, rows: int = 48, lake: str | None = None, stretches: Sequence[tuple[str, ...]] | None = None
+    folder: Path, rows: int = 48, lake: str | None = None, parts: Sequence[tuple[str, ...]] | None = None
 ) -> Iterator[Data]:
     """A finished home below `folder`, its lake in it or at `lake`; the server answers as long as the context lasts.
-    `stretches`: assets to make instead of all.
+    `parts`: assets to make, run by run, instead of all.
     """
     stand_in = _stand_in()
 
@@ -69,7 +70,7 @@ def finished(
         for name in ("UNICORN_HOME", "UNICORN_LAKE", "UNICORN_RECIPE"):
             patch.delenv(name, raising=False)
         patch.setattr(local_run, "local_instance", in_memory)
-        patch.setattr(local_run, "STRETCHES", stretches or local_run.STRETCHES)
+        patch.setattr(local_run, "PARTS", parts or local_run.PARTS)
         patch.setattr(EncoderResource, "open", stand_in.opened)
         write_recipe(folder, server.url, rows)
         stand_in.write_images(folder / "images.npy")
@@ -105,7 +106,7 @@ def contents(lake: Lake) -> dict[str, Any]:
         if not name.endswith(NOTE) and ASIDE not in name:
             artifact = artifact_info(lake, name)
             found[f"artifacts/{name}"] = artifact.content if artifact else None
-    for asset in ASSETS:
+    for asset in RELEASES:
         version = latest_release(lake, asset)
         folder = release_folder(asset, version or "")
         found[folder] = json.loads(lake.files.read(f"{folder}/{MANIFEST}"))["files"] if version else None

@@ -73,7 +73,7 @@ def test_what_is_damaged_is_made_again_without_asking(
 
 
 def test_on_s3_what_breaks_off_or_is_something_else_is_found(s3_url: str, tmp_path: Path) -> None:
-    with finished(tmp_path, rows=16, lake=s3_url, stretches=TEXTS) as data:
+    with finished(tmp_path, rows=16, lake=s3_url, parts=TEXTS) as data:
         lake = Lake(s3_url)
         before, asked = held(lake), data.server.calls
         for name, change in {

@@ -8,11 +8,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import unicorn_assets
+from unicorn_assets_tests.finished import REST
 from unicorn_assets_tests.plan.server import Scripted, write_recipe
 
+HOSTILE = Path(__file__).parents[2] / "benchmarks" / "hostile"
 LINE = '    Task("counting", 50, "Questions of how many"),\n'
 PROMPT = """# user
 Write {min_pairs} to {max_pairs} questions of how many, as JSON.
@@ -75,6 +78,9 @@ def unicorn(*arguments):
 def told(*arguments):
     return json.loads(unicorn(*arguments, "--json"))
 
+sys.path.insert(0, sys.argv[1])  # vectors without torch
+import plain_encoder
+plain_encoder.install()
 unicorn("run", "--recipe", "recipe.yaml")
 graph, key = build_defs().resolve_asset_graph(), dg.AssetKey("counting")
 rows = told("show", "counting", "--rows", "1")
@@ -106,10 +112,11 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         text = (folder / "recipe.yaml").read_text()
         loose = "gates: {min_pairs: 1, max_pairs: 2, min_grounding: 0, min_alignment: 0}"
         line = f"  counting: {{weight: 3, {loose}}}\n  complex_reasoning:"
-        (folder / "recipe.yaml").write_text(text.replace("  complex_reasoning:", line))
+        (folder / "recipe.yaml").write_text(text.replace("  complex_reasoning:", line) + REST)
+        np.save(folder / "images.npy", np.random.default_rng(1).normal(size=(40, 32)).astype(np.float32))
         done = subprocess.run(
-            [sys.executable, "-c", ASK], cwd=folder, env=environment, capture_output=True, text=True, timeout=280,
-            check=False,
+            [sys.executable, "-c", ASK, str(HOSTILE)], cwd=folder, env=environment, capture_output=True, text=True,
+            timeout=280, check=False,
         )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads((folder / "answers.json").read_text())
