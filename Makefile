@@ -6,6 +6,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
+# Without compiled modules each command spends seconds on compiling 3,000 of them.
+unexport PYTHONDONTWRITEBYTECODE
 export UNICORN_HOME ?= $(CURDIR)/.unicorn
 PYTHON ?= python3
 PORT ?= 3000
@@ -84,5 +86,5 @@ clean:  ## remove the environments; keeps .unicorn/, your data
 
 .venv/.for-tests: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "installing the packages of the tests (about 6 GB, most of it torch; a few minutes)"
-	@$(INSTALL) --editable '.[local,encode,deploy,dev]'
+	@$(INSTALL) --compile-bytecode --editable '.[local,encode,deploy,dev]'
 	@touch $@ .venv/.for-demo

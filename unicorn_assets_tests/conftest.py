@@ -1,5 +1,6 @@
 """Fixtures that several rooms share: a lake on disk, on S3, or on both in turn."""
 
+import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,10 @@ __all__ = ["s3_server"]
 # How long an example takes depends on what else the machine does; a test says nothing about that.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+# Commands that tests start as processes of their own keep what they compiled; else each compiles 3,000 modules.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture

@@ -175,7 +175,7 @@ class Server:
 
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--max-seconds", type=float, default=3600)
+    parser.add_argument("--max-seconds", type=float, default=6 * 3600)
     o = parser.parse_args()
     server = Server()
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0, limit=1 << 22, backlog=4096)
