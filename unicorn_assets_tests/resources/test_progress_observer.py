@@ -42,7 +42,7 @@ class Vllm(FaultyServer):
     def more_routes(self):
         return [web.get("/metrics", self._metrics)]
 
-    async def _metrics(self, request):  # noqa: ARG002
+    async def _metrics(self, request):
         self.metrics += 1
         return web.Response(text='vllm:num_requests_running{a="b"} 3\nvllm:kv_cache_usage_perc{a="b"} 0.25\n')
 

@@ -290,7 +290,7 @@ def test_a_gate_without_end_is_named(tmp_path, monkeypatch):
     leaving = threading.Event()
 
     class Endless(Row):
-        def accept(self, text, _on_repair=None):  # noqa: ARG002
+        def accept(self, text, _on_repair=None):
             leaving.wait(20)
             raise Rejected("too_late")
 

@@ -29,7 +29,7 @@ class Question:
     def __init__(self, number, schema=None, words=1):
         self.number, self.row_id, self.schema, self.words = number, f"q{number}", schema, words
 
-    def request(self, draft, problem):  # noqa: ARG002
+    def request(self, draft, problem):
         text = f"Name an animal for picture {self.number}. " * self.words
         return ChatRequest(
             ({"role": "user", "content": text},),

@@ -79,7 +79,7 @@ def test_cached_tokens_cost_as_much_as_others_unless_the_price_says_so():
 class Sloppy(FaultyServer):
     """Every third row's JSON has a comma too many; row 7 is beyond repair, row 9 is down once."""
 
-    async def _answer(self, request, row, fault):  # noqa: ARG002
+    async def _answer(self, request, row, fault):
         if row == 7:
             return web.json_response(completion("no JSON at all"))
         if row == 9 and self.asked[row] == 1:
