@@ -4,23 +4,20 @@ Finding and loading the parts lives in llm2clip_loading.py, the prompt in llm2cl
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unicorn_assets.encoders.batches import IMAGE_BATCH, by_budget, encode_batches
+from unicorn_assets.encoders.batches import by_budget, encode_batches
 from unicorn_assets.encoders.devices import CPU_BATCH_TOKENS
 from unicorn_assets.encoders.llm2clip_loading import Parts
 from unicorn_assets.encoders.llm2clip_prompt import WINDOW
-from unicorn_assets.encoders.pictures import on_white
+from unicorn_assets.encoders.pictures import PictureEncoder
 from unicorn_assets.encoders.protocol import Progress, unit_float32
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
-
-class Llm2ClipEncoder:
+class Llm2ClipEncoder(PictureEncoder):
     """An `Encoder` over the parts of an LLM2CLIP model. Vectors are fp32 whatever the model computes in."""
 
     window = WINDOW
@@ -60,27 +57,9 @@ class Llm2ClipEncoder:
         batches = by_budget([len(ids) for ids in tokens], self._batch_tokens)
         return encode_batches(batches, encode, vectors, on_progress)
 
-    def encode_images(self, images: "Sequence[Image]", on_progress: Progress | None = None) -> NDArray[np.float32]:
-        """(n, dimension) unit rows in the order of `images`; transparent parts are laid on white."""
-        return self.encode_prepared([self.prepare_image(image) for image in images], on_progress)
-
-    def prepare_image(self, image: "Image") -> Any:
-        """The image in the model's size: a (3, height, width) float32 tensor. May run in any thread."""
-        return self._preprocess(on_white(image))
-
-    def encode_prepared(self, prepared: Sequence[Any], on_progress: Progress | None = None) -> NDArray[np.float32]:
-        """(n, dimension) unit rows of images that went through `prepare_image`."""
-        import torch
-
+    def _seen(self, pixels: Any) -> Any:
         tower = self._parts.tower
-
-        def encode(rows: list[int]) -> NDArray[np.float32]:
-            pixels = torch.stack([prepared[row] for row in rows])
-            with torch.inference_mode():
-                return unit_float32(tower(pixels.to(self._device, tower.dtype)).image_embeds)
-
-        vectors = np.empty((len(prepared), self.dimension), np.float32)
-        return encode_batches(by_budget([1] * len(prepared), IMAGE_BATCH), encode, vectors, on_progress)
+        return tower(pixels.to(self._device, tower.dtype)).image_embeds
 
     def _forward(self, tokens: list[list[int]]) -> NDArray[np.float32]:
         """Vectors of prompts, padded on the right to the longest of them."""

@@ -4,25 +4,22 @@ Finding and loading models lives in open_clip_loading.py.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unicorn_assets.encoders.batches import IMAGE_BATCH, by_budget, encode_batches
+from unicorn_assets.encoders.batches import by_budget, encode_batches
 from unicorn_assets.encoders.devices import CPU_BATCH_TOKENS
-from unicorn_assets.encoders.pictures import on_white
+from unicorn_assets.encoders.pictures import PictureEncoder
 from unicorn_assets.encoders.protocol import TOLERANCE, Progress, unit_float32
 from unicorn_assets.errors import UserError
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 _HALF_ROUNDING = 0.02  # distance of unit vectors: more than half precision rounds, less than attended padding does
 _PROBES = ("a dog", "a small brown dog runs over wet grass towards its owner in the rain")
 
 
-class OpenClipEncoder:
+class OpenClipEncoder(PictureEncoder):
     """An `Encoder` over any open_clip model and its tokenizer. Vectors are fp32 whatever the model computes in."""
 
     def __init__(
@@ -65,26 +62,8 @@ class OpenClipEncoder:
         vectors = np.empty((len(texts), self.dimension), np.float32)
         return encode_batches(by_budget(lengths, self._batch_tokens), encode, vectors, on_progress)
 
-    def encode_images(self, images: "Sequence[Image]", on_progress: Progress | None = None) -> NDArray[np.float32]:
-        """(n, dimension) unit rows in the order of `images`; transparent parts are laid on white."""
-        return self.encode_prepared([self.prepare_image(image) for image in images], on_progress)
-
-    def prepare_image(self, image: "Image") -> Any:
-        """The image in the model's size: a (3, height, width) float32 tensor. May run in any thread."""
-        return self._preprocess(on_white(image))
-
-    def encode_prepared(self, prepared: Sequence[Any], on_progress: Progress | None = None) -> NDArray[np.float32]:
-        """(n, dimension) unit rows of images that went through `prepare_image`."""
-        import torch
-
-        def encode(rows: list[int]) -> NDArray[np.float32]:
-            pixels = torch.stack([prepared[row] for row in rows])
-            with torch.inference_mode():
-                found = self._model.encode_image(pixels.to(self._device, self._input_dtype), normalize=True)
-            return unit_float32(found)
-
-        vectors = np.empty((len(prepared), self.dimension), np.float32)
-        return encode_batches(by_budget([1] * len(prepared), IMAGE_BATCH), encode, vectors, on_progress)
+    def _seen(self, pixels: Any) -> Any:
+        return self._model.encode_image(pixels.to(self._device, self._input_dtype), normalize=True)
 
     def _forward(self, tokens: Any) -> NDArray[np.float32]:
         """Vectors of a token matrix that may be narrower than the window."""

@@ -1,11 +1,49 @@
-"""Pictures as every encoder takes them: in RGB, on white. Not here: sizes, which are the models' own."""
+"""How pictures enter an encoder: in RGB, on white, in the model's size, some at a time. Not here: what a model sees."""
 
-from typing import TYPE_CHECKING
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unicorn_assets.encoders.batches import IMAGE_BATCH, by_budget, encode_batches
+from unicorn_assets.encoders.protocol import Progress, unit_float32
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 _STRIP = 512  # rows of pixels
+
+
+class PictureEncoder(ABC):
+    """The picture side of an `Encoder`; `_preprocess` makes (3, height, width) float32 tensors of pictures."""
+
+    dimension: int
+    _preprocess: Callable[["Image"], Any]
+
+    @abstractmethod
+    def _seen(self, pixels: Any) -> Any:
+        """(n, dimension) tensor of prepared pictures (n, 3, height, width); gradients are off."""
+
+    def encode_images(self, images: "Sequence[Image]", on_progress: Progress | None = None) -> NDArray[np.float32]:
+        """(n, dimension) unit rows in the order of `images`; transparent parts are laid on white."""
+        return self.encode_prepared([self.prepare_image(image) for image in images], on_progress)
+
+    def prepare_image(self, image: "Image") -> Any:
+        """The image in the model's size: a (3, height, width) float32 tensor. May run in any thread."""
+        return self._preprocess(on_white(image))
+
+    def encode_prepared(self, prepared: Sequence[Any], on_progress: Progress | None = None) -> NDArray[np.float32]:
+        """(n, dimension) unit rows of images that went through `prepare_image`."""
+        import torch
+
+        def encode(rows: list[int]) -> NDArray[np.float32]:
+            with torch.inference_mode():
+                return unit_float32(self._seen(torch.stack([prepared[row] for row in rows])))
+
+        vectors = np.empty((len(prepared), self.dimension), np.float32)
+        return encode_batches(by_budget([1] * len(prepared), IMAGE_BATCH), encode, vectors, on_progress)
 
 
 def on_white(image: "Image") -> "Image":

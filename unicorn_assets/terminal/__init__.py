@@ -1,1 +1,1 @@
-"""What people see in a terminal: progress bars, tables, the doctor. Not here: commands (cli.py) or data."""
+"""What people see in a terminal: progress bars, tables, the doctor. Not here: commands (cli/) or data."""

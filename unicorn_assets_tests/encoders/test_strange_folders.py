@@ -20,7 +20,7 @@ from unicorn_assets.encoders.model_config import open_clip_config
 from unicorn_assets.encoders.vetting import no_code
 from unicorn_assets.errors import UserError
 from unicorn_assets_tests.encoders.conftest import PREPROCESS, TINY
-from unicorn_assets_tests.encoders.test_open_clip import local
+from unicorn_assets_tests.encoders.test_open_clip_encoder import local
 from unicorn_assets_tests.encoders.tiny_llm2clip import save_adapter, save_text_encoder
 from unicorn_assets_tests.images.pictures import encoded
 from unicorn_assets_tests.recipes import recipe_of
