@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.pocket.captions import training_captions
+from tools.pocket.card import read_metrics
 from tools.pocket.concepts import Concept, read_concepts
 from tools.pocket.image_features import plain_features, through_image_head
 from tools.pocket.pictures import HELD_OUT_VENDOR, Pictures, read_pictures
 from tools.pocket.text_features import text_features, through_head
-from unicorn_assets.encoders.pocket import PocketEncoder
-from unicorn_assets.encoders.pocket.files import read_metrics
+from unicorn_assets.encoders.pocket.encoder import PocketEncoder
 from unicorn_assets.vectors.rows import Space
 
 FOLDS = 4

@@ -1,16 +1,23 @@
 """The model card, made from metrics.json so that the two cannot disagree. Its prose lives in card.md."""
 
+import json
 from pathlib import Path
 from string import Template
 from typing import Any
 
-CARD = "README.md"
+CARD, METRICS = "README.md", "metrics.json"
 
 ASKED = {
     "seen_concepts": "seen concepts, among pictures of seen concepts",
     "held_out_concepts": "held-out concepts, among pictures of held-out concepts",
     "held_out_concepts_all_pictures": "held-out concepts, among all pictures",
 }
+
+
+def read_metrics(folder: Path) -> dict[str, Any]:
+    """What training measured on the encoder in `folder`."""
+    metrics: dict[str, Any] = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+    return metrics
 
 
 def render(metrics: dict[str, Any]) -> str:

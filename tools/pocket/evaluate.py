@@ -13,13 +13,13 @@ import numpy.typing as npt
 from safetensors.numpy import save_file
 
 from tools.pocket.captions import evaluation_captions
-from tools.pocket.card import CARD, render
+from tools.pocket.card import CARD, METRICS, render
 from tools.pocket.concepts import Concept
 from tools.pocket.image_features import plain_features, through_image_head
 from tools.pocket.pictures import HELD_OUT_VENDOR, Pictures
 from tools.pocket.text_features import text_features, through_head
 from unicorn_assets.encoders.pocket.encoder import PocketEncoder
-from unicorn_assets.encoders.pocket.files import METRICS, PAIRS, PAIRS_TEXT, REFERENCE
+from unicorn_assets.encoders.pocket.files import PAIRS, PAIRS_TEXT, REFERENCE
 from unicorn_assets.gap.distribution import distribution_metrics
 from unicorn_assets.gap.mixing import mixing_metrics
 from unicorn_assets.gap.paired import own_ranks, paired_metrics

@@ -20,13 +20,14 @@ import numpy.typing as npt
 
 from tools.pocket.captions import described, training_captions
 from tools.pocket.concepts import Concept, read_concepts
+from tools.pocket.config import OPEN_CLIP_CONFIG
 from tools.pocket.evaluate import write_measured
 from tools.pocket.heads import LARGEST_SCALE, MEMBERS, Heads, merge
 from tools.pocket.image_features import plain_features, pretrained_tower, varied_features
 from tools.pocket.pictures import HELD_OUT_VENDOR, Pictures, read_pictures
 from tools.pocket.text_features import Features, text_features
 from unicorn_assets.encoders.pocket.files import CONFIG, WEIGHTS
-from unicorn_assets.encoders.pocket.model import FROZEN, OPEN_CLIP_CONFIG, PHOTO_FEATURES, Pocket, build
+from unicorn_assets.encoders.pocket.model import FROZEN, PHOTO_FEATURES, Pocket, build
 from unicorn_assets.errors import UserError
 
 if TYPE_CHECKING:

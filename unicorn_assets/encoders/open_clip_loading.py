@@ -43,7 +43,7 @@ def load(recipe: Recipe, device: str, precision: str) -> tuple[Any, Any]:
     settings, folder = recipe.encoder, model_folder(recipe)
     pretrained = None if folder else _pretrained(recipe)
     try:
-        with _quiet(), _opened(folder) as name:
+        with quiet(), _opened(folder) as name:
             made = _loaded(name or settings.model or "", pretrained, device, precision)
     except UserError:
         raise
@@ -175,7 +175,7 @@ def _nearest(name: str, known: list[str]) -> str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """open_clip logs through the root logger and would configure it; errors still arrive as exceptions."""
     root, handler, disabled = logging.getLogger(), logging.NullHandler(), logging.root.manager.disable
     root.addHandler(handler)

@@ -5,16 +5,3 @@ widths). What trains it lies outside the package, in tools/pocket/.
 It is a default and a yardstick for an icon domain, not a good general encoder: narrow/README.md says what to use
 instead.
 """
-
-from unicorn_assets.encoders.pocket.encoder import PocketEncoder
-from unicorn_assets.encoders.pocket.files import read_evaluation_pairs, read_metrics, read_reference
-from unicorn_assets.encoders.pocket.model import load, register_image_tower
-
-__all__ = [
-    "PocketEncoder",
-    "load",
-    "read_evaluation_pairs",
-    "read_metrics",
-    "read_reference",
-    "register_image_tower",
-]

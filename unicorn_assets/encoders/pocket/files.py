@@ -6,7 +6,7 @@ A folder (one per gap width) holds
   image_reference.safetensors    image vectors of the training vendors: mean, covariance, count, a sample and its names
   evaluation_pairs.safetensors   image vectors of the held-out vendor (see `EvaluationPairs`)
   evaluation_pairs.json          the concept, captions and split of each of those rows
-  metrics.json                   what training measured; the card's table is made from it
+  metrics.json, README.md        what training measured, and the card that is made of it (tools/pocket/card.py)
 """
 
 import json
@@ -28,7 +28,6 @@ WEIGHTS = "open_clip_model.safetensors"
 REFERENCE = "image_reference.safetensors"
 PAIRS = "evaluation_pairs.safetensors"
 PAIRS_TEXT = "evaluation_pairs.json"
-METRICS = "metrics.json"
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -53,17 +52,13 @@ def identity(folder: Path, width: str) -> tuple[str, str]:
 class EvaluationPairs:
     """Real image-caption pairs of a vendor whose pictures were never trained on; row i of everything is one concept.
 
-    vectors (n, d) float32 unit rows; captions are short ("An emoji of ..."), sentences longer, descriptions dense: what
-    there is to see; held_out (n,) bool says that the concept too, with its whole family, was kept out of training.
+    vectors (n, d) float32 unit rows; captions are short ("An emoji of ..."); held_out (n,) bool says that the concept
+    too, with its whole family, was kept out of training. The file of texts holds longer kinds of captions too.
     """
 
     vectors: Floats
     ids: list[str]
-    labels: list[str]
     captions: list[str]
-    sentences: list[str]
-    descriptions: list[str]
-    groups: list[str]
     held_out: npt.NDArray[np.bool_]
     encoder: str
     revision: str
@@ -97,18 +92,8 @@ def read_evaluation_pairs(folder: Path | None = None, *, width: str = "narrow") 
         return EvaluationPairs(
             vectors=unit_rows(file.get_tensor("vectors")),
             ids=[row["id"] for row in rows],
-            labels=[row["label"] for row in rows],
             captions=[row["caption"] for row in rows],
-            sentences=[row["sentence"] for row in rows],
-            descriptions=[row["description"] for row in rows],
-            groups=[row["group"] for row in rows],
             held_out=np.array([row["held_out"] for row in rows]),
             encoder=about["encoder"],
             revision=about["revision"],
         )
-
-
-def read_metrics(folder: Path | None = None, *, width: str = "narrow") -> dict[str, Any]:
-    """What training measured on the encoder in `folder` (default: the shipped one of this width): its metrics.json."""
-    metrics: dict[str, Any] = json.loads(((folder or model_folder(width)) / METRICS).read_text(encoding="utf-8"))
-    return metrics

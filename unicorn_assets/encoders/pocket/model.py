@@ -1,4 +1,4 @@
-"""The pocket model: its image tower, its open_clip config, and loading both with open_clip's own functions.
+"""The pocket model: its image tower, and loading it with open_clip's own functions.
 
 Text side: all-MiniLM-L6-v2, frozen, mean-pooled, then a trained linear head. Image side, at 128 x 128 pixels: timm's
 EfficientNet-Lite0, frozen too, and beside it a thumbnail of the picture; then a trained head of two layers. Both end in
@@ -7,13 +7,13 @@ EfficientNet-Lite0, frozen too, and beside it a thumbnail of the picture; then a
 
 import copy
 import json
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unicorn_assets.encoders.open_clip_loading import quiet
 from unicorn_assets.encoders.pocket.files import CONFIG, WEIGHTS, model_folder
 from unicorn_assets.errors import UserError
 
@@ -28,36 +28,7 @@ THUMBNAIL = 8  # pixels
 IMAGE_FEATURES = PHOTO_FEATURES + 3 * THUMBNAIL**2
 HIDDEN = 1024
 DIMENSION = 256
-WINDOW = 256  # word pieces, [CLS] and [SEP] included
 FROZEN = "text.transformer."  # MiniLM's weights: never trained, never shipped
-MINILM = "sentence-transformers/all-MiniLM-L6-v2"
-
-OPEN_CLIP_CONFIG: dict[str, Any] = {
-    "model_cfg": {
-        "embed_dim": DIMENSION,
-        "vision_cfg": {
-            "image_size": IMAGE_SIZE,
-            "timm_model_name": IMAGE_TOWER,
-            "timm_model_pretrained": False,
-            "timm_pool": "avg",
-            "timm_proj": "none",
-        },
-        "text_cfg": {
-            "context_length": WINDOW,
-            "hf_model_name": MINILM,
-            "hf_tokenizer_name": MINILM,
-            "hf_proj_type": "linear",
-            "hf_pooler_type": "mean_pooler",
-        },
-    },
-    "preprocess_cfg": {
-        "mean": [0.5, 0.5, 0.5],
-        "std": [0.5, 0.5, 0.5],
-        "interpolation": "bicubic",
-        "resize_mode": "longest",
-        "fill_color": 255,
-    },
-}
 
 
 @dataclass(frozen=True)
@@ -129,7 +100,7 @@ def build(folder: Path, device: str = "cpu") -> Pocket:
     config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     text = copy.deepcopy(config["model_cfg"]["text_cfg"])
     text["hf_model_name"] = str(minilm_folder())
-    with _offline_and_quiet():
+    with quiet(), _offline():
         model = open_clip.create_model(name, load_weights=False, device=device, text_cfg=text)
         tokenizer = open_clip.tokenizer.HFTokenizer(
             text["hf_model_name"], context_length=text["context_length"], local_files_only=True
@@ -159,29 +130,17 @@ def load(width: str = "narrow", device: str = "cpu", folder: Path | None = None)
 
 
 @contextmanager
-def _offline_and_quiet() -> Iterator[None]:
-    """Hugging Face code asks no network and open_clip's notes on partial loading stay out of the user's log."""
+def _offline() -> Iterator[None]:
+    """Hugging Face code asks no network and draws no bars."""
     import huggingface_hub.constants as hub
     import transformers.utils.logging as transformers_logging
 
-    root, handler = logging.getLogger(), logging.NullHandler()
     offline, bar = hub.HF_HUB_OFFLINE, transformers_logging.is_progress_bar_enabled()
-    verbosity = transformers_logging.get_verbosity()
-
-    def hide(record: logging.LogRecord) -> bool:
-        return "initialized partially" not in record.getMessage()
-
-    root.addHandler(handler)  # without one, logging.warning would configure the user's root logger
-    root.addFilter(hide)
     hub.HF_HUB_OFFLINE = True
     transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()  # MiniLM's unused pooling layer would be reported at length
     try:
         yield
     finally:
-        transformers_logging.set_verbosity(verbosity)
         hub.HF_HUB_OFFLINE = offline
         if bar:
             transformers_logging.enable_progress_bar()
-        root.removeFilter(hide)
-        root.removeHandler(handler)

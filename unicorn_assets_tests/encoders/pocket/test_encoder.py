@@ -9,16 +9,11 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file, save_file
 
+from tools.pocket.card import read_metrics
 from unicorn_assets.encoders import identify, open_encoder
-from unicorn_assets.encoders.pocket import (
-    PocketEncoder,
-    load,
-    read_evaluation_pairs,
-    read_metrics,
-    register_image_tower,
-)
-from unicorn_assets.encoders.pocket.files import CONFIG, WEIGHTS, model_folder
-from unicorn_assets.encoders.pocket.model import FROZEN, minilm_folder
+from unicorn_assets.encoders.pocket.encoder import PocketEncoder
+from unicorn_assets.encoders.pocket.files import CONFIG, PAIRS_TEXT, WEIGHTS, model_folder, read_evaluation_pairs
+from unicorn_assets.encoders.pocket.model import FROZEN, load, minilm_folder, register_image_tower
 from unicorn_assets.errors import UserError
 from unicorn_assets.gap.paired import own_ranks
 from unicorn_assets.recipe import Recipe
@@ -122,12 +117,9 @@ def test_recall_in_the_metrics_is_what_the_shipped_files_give(encoder: PocketEnc
     pairs = read_evaluation_pairs(encoder.pocket.folder)
     rows = np.flatnonzero(pairs.held_out)
     stated = read_metrics(encoder.pocket.folder)["retrieval"]
-    for kind, written in (
-        ("caption", pairs.captions),
-        ("sentence", pairs.sentences),
-        ("description", pairs.descriptions),
-    ):
-        texts = encoder.encode_texts([written[row] for row in rows]).astype(np.float64)
+    written = json.loads((encoder.pocket.folder / PAIRS_TEXT).read_text(encoding="utf-8"))
+    for kind in ("caption", "sentence", "description"):
+        texts = encoder.encode_texts([written[row][kind] for row in rows]).astype(np.float64)
         scores = texts @ pairs.vectors.T.astype(np.float64)
         among_all = (scores >= scores[np.arange(len(rows)), rows][:, None]).sum(axis=1)
         among_held_out = own_ranks(scores[:, rows])

@@ -6,9 +6,9 @@ import socket
 
 import pytest
 
-from unicorn_assets.encoders.pocket import PocketEncoder
+from tools.pocket.config import OPEN_CLIP_CONFIG
+from unicorn_assets.encoders.pocket.encoder import PocketEncoder
 from unicorn_assets.encoders.pocket.files import CONFIG, model_folder
-from unicorn_assets.encoders.pocket.model import OPEN_CLIP_CONFIG
 
 LARGEST = 11_000_000  # bytes: the image tower has 3.4 million weights of 2 bytes, its head 1.8 million
 

@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 
 from tools.pocket.augment import augment
+from tools.pocket.card import read_metrics
+from tools.pocket.config import OPEN_CLIP_CONFIG
 from tools.pocket.image_features import (
     PRETRAINED,
     TOWER,
@@ -20,9 +22,9 @@ from tools.pocket.image_features import (
 )
 from tools.pocket.text_features import head_start, through_head
 from tools.pocket.train import Settings, TrainingData, concept_batches, fit, main, rate
-from unicorn_assets.encoders.pocket import PocketEncoder, read_evaluation_pairs, read_metrics, read_reference
-from unicorn_assets.encoders.pocket.files import CONFIG, WEIGHTS, model_folder
-from unicorn_assets.encoders.pocket.model import OPEN_CLIP_CONFIG, build, load
+from unicorn_assets.encoders.pocket.encoder import PocketEncoder
+from unicorn_assets.encoders.pocket.files import CONFIG, WEIGHTS, model_folder, read_evaluation_pairs, read_reference
+from unicorn_assets.encoders.pocket.model import build, load
 from unicorn_assets.errors import UserError
 
 HEADS = {"text.proj.weight", *(f"visual.trunk.head.{name}" for name in ("0.weight", "0.bias", "2.weight"))}
