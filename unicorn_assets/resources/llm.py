@@ -1,4 +1,4 @@
-"""The LLM as a Dagster resource: what it opens (journal, server, books) is closed with the run.
+"""The LLM as a Dagster resource: what it opens (journal, server, account) is closed with the run.
 
 A shard whose answers are all in the journal starts no server.
 """

@@ -21,18 +21,18 @@ from typing import Generic, TypeVar, cast
 from unicorn_assets.errors import UserError
 from unicorn_assets.llm.client.breaker import Breaker
 from unicorn_assets.llm.client.commit import GROUP, Commits
-from unicorn_assets.llm.client.drafting import Refusal, judge
 from unicorn_assets.llm.client.fleet import Fleet
 from unicorn_assets.llm.client.job import Job
 from unicorn_assets.llm.client.limiter import pause_before
 from unicorn_assets.llm.client.replica import Replica
 from unicorn_assets.llm.client.transport import Transport
+from unicorn_assets.llm.client.verdicts import Verdicts
 from unicorn_assets.llm.errors import EngineFailed, EngineStalled, ServerBroken, in_words
 from unicorn_assets.llm.events import Event
 from unicorn_assets.llm.failure import Failure
 from unicorn_assets.llm.journal import Journal
 from unicorn_assets.llm.request import Answer
-from unicorn_assets.llm.row import Accepted, Draftable, Quarantined, Resume
+from unicorn_assets.llm.row import Accepted, Draftable, Quarantined
 from unicorn_assets.llm.settings import LlmSettings
 from unicorn_assets.llm.spend.budget import Account
 
@@ -66,6 +66,7 @@ class Core(Generic[T]):
         self._settings = settings
         self._emit = emit
         self._account = account
+        self._verdicts = Verdicts[T](settings, fleet.model, self._out)
         self._loop = asyncio.get_running_loop()
         self._ready: deque[Job[T]] = deque()
         self._later: list[tuple[float, int, Job[T]]] = []
@@ -327,7 +328,8 @@ class Core(Generic[T]):
         final = failure.refusal and not failure.fatal  # a key that is refused is no news about the row
         if final or (job.attempts >= self._settings.max_attempts and not refused_by_rate):
             self._emit(Event("failed", job.row.row_id, failure.reason, failure.detail))
-            self._quarantine_all(job, failure)
+            for waiting in self._asked.pop(job.key):
+                self._verdicts.failed(waiting, failure, job.attempts)
             return
         if refused_by_rate:
             job.attempts -= 1  # "later" is no attempt; patience bounds it
@@ -350,42 +352,13 @@ class Core(Generic[T]):
                 )
             )
 
-    # Judging
-
     def _judge(self, job: Job[T], answer: Answer) -> None:
         self._moved = self.beat
-        job.tokens += answer.completion_tokens
-        job.seconds += answer.seconds
-        verdict = judge(
-            job.row, answer, job.draft, job.tokens, self._settings, lambda: self._out(Event("repaired", job.row.row_id))
-        )
-        if isinstance(verdict, Refusal):
-            self._reject(job, answer, verdict)
-        else:
-            self._out(Accepted(job.row.row_id, verdict, answer, job.draft + 1, job.tokens))
-
-    def _reject(self, job: Job[T], answer: Answer, refusal: Refusal) -> None:
-        reason, problem, judged = refusal.reason, refusal.problem, job.draft + 1
-        self._out(Event("rejected", job.row.row_id, reason, problem, answer))
-        if refusal.again:
-            following = self._draft(job.row, judged, problem)
+        refusal = self._verdicts.judge(job, answer)
+        if refusal is not None:
+            following = self._draft(job.row, job.draft + 1, refusal.problem)
             following.tokens, following.seconds = job.tokens, job.seconds
             self._ready.append(following)
-            return
-        self._quarantine(job, reason, problem, answer.text, judged, answer.attempts, Resume(judged, problem))
-
-    def _quarantine_all(self, job: Job[T], failure: Failure) -> None:
-        reason, detail, raw = failure.reason, failure.detail, failure.excerpt
-        for waiting in self._asked.pop(job.key):
-            self._quarantine(waiting, reason, detail, raw, waiting.draft, job.attempts, None)
-
-    def _quarantine(
-        self, job: Job[T], reason: str, detail: str, raw: str, drafts: int, attempts: int, resume: Resume | None
-    ) -> None:
-        row_id, model, key = job.row.row_id, self._fleet.model, job.key
-        self._out(
-            Quarantined(row_id, reason, detail, raw, drafts, attempts, model, key, job.seconds, job.tokens, resume)
-        )
 
     def _out(self, item: Accepted[T] | Quarantined | Event) -> None:
         if not self._emit(item):

@@ -1,28 +1,16 @@
-"""The journal as its users see it, and the thread that commits."""
+"""The journal as its users see it, and the thread that commits. Where answers lie is in lookup.py."""
 
-import contextlib
 import logging
 import threading
-import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
-
 from unicorn_assets.llm.errors import JournalBroken
 from unicorn_assets.llm.journal import upkeep
-from unicorn_assets.llm.journal.blocks import (
-    BLOCK_HEAD,
-    KEY_BYTES,
-    Seal,
-    block_at,
-    decode_line,
-    encode_block,
-    encode_line,
-    lines_of,
-)
-from unicorn_assets.llm.journal.keytable import KeyTable, Place, merge, unsorted_table
+from unicorn_assets.llm.journal.blocks import encode_block, encode_line
+from unicorn_assets.llm.journal.growing import GrowingPart
+from unicorn_assets.llm.journal.lookup import Lookup
 from unicorn_assets.llm.journal.store import Store, store_at
 from unicorn_assets.llm.request import Answer
 from unicorn_assets.stream import Stream
@@ -32,11 +20,6 @@ log = logging.getLogger(__name__)
 GROUP = 64
 GROUP_SECONDS = 1.0
 GROUP_BYTES = 8 << 20
-FIRST_READ = 1 << 16
-CACHE_BYTES = 16 << 20
-RECENT_KEYS = 50_000
-PUT_ATTEMPTS = 4
-RETRY_S = 0.2
 
 _Group = list[tuple[bytes, bytes]]
 
@@ -45,7 +28,7 @@ class Journal:
     """Answers by key. `open` it, use it as a context manager; get and put may be called from any thread."""
 
     def __init__(self, store: Store, events: Stream | None = None) -> None:
-        self._store, self._events = store, events or Stream()
+        self._store = store
         self._lock = threading.Condition()
         self._writes = threading.Lock()
         self._syncs = threading.Lock()
@@ -54,14 +37,8 @@ class Journal:
         self._put_count = self._written = self._durable = 0
         self._failure: Exception | None = None
         self._closing = False
-        self._part: str | None = None  # the part that takes the next block, None after the folder was read again
-        self._growing: str | None = None  # the part that the store holds open
-        self._part_size = 0
-        self._seal = Seal()
-        self._cache: dict[tuple[int, int], list[bytes]] = {}
-        self._cache_bytes = 0
-        self.damage: list[upkeep.Damage] = []
-        self._load()
+        self._lookup = Lookup(store, self._lock, events or Stream())
+        self._part = GrowingPart(store, self._syncs)
         self._thread: threading.Thread | None = None
 
     @classmethod
@@ -90,92 +67,26 @@ class Journal:
     def __len__(self) -> int:
         """Number of different answers, those that are not yet durable included."""
         with self._lock:
-            return len(self._table) + len(self._recent) + len(self._places) + len(self._pending)
+            return len(self._lookup) + len(self._pending)
+
+    @property
+    def damage(self) -> list[upkeep.Damage]:
+        """What was found damaged since it was opened."""
+        return self._lookup.damage
 
     @property
     def commits_at_once(self) -> bool:
         """Whether write() and sync() take milliseconds, so that every answer can wait for them."""
         return self._store.commit_at_once
 
-    # Reading
-
     def get(self, key: str) -> Answer | None:
-        """The stored answer, or None. A part that vanished (compacted elsewhere) or is damaged is dealt with here;
-        one that cannot be read now raises JournalBroken.
-        """
-        for _ in range(2):
-            with self._lock:
-                pending = self._pending.get(key)
-                if pending is not None:
-                    return pending
-                place = self._find(bytes.fromhex(key))
-                if place is None:
-                    return None
-                name = self._names[place.part]
-            try:
-                return decode_line(key, self._block_lines(place, name)[place.slot])
-            except FileNotFoundError:
-                log.info("journal: part %s is gone, reading the folder again", name)
-            except (ValueError, IndexError):
-                log.warning("journal: a block of %s cannot be read, checking the part", name)
-            except self._store.errors as error:
-                raise self._unreadable(error) from error
-            self._reload(name)
-        return None
+        """The answer, durable or not, or None; raises JournalBroken when it cannot be read now."""
+        # Without the lock: an answer that is written leaves here only once it can be looked up.
+        return self._pending.get(key) or self._lookup.get(key)
 
     def __contains__(self, key: str) -> bool:
         with self._lock:
-            return key in self._pending or self._find(bytes.fromhex(key)) is not None
-
-    def _find(self, key: bytes) -> Place | None:
-        return self._places.get(key) or self._recent.find(key) or self._table.find(key)
-
-    def _block_lines(self, place: Place, name: str) -> list[bytes]:
-        spot = (place.part, place.offset)
-        lines = self._cache.get(spot)
-        if lines is None:
-            data = self._store.read(name, place.offset, place.offset + FIRST_READ)
-            if len(data) >= BLOCK_HEAD.size and block_at(data, 0) is None:
-                _, count, length, _ = BLOCK_HEAD.unpack_from(data, 0)
-                size = BLOCK_HEAD.size + count * KEY_BYTES + length
-                if FIRST_READ < size <= upkeep.LARGE_PART * 8:
-                    data = self._store.read(name, place.offset, place.offset + size)
-            lines = lines_of(data)
-            size = sum(map(len, lines))
-            with self._lock:
-                while self._cache and self._cache_bytes + size > CACHE_BYTES:
-                    self._cache_bytes -= sum(map(len, self._cache.pop(next(iter(self._cache)))))
-                self._cache[spot] = lines
-                self._cache_bytes += size
-        return lines
-
-    def _load(self, suspect: str | None = None, after_writing: bool = False) -> None:
-        try:
-            found = upkeep.take_inventory(self._store, suspect, after_writing)
-        except self._store.errors as error:
-            raise self._unreadable(error) from error
-        self._table, self._names, self._unindexed = found.table, found.names, found.unindexed
-        self.damage += found.damage
-        for damage in found.damage:
-            self._events.emit(damage)
-        self._recent = merge([], {})
-        self._places: dict[bytes, Place] = {}
-
-    def _reload(self, suspect: str) -> None:
-        """Read the folder again after a part was compacted by somebody else or turned out damaged."""
-        with self._lock:
-            self._cache.clear()
-            self._cache_bytes = 0
-            self._part = None
-            self._load(suspect)
-
-    def _unreadable(self, error: Exception) -> JournalBroken:
-        return JournalBroken(
-            f"The journal at {self._store.where} cannot be read: {error}",
-            "check the lake's address, its permissions and the credentials in the environment.",
-        )
-
-    # Writing
+            return key in self._pending or self._lookup.find(bytes.fromhex(key)) is not None
 
     def put(self, answer: Answer) -> int:
         """Queue an answer; returns its number, which `durable` counts in. Raises JournalBroken."""
@@ -247,7 +158,7 @@ class Journal:
             if self._thread is not None:
                 self._thread.join()
             try:
-                self._end_part()
+                self._part.end(is_sound=self._failure is None)
             except self._store.errors as error:
                 self._failed(error)
         self._raise_failure()
@@ -259,9 +170,9 @@ class Journal:
         failures: tuple[type[Exception], ...] = (JournalBroken, *self._store.errors)
         try:
             merged = upkeep.compact(self._store)
-            fresh = self._unindexed + self._written
-            if merged or upkeep.index_is_due(fresh, len(self._table) + self._written):
-                self._load(after_writing=True)
+            fresh = self._lookup.unindexed + self._written
+            if merged or upkeep.index_is_due(fresh, len(self._lookup)):
+                self._lookup.load(after_writing=True)
         except failures as error:
             log.warning("journal: small parts are not merged, or the index is not renewed: %s", error)
 
@@ -299,45 +210,12 @@ class Journal:
     def _write_block(self, group: _Group) -> None:
         keys = [key for key, _ in group]
         block = encode_block(keys, [line for _, line in group])
-        part = self._part if self._part_size + len(block) < upkeep.LARGE_PART else None
-        if part is None:
-            self._end_part()
-        for attempt in range(PUT_ATTEMPTS):
-            try:
-                name, offset = self._store.append(part, block)
-                break
-            except self._store.errors:
-                # A local disk says what is wrong at once; an object store deserves another try.
-                if self._store.commit_at_once or attempt == PUT_ATTEMPTS - 1:
-                    raise
-                time.sleep(RETRY_S * 4**attempt)
-        self._growing = name
-        self._seal.add(block)
+        part, offset = self._part.append(block, self._lookup.last_part)
         with self._lock:
-            if name != self._part:
-                self._names.append(name)
-                self._part, self._part_number = name, len(self._names) - 1
-            self._part_size = offset + len(block)
-            for slot, key in enumerate(keys):
-                self._places[key] = Place(self._part_number, offset, slot)
+            self._lookup.add(part, offset, keys)
+            for key in keys:
                 self._pending.pop(key.hex(), None)
             self._written += len(group)
-            if len(self._places) >= RECENT_KEYS:
-                self._recent = merge([self._recent, _table_of(self._places)], {})
-                self._places = {}
-
-    def _end_part(self) -> None:
-        """Make the part that grows durable and seal it, if there is one; the next block starts another."""
-        with self._syncs:
-            growing, self._growing, self._part = self._growing, None, None
-            try:
-                if growing is not None and self._failure is None:
-                    self._store.sync()
-                    with contextlib.suppress(*self._store.errors):  # unsealed, it is like that of a writer that died
-                        self._store.close_part(growing, self._part_size, self._seal.encode())
-            finally:
-                self._store.release()
-                self._seal = Seal()
 
 
 def _chunks(group: _Group) -> list[_Group]:
@@ -351,11 +229,3 @@ def _chunks(group: _Group) -> list[_Group]:
         chunks[-1].append(item)
         size += len(item[1])
     return chunks
-
-
-def _table_of(places: dict[bytes, Place]) -> KeyTable:
-    table = unsorted_table(b"".join(places), 0, [0], [len(places)])
-    table.part = np.fromiter((place.part for place in places.values()), "<u4", len(places))
-    table.offset = np.fromiter((place.offset for place in places.values()), "<u4", len(places))
-    table.slot = np.fromiter((place.slot for place in places.values()), "<u2", len(places))
-    return table

@@ -63,7 +63,7 @@ def test_an_object_store_that_fails_for_good_stops_the_run(tmp_path, monkeypatch
         raise OSError("503 Slow Down")
 
     monkeypatch.setattr(ObjectStore, "append", fails)
-    monkeypatch.setattr("unicorn_assets.llm.journal.journal.PUT_ATTEMPTS", 1)
+    monkeypatch.setattr("unicorn_assets.llm.journal.growing.PUT_ATTEMPTS", 1)
     with FaultyServer() as server, pytest.raises(JournalBroken, match="503 Slow Down"):
         run("memory://lake-that-fails", server, rows(1000))
 

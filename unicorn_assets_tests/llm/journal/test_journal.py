@@ -178,12 +178,12 @@ def test_several_processes_write_at_once(tmp_path):
 
 
 def test_many_answers_in_one_session_stay_compact_in_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr("unicorn_assets.llm.journal.journal.RECENT_KEYS", 100)
+    monkeypatch.setattr("unicorn_assets.llm.journal.lookup.RECENT_KEYS", 100)
     with Journal.open(str(tmp_path)) as journal:
         for number in range(1000):
             journal.put(answer(number))
         journal.flush()
-        assert len(journal._places) < 200
+        assert len(journal._lookup._places) < 200
         assert all(same(journal.get(digest(number)), answer(number)) for number in range(1000))
 
 
@@ -247,7 +247,7 @@ def test_compaction_removes_parts_without_an_alarm_and_a_power_cut_is_none(tmp_p
     with Journal.open(str(tmp_path)) as journal:
         assert journal.damage == []
         assert journal.get(digest(60)) is None
-    writer._growing = None
+    writer._part._name = None
     writer.close()
 
 

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 
 from unicorn_assets.ids import digest
 from unicorn_assets.llm.errors import JournalBroken
-from unicorn_assets.llm.journal import Journal, upkeep
+from unicorn_assets.llm.journal import Journal, growing, upkeep
 from unicorn_assets.llm.journal import journal as journal_module
 from unicorn_assets.llm.journal.blocks import closed_part, encode_block, encode_line
 from unicorn_assets.llm.journal.keytable import read_index
@@ -94,7 +94,7 @@ class ObjectJournalUnderFire(RuleBasedStateMachine):
     def start(self, index_at: int) -> None:
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(upkeep, "INDEX_AT", index_at)
-        self.patch.setattr(journal_module, "RETRY_S", 0)
+        self.patch.setattr(growing, "RETRY_S", 0)
         self.patch.setattr(journal_module, "GROUP_SECONDS", 3600)
         self.open()
 
@@ -139,7 +139,7 @@ class ObjectJournalUnderFire(RuleBasedStateMachine):
         """Fewer failures than attempts cost nothing; else the run stops, and says so."""
         self.store.failing, self.store.stored = failing, stored
         numbers = self.put(count)
-        if failing < journal_module.PUT_ATTEMPTS:
+        if failing < growing.PUT_ATTEMPTS:
             self.journal.flush()
             self.durable |= numbers
             return
@@ -209,7 +209,7 @@ class ObjectJournalUnderFire(RuleBasedStateMachine):
         if not opened:
             self.open()
             assert [damage.name for damage in self.journal.damage] == [part.rsplit("/", 1)[1]]
-        self.journal._cache.clear()
+        self.journal._lookup._cache.clear()
         self.forget_lost()
 
     @precondition(lambda self: self.keys(PART_SUFFIX))
