@@ -1,11 +1,14 @@
 """This platform's own client as a process of its own: rows through generate() with journal, ledger and account, as in
-a run of the graph; answers validated by pydantic.
+a run of the graph; answers validated by pydantic. With `--stage` the requests are a stage's own, prompt and schema.
 """
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
+import polars as pl
 from common import PROMPT, flags, report
 from pydantic import BaseModel, ConfigDict
 
@@ -16,7 +19,7 @@ from unicorn_assets.llm.client.engine import generate
 from unicorn_assets.llm.endpoints import open_endpoint
 from unicorn_assets.llm.journal import Journal
 from unicorn_assets.llm.request import ChatRequest
-from unicorn_assets.llm.row import Accepted, unheard
+from unicorn_assets.llm.row import Accepted, Draftable, unheard
 from unicorn_assets.llm.settings import LlmSettings, Sampling
 from unicorn_assets.llm.spend.budget import Account
 from unicorn_assets.llm.spend.ledger import Ledger
@@ -49,8 +52,34 @@ class Row:
         return parse(text, Caption, on_repair).value
 
 
+class StageRow(Row):
+    """The same row, asked as a stage of the paper's recipe asks: what a request costs there is part of the figure."""
+
+    def __init__(self, row: int, name: str, stage: Draftable[Any]) -> None:
+        super().__init__(row, name, "")
+        self.stage = stage
+
+    def request(self, draft: int, problem: str | None) -> ChatRequest:
+        return self.stage.request(draft, problem)
+
+
+def stage_rows(task: str, name: str, numbers: range) -> Iterator[StageRow]:
+    from unicorn_assets.recipe_file import load_recipe
+    from unicorn_assets.stages import stages
+
+    texts = [
+        f"A man in a yellow helmet digs a hole next to house <row {row}>. A shovel leans there." for row in numbers
+    ]
+    ids = [str(row) for row in numbers]
+    parents = pl.DataFrame({"caption_id": ids, "text": texts, "task": [task] * len(ids)})
+    recipe = load_recipe(Path(__file__).parents[2] / "recipes" / "unicorn-1.2m.yaml")
+    for row, made in zip(numbers, stages(recipe)[task].rows(parents), strict=True):
+        yield StageRow(row, name, made)
+
+
 def main() -> None:
     parser = flags()
+    parser.add_argument("--stage", help="such as question_answering")
     parser.add_argument("--timeout-s", type=float, default=30.0)
     parser.add_argument("--name", default="row")
     parser.add_argument("--prompt", default=PROMPT)
@@ -63,7 +92,8 @@ def main() -> None:
     started = time.perf_counter()
     with Journal.open(o.work) as journal, open_endpoint(settings) as endpoint, Account(Files(o.work)) as account:
         opened = time.perf_counter() - started
-        todo = (Row(row, o.name, o.prompt) for row in range(o.skip, o.skip + o.rows))
+        numbers = range(o.skip, o.skip + o.rows)
+        todo = stage_rows(o.stage, o.name, numbers) if o.stage else (Row(n, o.name, o.prompt) for n in numbers)
         for outcome in generate(todo, endpoint, journal, settings, ledger.observe, account):
             rows += 1
             outcomes["accepted" if isinstance(outcome, Accepted) else outcome.reason] += 1
