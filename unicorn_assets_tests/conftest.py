@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from unicorn_assets.lake import Lake
+from unicorn_assets.lake.store import Lake
 from unicorn_assets_tests.servers import S3Server, s3_server
 
 __all__ = ["s3_server"]

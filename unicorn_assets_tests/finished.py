@@ -20,10 +20,10 @@ from unicorn_assets.automation import local_run
 from unicorn_assets.cli import app
 from unicorn_assets.graph import RELEASES
 from unicorn_assets.home import Home
-from unicorn_assets.lake import Lake
 from unicorn_assets.lake.artifacts import NOTE, artifact_info
 from unicorn_assets.lake.damage import ASIDE
 from unicorn_assets.lake.released import MANIFEST, latest_release, release_folder
+from unicorn_assets.lake.store import Lake
 from unicorn_assets.resources.encoder import EncoderResource
 from unicorn_assets_tests.plan.server import Scripted, write_recipe
 

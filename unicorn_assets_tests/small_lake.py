@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from unicorn_assets.ids import content_id, rng_of
-from unicorn_assets.lake import Lake, Made
 from unicorn_assets.lake.schemas import polars_schema
+from unicorn_assets.lake.store import Lake, Made
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.release import ReleaseFacts
 

@@ -18,7 +18,7 @@ from unicorn_assets import redaction
 from unicorn_assets.automation import local_run
 from unicorn_assets.cli import app
 from unicorn_assets.errors import UserError
-from unicorn_assets.lake import Lake
+from unicorn_assets.lake.store import Lake
 from unicorn_assets.redaction import scrub
 from unicorn_assets.release.card import card
 from unicorn_assets.seeds.catalog import build_catalog

@@ -2,7 +2,3 @@
 
 Here: paths, atomic writes, schemas, SQL over shards. Not here: what the rows mean, or who asked for them.
 """
-
-from unicorn_assets.lake.store import Lake, Made, ShardInfo
-
-__all__ = ["Lake", "Made", "ShardInfo"]

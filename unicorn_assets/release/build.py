@@ -14,8 +14,8 @@ from typing import IO, Any
 from unicorn_assets.errors import UserError
 from unicorn_assets.graph import ASSETS, ancestors
 from unicorn_assets.ids import digest
-from unicorn_assets.lake import Lake
 from unicorn_assets.lake.artifacts import read_artifact
+from unicorn_assets.lake.store import Lake
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.release.card import card
 from unicorn_assets.release.counts import stage_counts

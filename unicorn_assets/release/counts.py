@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from unicorn_assets.graph import ASSETS, REFUSING
-from unicorn_assets.lake import Lake
 from unicorn_assets.lake.query import connect
+from unicorn_assets.lake.store import Lake
 
 
 def stage_counts(lake: Lake, shards: Sequence[str], stages: Sequence[str]) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from unicorn_assets.atomic import WRITING
-from unicorn_assets.lake import Lake
 from unicorn_assets.lake.damage import ASIDE, Damage
 from unicorn_assets.lake.released import MANIFEST, latest_release, manifest_bytes, read_manifest, release_folder
+from unicorn_assets.lake.store import Lake
 from unicorn_assets.release.facts import ReleaseFile, ReleaseInfo
 from unicorn_assets.release.verify import wrong_bytes
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from unicorn_assets.errors import UserError
 from unicorn_assets.ids import rng_of
-from unicorn_assets.lake import Lake
 from unicorn_assets.lake.schemas import TURN
+from unicorn_assets.lake.store import Lake
 
 VECTORS = "image_embeddings"
 RECORD = ("id", "caption", "conversations")

@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from unicorn_assets.assets import captions
-from unicorn_assets.lake import Lake
+from unicorn_assets.lake.store import Lake
 from unicorn_assets.partitions import RANGE_END, RANGE_START, SHARDS_NAME
 from unicorn_assets.resources import LakeResource, ProgressResource
 from unicorn_assets.resources.progress import listening

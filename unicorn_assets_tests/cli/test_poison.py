@@ -18,7 +18,7 @@ from unicorn_assets.automation import local_run
 from unicorn_assets.cli import app
 from unicorn_assets.graph import ancestors
 from unicorn_assets.home import Home
-from unicorn_assets.lake import Lake, Made
+from unicorn_assets.lake.store import Lake, Made
 from unicorn_assets.recipe_file import load_recipe
 from unicorn_assets.release import release_instruction, release_pretrain
 from unicorn_assets_tests.plan.server import PAIRS, SCENE, Scripted, write_recipe

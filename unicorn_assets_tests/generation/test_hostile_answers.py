@@ -18,7 +18,7 @@ from unicorn_assets.curation.prose import chat_mark
 from unicorn_assets.generation.stage import table
 from unicorn_assets.instructions.conversation import to_records
 from unicorn_assets.instructions.multiple_choice.two_steps import OptionsRow
-from unicorn_assets.lake import Lake, Made
+from unicorn_assets.lake.store import Lake, Made
 from unicorn_assets.llm.client.drafting import Refusal, judge
 from unicorn_assets.llm.journal.blocks import decode_line, encode_line
 from unicorn_assets.llm.request import Answer

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from unicorn_assets.cli import app
 from unicorn_assets.errors import UserError
-from unicorn_assets.lake import Lake
 from unicorn_assets.lake import browse as browsing
 from unicorn_assets.lake.browse import browse
+from unicorn_assets.lake.store import Lake
 from unicorn_assets_tests.lakes import tiny_lake
 from unicorn_assets_tests.small_lake import fill
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unicorn_assets.errors import UserError
-from unicorn_assets.lake import Lake
 from unicorn_assets.lake.files import Files
+from unicorn_assets.lake.store import Lake
 
 
 def test_what_is_written_is_read(lake: Lake) -> None:

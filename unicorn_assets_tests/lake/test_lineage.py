@@ -4,9 +4,8 @@ import polars as pl
 import pytest
 
 from unicorn_assets.errors import UserError
-from unicorn_assets.lake import Lake
 from unicorn_assets.lake.lineage import Lineage, Step, trace
-from unicorn_assets.lake.store import ALL
+from unicorn_assets.lake.store import ALL, Lake
 from unicorn_assets.release import release_instruction, release_pretrain
 from unicorn_assets_tests.small_lake import MODEL, PROMPT, SHARDS, facts, fill, small_recipe
 

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from unicorn_assets.graph import REFUSING
-from unicorn_assets.lake import Lake
 from unicorn_assets.lake.query import connect
 from unicorn_assets.lake.schemas import TABLES
+from unicorn_assets.lake.store import Lake
 from unicorn_assets_tests.small_lake import SHARDS, fill
 
 

@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 from safetensors.numpy import load
 
 from unicorn_assets.errors import UserError
-from unicorn_assets.lake import Lake, Made
 from unicorn_assets.lake.schemas import PAIR, polars_schema
-from unicorn_assets.lake.store import content_hash, decode_ids, encode_ids
+from unicorn_assets.lake.store import Lake, Made, content_hash, decode_ids, encode_ids
 
 MADE = Made("recipe-1", "code-1", {"seeds/a-0": "1234", "transfer/all": "5678"})
 SEEDS = pl.DataFrame(

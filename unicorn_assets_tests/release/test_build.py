@@ -8,10 +8,9 @@ import pytest
 from safetensors.numpy import load
 
 from unicorn_assets.errors import UserError
-from unicorn_assets.lake import Lake, Made
 from unicorn_assets.lake.damage import Damage
 from unicorn_assets.lake.released import latest_release, release_manifest, release_versions
-from unicorn_assets.lake.store import decode_ids
+from unicorn_assets.lake.store import Lake, Made, decode_ids
 from unicorn_assets.release import release_instruction, release_pretrain, verify_release
 from unicorn_assets_tests.small_lake import MODEL, SHARDS, facts, fill, small_recipe, vectors_of
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 import yaml
 
-from unicorn_assets.lake import Lake
+from unicorn_assets.lake.store import Lake
 from unicorn_assets.release import ReleaseInfo, package_versions, release_instruction, release_pretrain
 from unicorn_assets.release.statistics import CaptionStatistics
 from unicorn_assets_tests.small_lake import DIMENSION, MODEL, PROMPT, SHARDS, facts, fill, small_recipe

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from unicorn_assets.assets.releases import facts as facts_of_assets
-from unicorn_assets.lake import Lake, Made
 from unicorn_assets.lake.artifacts import write_artifact
+from unicorn_assets.lake.store import Lake, Made
 from unicorn_assets.release import release_instruction, release_pretrain, verify_release
 from unicorn_assets.transfer import Transfer, fit
 from unicorn_assets.vectors.rows import Space

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from unicorn_assets.lake import Lake
 from unicorn_assets.lake.released import manifest_bytes
+from unicorn_assets.lake.store import Lake
 from unicorn_assets.release import release_instruction, verify_release
 from unicorn_assets_tests.small_lake import SHARDS, facts, fill, small_recipe
 
