@@ -170,7 +170,7 @@ def vector_rows(data: bytes) -> tuple[list[str], NDArray[np.float16]]:
 
 
 def _vector_info(head: Callable[[int], bytes]) -> tuple[ShardInfo, bool]:
-    with _parsing():
+    with _parsing(OSError):  # that it is not there, or a folder, is no damage of its bytes
         text = read_header(head).metadata[KEY]
     return _info(text)
 
@@ -235,11 +235,13 @@ def _from_plain(plain: Mapping[str, Any]) -> ShardInfo:
 
 
 @contextmanager
-def _parsing() -> Iterator[None]:
-    """Whatever a parser says of damaged bytes is a ValueError with one line; polars panics at some of them."""
+def _parsing(*passed: type[Exception]) -> Iterator[None]:
+    """Whatever a parser says of damaged bytes is a ValueError with one line; polars panics at some of them. `passed`:
+    what is no word of a parser.
+    """
     try:
         yield
-    except MemoryError:
+    except (MemoryError, *passed):
         raise
     except (Exception, pl.exceptions.PanicException) as error:
         words = " ".join(str(error).split())[:200]

@@ -175,3 +175,10 @@ def test_inputs_follow_code_and_parents_but_not_the_recipe_s_name() -> None:
     assert Made("other", "code-1", dict(reversed(MADE.parents.items()))).inputs == MADE.inputs
     assert Made("recipe-1", "code-2", MADE.parents).inputs != MADE.inputs
     assert Made("recipe-1", "code-1", {"seeds/a-0": "other"}).inputs != MADE.inputs
+
+
+def test_vectors_that_are_not_there_yet_are_not_damaged(lake: Lake) -> None:
+    assert lake.vector_info("text_embeddings", "a") is None
+    assert lake.find_vectors("text_embeddings", "a") is None
+    assert lake.info("captions", "a") is None
+    assert lake.damaged == {}
