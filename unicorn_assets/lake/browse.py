@@ -52,11 +52,23 @@ def browse(lake: Lake, table: str, rows: int, where: str | None = None) -> pl.Da
         if is_query:
             _require_select(connection, table)
         if where:
-            _require_select(connection, f"SELECT 1{condition}")
+            _require_condition(connection, condition)
         query = f"SELECT * FROM {inner}{condition} LIMIT {int(rows)}"
         _require_select(connection, query)
         with _bounded_memory(2 * MEMORY_BYTES):
             return _within(PATIENCE_S, connection, lambda: _frame(connection, query))
+
+
+def _require_condition(connection: "Connection", condition: str) -> None:
+    import duckdb
+
+    try:
+        _require_select(connection, f"SELECT 1{condition}")
+    except duckdb.ParserException as error:
+        raise UserError(
+            f"--where takes one condition: {str(error).splitlines()[0]}",
+            'to order, group or join, give a query: unicorn show "select * from captions where words > 80 order by words"',
+        ) from None
 
 
 def _require_select(connection: "Connection", sql: str) -> None:

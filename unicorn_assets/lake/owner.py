@@ -12,8 +12,9 @@ def claim(lake: Lake, recipe_name: str) -> None:
         owner = lake.files.read(OWNER).decode("utf-8", "replace").strip()
         if owner != recipe_name:
             raise UserError(
-                f"the lake {lake.url} holds the data of recipe {owner!r}, not of {recipe_name!r}",
-                f"give this recipe a home of its own: --home .unicorn-{recipe_name}",
+                f"the lake {lake.url} holds the data of recipe {owner[:100]!r}, not of {recipe_name!r}",
+                f"give this recipe a home of its own: --home .unicorn-{recipe_name}; if it is the same recipe, its file "
+                f"{OWNER} was damaged, and `unicorn verify --repair` writes it again",
             )
     else:
         lake.files.write(OWNER, f"{recipe_name}\n".encode())

@@ -47,7 +47,7 @@ class ProgressObserver:
         found: Figures = {"in flight": self._asker.in_flight}
         cost = self._asker.spent_usd
         if cost is not None:
-            found["USD"] = round(cost, 6)
+            found["USD"] = max(0.0, round(cost, 6))
         now = time.monotonic()
         if now - self._asked_at >= METRICS_EVERY_S:  # a bar is drawn ten times a second
             self._asked_at, self._metrics = now, _of_vllm(self._asker.base_urls)
