@@ -43,7 +43,7 @@ def caption_of(answer: str, seed: str, gates: CaptionGates, prompt_grams: Grams)
     text = text.strip('"“” ') if text[:1] in '"“' else text
     if not text:
         raise Rejected("empty", "The answer is empty.")
-    for fault in (prose.refusal(text), prose.markup(text), prose.chat_mark(text)):
+    for fault in (prose.refusal(text), prose.markup(text), prose.chat_mark(text), prose.emphasis(text)):
         _refuse(fault)
     if "\n" in text:
         raise Rejected("not_plain_text", "Write one paragraph.")

@@ -29,6 +29,7 @@ _REFUSAL = re.compile(
 _FIRST = re.compile(r"\bI(?:'(?:m|ve|d|ll))?\b|\b(?:[Ww]e|[Mm]y|[Mm]e|[Oo]ur|[Uu]s|[Mm]yself|[Oo]urselves)\b")
 _SECOND = re.compile(r"\b(?:you(?:'(?:re|ve|d|ll))?|yours?|yourself)\b", re.IGNORECASE)
 _MARKUP = re.compile(r"\*\*|^ *(?:[-*•#>]|\d+[.)]) |```|https?://|<[a-z/|]|[{}\\|]|\[[^\]]*\]\(", re.MULTILINE)
+_EMPHASIS = re.compile(r"\[[^\[\]\n]{0,30}\]|[][*`]|(?<!\w)_\w+")
 _CHAT_MARK = re.compile(
     r"""<[^\s\d=]|\|>|<<|>>|\#\#|\[/?(?:INST|SYS|SYSTEM_PROMPT|IMG|IMAGE|THINK|TOOL_CALLS|AVAILABLE_TOOLS)\]
     |\b(?:USER|ASSISTANT|SYSTEM|HUMAN|GPT|BOT|INSTRUCTION|RESPONSE)\s?:  # as Vicuna, LLaVA and Alpaca write turns
@@ -71,6 +72,12 @@ def markup(text: str) -> Fault | None:
     """Lists, headings, code, links or braces instead of plain prose."""
     found = _MARKUP.search(text)
     return Fault("not_plain_text", f"Write plain sentences, without {found.group(0).strip()!r}.") if found else None
+
+
+def emphasis(text: str) -> Fault | None:
+    """`*stress*`, `_stress_`, `code`, `[placeholders]`: marks that no plain sentence has. Quotation marks are none."""
+    found = _EMPHASIS.search(text)
+    return Fault("not_plain_text", f"Write plain sentences, without {found.group(0)!r}.") if found else None
 
 
 def chat_mark(text: str) -> Fault | None:

@@ -65,7 +65,9 @@ GENERIC_STEMS = frozenset(stem(word) for word in _GENERIC)
 
 def prose_fault(text: str) -> Fault | None:
     """The gates of any prose, for one field of a pair."""
-    for gate in (prose.refusal, prose.markup, prose.chat_mark, prose.garbled, prose.meta, prose.person):
+    for gate in (
+        prose.refusal, prose.markup, prose.chat_mark, prose.emphasis, prose.garbled, prose.meta, prose.person,
+    ):  # fmt: skip
         fault = gate(text)
         if fault:
             return fault

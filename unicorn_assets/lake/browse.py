@@ -67,7 +67,7 @@ def _require_condition(connection: "Connection", condition: str) -> None:
     except duckdb.ParserException as error:
         raise UserError(
             f"--where takes one condition: {str(error).splitlines()[0]}",
-            'to order, group or join, give a query: unicorn show "select * from captions where words > 80 order by words"',
+            'to order, group or join, give a query: unicorn show "select * from captions order by words"',
         ) from None
 
 

@@ -13,8 +13,8 @@ def claim(lake: Lake, recipe_name: str) -> None:
         if owner != recipe_name:
             raise UserError(
                 f"the lake {lake.url} holds the data of recipe {owner[:100]!r}, not of {recipe_name!r}",
-                f"give this recipe a home of its own: --home .unicorn-{recipe_name}; if it is the same recipe, its file "
-                f"{OWNER} was damaged, and `unicorn verify --repair` writes it again",
+                f"give this recipe a home of its own: --home .unicorn-{recipe_name}; if the lake is this recipe's, its "
+                f"file {OWNER} was damaged, and `unicorn verify --repair` writes it again",
             )
     else:
         lake.files.write(OWNER, f"{recipe_name}\n".encode())

@@ -14,7 +14,16 @@ CLEAN = [
 
 @pytest.mark.parametrize("text", CLEAN)
 def test_clean_sentences_pass_every_gate(text: str):
-    gates = (prose.refusal, prose.markup, prose.garbled, prose.meta, prose.person, prose.non_visual, prose.stutter)
+    gates = (
+        prose.refusal,
+        prose.markup,
+        prose.emphasis,
+        prose.garbled,
+        prose.meta,
+        prose.person,
+        prose.non_visual,
+        prose.stutter,
+    )
     assert [gate(text) for gate in gates] == [None] * len(gates)
 
 
@@ -26,6 +35,11 @@ def test_clean_sentences_pass_every_gate(text: str):
         (prose.markup, "1. A red bus"),
         (prose.markup, "A red bus {x}"),
         (prose.markup, "# Bus"),
+        (prose.emphasis, "A *red* bus."),
+        (prose.emphasis, "A _red_ bus."),
+        (prose.emphasis, "A `red` bus."),
+        (prose.emphasis, "A [colour] bus."),
+        (prose.emphasis, "A bus [/] [bold]."),
         (prose.garbled, "Ein Автобус"),
         (prose.garbled, "..."),
         (prose.garbled, "A buuuus"),
@@ -124,3 +138,8 @@ def test_words_and_marks_of_chats_are_known(text):
 )
 def test_a_caption_about_users_is_no_chat(text):
     assert prose.chat_mark(text) is None
+
+
+def test_quoted_words_and_names_are_no_marks():
+    for text in ('A sign says "open".', "A file called snake_case lies on a 3/4 full box (closed)."):
+        assert prose.emphasis(text) is None

@@ -172,3 +172,11 @@ def test_an_interrupt_ends_a_query_at_once(place: Path) -> None:
     )
     assert found.returncode == 130, found.stderr
     assert "Traceback" not in found.stderr
+
+
+@pytest.mark.parametrize("where", ["words > 3 ORDER BY words", "words > 3 LIMIT 2", "true GROUP BY text"])
+def test_a_condition_with_more_behind_it_says_where_that_belongs(where: str, place: Path) -> None:
+    code, output = show("captions", "--where", where)
+    assert code == 2, output
+    assert "--where takes one condition" in output
+    assert 'give a query: unicorn show "select * from captions order by words"' in output
