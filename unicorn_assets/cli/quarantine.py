@@ -71,14 +71,20 @@ def quarantine(
         table.add_column(name, justify="right" if name in ("rows", "share") else "left", overflow="fold")
     for group in groups:
         figures = f"{group.rows:,}", f"{group.share:.1%}"
-        detail = group.example_detail if len(group.example_detail) < 120 else group.example_detail[:119] + "…"
-        table.add_row(group.stage, group.reason, *figures, group.example_id, detail)
+        table.add_row(group.stage, group.reason, *figures, group.example_id, short(group.example_detail))
     out.print(table)
     if any(group.can_retry for group in groups):
         out.print("ask again: unicorn quarantine retry --stage STAGE --reason REASON", highlight=False)
     for told, instead in {group.instead: group for group in groups if group.instead}.items():
         out.print(f"{instead.stage} {instead.reason}: no retry; {told}", highlight=False, soft_wrap=True)
     return None
+
+
+def short(detail: str, most: int = 220) -> str:
+    """Both ends of a long detail: at its end stands what helps, such as that a seed does not read as English."""
+    return (
+        detail if len(detail) <= most else f"{detail[: most // 2 - 2].rstrip()} … {detail[-most // 2 + 1 :].lstrip()}"
+    )
 
 
 @quarantine_app.command()

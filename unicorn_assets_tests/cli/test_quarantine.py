@@ -4,16 +4,19 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
 from unicorn_assets.automation import local_run
 from unicorn_assets.cli import app
 from unicorn_assets.home import Home
-from unicorn_assets.lake.store import Lake
+from unicorn_assets.lake.schemas import polars_schema
+from unicorn_assets.lake.store import Lake, Made
 from unicorn_assets_tests.plan.server import Scripted, write_recipe
 
 PARTS = (("seeds", "caption_drafts", "near_duplicates", "captions", "multiple_choice"),)
@@ -160,3 +163,19 @@ def test_a_whole_retry_on_s3(tmp_path: Path, unicorn, s3_url: str, monkeypatch: 
         }
     assert not list(tmp_path.rglob("*.parquet"))
     assert not list(tmp_path.rglob("*.part"))
+
+
+def test_the_language_of_a_seed_is_told_also_behind_a_long_detail(tmp_path: Path) -> None:
+    missing = ", ".join(f"parola{number}" for number in range(60))
+    said = "The seed does not read as English: captions are English and must keep the seed's words."
+    refused = {
+        "stage": "caption_drafts", "row_id": "s1", "parent_id": "s1", "reason": "ungrounded", "attempts": 2,
+        "detail": f"Keep what the seed names; missing: {missing}. {said}", "raw_answer": "A dog.", "model": "m",
+        "request_hash": "h", "at": datetime(2026, 1, 1, tzinfo=UTC),
+    }  # fmt: skip
+    rows = pl.DataFrame([refused], schema=polars_schema("quarantine"))
+    Lake(str(tmp_path / "home/lake")).write("quarantine/caption_drafts", "lines-00000", rows, Made())
+    result = CliRunner().invoke(app, ["quarantine", "--home", str(tmp_path / "home")], env={"COLUMNS": "500"})
+    assert result.exit_code == 0, result.output
+    assert "Keep what the seed names" in result.output
+    assert said in result.output
