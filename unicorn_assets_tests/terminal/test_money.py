@@ -18,7 +18,7 @@ from unicorn_assets.llm.spend.ledger import usd_text
 from unicorn_assets.llm.spend.records import Amount
 from unicorn_assets.plan.estimate import Range
 from unicorn_assets.plan.make import Plan
-from unicorn_assets.resources.told import Told
+from unicorn_assets.resources.progress_observer import ProgressObserver
 from unicorn_assets.terminal.console import SafeConsole
 from unicorn_assets.terminal.plan import plan_sentences
 from unicorn_assets.terminal.report import Report, TableReport
@@ -47,7 +47,7 @@ def test_no_sum_of_money_is_below_nothing(usd: float) -> None:
                 spent=Amount(1, 1, usd))  # fmt: skip
     reached = reached_text(Amount(1, 1, usd), Amount(0, 0, usd), Budget(usd=1.0, tokens=None, calls=None))
     asker = SimpleNamespace(in_flight=0, spent_usd=usd, base_urls=())
-    bar = Told(SimpleNamespace(read=lambda figures: None), asker).figures()  # type: ignore[arg-type]
+    bar = ProgressObserver(SimpleNamespace(read=lambda figures: None), asker).figures()  # type: ignore[arg-type]
     said = printed(report_table(report(usd)), *plan_sentences(plan), reached, f"{usd_text(usd)} USD", f"{bar['USD']}")
     assert not re.search(r"(?<![\w.])-\d|\bnan\b|\binf\b", said), said
 
