@@ -239,9 +239,10 @@ def _parsing(*passed: type[Exception]) -> Iterator[None]:
     """Whatever a parser says of damaged bytes is a ValueError with one line; polars panics at some of them. `passed`:
     what is no word of a parser.
     """
+    let_through: tuple[type[Exception], ...] = (MemoryError, *passed)
     try:
         yield
-    except (MemoryError, *passed):
+    except let_through:
         raise
     except (Exception, pl.exceptions.PanicException) as error:
         words = " ".join(str(error).split())[:200]
