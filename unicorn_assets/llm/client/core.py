@@ -127,7 +127,7 @@ class Core(Generic[T]):
         now = time.monotonic()
         if not self._keeps_up or self._fleet.waits_for_restart():
             self._moved = now
-        due = self._later[0][0] if self._later else 0.0
+        due = max(self._later[0][0] if self._later else 0.0, self._fleet.next_room(now) or 0.0)  # a pause of a server
         patience = self._settings.patience_s + (self._settings.timeout_s if self._fleet.in_flight() else 0.0)
         if now - max(self._moved, due) > patience:
             self.fail(EngineStalled(f"nothing has moved for {now - self._moved:.0f} s with {self.describe()}"))

@@ -3,13 +3,16 @@
 import os
 import socket
 import threading
+import time
+from types import SimpleNamespace
 
 import pytest
 
+from unicorn_assets.llm.client.core import Core
 from unicorn_assets.llm.client.engine import generate
 from unicorn_assets.llm.client.limiter import pause_before
 from unicorn_assets.llm.endpoints import open_endpoint
-from unicorn_assets.llm.errors import JournalBroken
+from unicorn_assets.llm.errors import EngineStalled, JournalBroken
 from unicorn_assets.llm.journal import Journal
 from unicorn_assets.llm.journal.store import LocalStore, ObjectStore
 from unicorn_assets_tests.llm.client.test_engine import accepted, run
@@ -151,3 +154,18 @@ def test_a_halved_window_grows_again_to_its_ceiling(tmp_path):
     low = after.index(min(after))
     assert after[low] <= 10
     assert max(after[low:]) == 16
+
+
+@pytest.mark.parametrize(("pause", "stalls"), [(5.0, False), (None, True)])
+def test_a_server_that_rests_longer_than_patience_is_no_standstill(monkeypatch, pause, stalls):
+    failed: list[Exception] = []
+    core = object.__new__(Core)
+    now = time.monotonic()
+    room = None if pause is None else now + pause
+    core._fleet = SimpleNamespace(waits_for_restart=lambda: False, in_flight=lambda: 0, next_room=lambda _: room)
+    core._settings = SimpleNamespace(patience_s=8.0, timeout_s=5.0)
+    core._keeps_up, core._later, core._moved = True, [], now - 10.0
+    monkeypatch.setattr(Core, "describe", lambda _: "nothing in flight")
+    monkeypatch.setattr(Core, "fail", lambda _, error: failed.append(error))
+    core._stop_if_stalled()
+    assert [type(error) for error in failed] == [EngineStalled] * stalls
