@@ -127,10 +127,10 @@ NUMBERS = {seed_text(number): number for number in range(MOST_SEEDS)}
 def sentences_of(seed: str) -> list[str]:
     """The sentences of the good caption of a seed."""
     rng = drawn("caption", seed)
-    nouns = rng.sample([word for word in NOUNS if word not in seed], 6)
-    qualities = rng.sample([word for word in QUALITIES if word not in seed], 6)
+    nouns = rng.sample([word for word in NOUNS if word not in seed], 8)
+    qualities = rng.sample([word for word in QUALITIES if word not in seed], 8)
     told = [f"{seed} stand in a {rng.choice(PLACES)}."]
-    for one in range(0, 6, 2):
+    for one in range(0, 8, 2):  # two facts stay of a caption that is cut off, enough for a problem
         thing, other = f"{qualities[one]} {nouns[one]}", f"{qualities[one + 1]} {nouns[one + 1]}"
         told.append(f"A {thing} {rng.choice(STANDS)} {rng.choice(WHERE)} the {other}.")
     return told
