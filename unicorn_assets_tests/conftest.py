@@ -20,6 +20,8 @@ settings.load_profile("untimed")
 
 # Commands that tests start as processes of their own keep what they compiled; else each compiles 3,000 modules.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# A width that is there when the console is made stays for good; xdist gives its workers one.
+os.environ.pop("COLUMNS", None)
 
 
 @pytest.fixture
