@@ -166,7 +166,8 @@ def stretches(names: Iterable[str]) -> Iterator[tuple[str, ...]]:
     """`names` in the order of making: partitioned assets that follow each other shard by shard, then those over all
     shards, and so on.
     """
-    left = [name for name in ASSETS if name in set(names)]
+    wanted = set(names)
+    left = [name for name in ASSETS if name in wanted]
     while left:
         for by_shard in (True, False):
             stretch: list[str] = []

@@ -14,7 +14,7 @@ WINDOW_S = 60.0
 Figures = dict[str, float | int | str]
 
 
-class Stage(Protocol):
+class StageProgress(Protocol):
     """A running stage."""
 
     def advance(self, rows: int = 1, **counters: int) -> None:
@@ -32,7 +32,7 @@ class Stage(Protocol):
 class Progress(Protocol):
     """Somebody who shows progress."""
 
-    def stage(self, name: str, total: int, unit: str = "rows") -> Stage:
+    def stage(self, name: str, total: int, unit: str = "rows") -> StageProgress:
         """A stage of `total` units begins."""
 
 

@@ -1,12 +1,15 @@
 """A version follows what decides, by itself: code counts, words about it do not."""
 
+import importlib.util
 from pathlib import Path
 
 import pytest
 
 from unicorn_assets import logic
-from unicorn_assets.graph import TASK_NAMES
+from unicorn_assets.graph import ASKING, TASK_NAMES
 from unicorn_assets.logic import logic_of
+from unicorn_assets.stages import stages
+from unicorn_assets_tests.scripted import recipe
 
 GATE = '''"""A gate."""
 
@@ -77,6 +80,35 @@ def test_what_decides_is_found_from_where_the_stage_begins(module: str, wanted: 
             todo += [other for other in logic._code(name)[1] if logic._decides(other)]
     assert {f"unicorn_assets.{name}" for name in wanted} <= seen
     assert not any(name.startswith(("unicorn_assets.lake", "unicorn_assets.recipe")) for name in seen)
+
+
+def test_every_deciding_room_is_there() -> None:
+    """Names of modules as text do not follow when a module moves."""
+    for room in logic.DECIDING:
+        assert importlib.util.find_spec(room) is not None, room
+
+
+@pytest.mark.parametrize("stage", ASKING)
+@pytest.mark.parametrize(
+    "module", ["llm.client.drafting", "llm.client.reply", "text", "curation.prose", "captions.gates"]
+)
+def test_what_judges_an_answer_enters_every_version_that_it_decides(
+    stage: str, module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = stages(recipe())[stage].version
+    code = logic._code
+
+    def changed(name: str) -> tuple[str, frozenset[str]]:
+        text, imported = code(name)
+        return (text + "\nCHANGED = 1" if name == f"unicorn_assets.{module}" else text), imported
+
+    monkeypatch.setattr(logic, "_code", changed)
+    logic_of.cache_clear()
+    judges = module != "captions.gates" or stage == "caption_drafts"
+    try:
+        assert (stages(recipe())[stage].version != usual) is judges
+    finally:
+        logic_of.cache_clear()
 
 
 def test_tasks_do_not_make_each_other_outdated() -> None:

@@ -16,7 +16,7 @@ from unicorn_assets.curation.near_duplicates import near_duplicates as find_near
 from unicorn_assets.curation.near_duplicates import version as duplicates_version
 from unicorn_assets.lake.store import ALL, Made, ShardInfo, content_hash
 from unicorn_assets.partitions import SHARDS_NAME
-from unicorn_assets.progress import Stage as Running
+from unicorn_assets.progress import StageProgress
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.resources import LakeResource, ProgressResource
 
@@ -37,7 +37,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult[Any]:
         store = lake.open()
 
-        def make(running: Running) -> ShardInfo:
+        def make(running: StageProgress) -> ShardInfo:
             drafts = ((shard, store.read("caption_drafts", shard)) for shard in shards)
             frame = find_near_duplicates(drafts, recipe, running.advance)
             return store.write(
@@ -68,7 +68,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         def repeats(shard: str) -> pl.DataFrame:
             return repeated.get((shard,), none)
 
-        def work(shard: str, running: Running) -> Rows | Vectors:
+        def work(shard: str, running: StageProgress) -> Rows | Vectors:
             drafts, seeds = store.read("caption_drafts", shard), store.read("seeds", shard)
             frame, refused = accept_captions(drafts, seeds, repeats(shard), recipe)
             running.advance(drafts.height)

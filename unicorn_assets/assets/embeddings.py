@@ -10,7 +10,7 @@ from unicorn_assets.graph import ARTIFACTS
 from unicorn_assets.images.building import build_image_reference, reference_version
 from unicorn_assets.lake.artifacts import artifact_info, write_artifact
 from unicorn_assets.lake.store import Made, ShardInfo
-from unicorn_assets.progress import Stage
+from unicorn_assets.progress import StageProgress
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.resources import EncoderResource, LakeResource, ProgressResource
 from unicorn_assets.vectors.shard_statistics import keep_statistics
@@ -34,7 +34,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         with errors_for_people():
             fetch_weights(recipe)
 
-        def work(shard: str, stage: Stage) -> Rows | Vectors:
+        def work(shard: str, stage: StageProgress) -> Rows | Vectors:
             frame = store.read("captions", shard, ["caption_id", "text"])
             model, texts = encoder.open(), frame["text"].to_list()
             vectors = model.encode_texts(texts, stage.advance)
@@ -63,7 +63,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult:
         store = lake.open()
 
-        def make(stage: Stage) -> ShardInfo:
+        def make(stage: StageProgress) -> ShardInfo:
             found = build_image_reference(recipe, encoder.open, stage.advance)
             extra = {
                 "name": found.name,

@@ -21,7 +21,7 @@ from unicorn_assets.ids import digest
 from unicorn_assets.images.reference import SAMPLE_ROWS, ImageReference
 from unicorn_assets.lake.artifacts import artifact_info, read_artifact, write_artifact
 from unicorn_assets.lake.store import Lake, Made, ShardInfo
-from unicorn_assets.progress import Stage
+from unicorn_assets.progress import StageProgress
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.resources import LakeResource, ProgressResource
 from unicorn_assets.transfer import Transfer
@@ -49,7 +49,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         store = lake.open()
         pictures: Pictures = {}
 
-        def make(stage: Stage) -> ShardInfo:
+        def make(stage: StageProgress) -> ShardInfo:
             fitted = Transfer.from_bytes(read_artifact(store, TRANSFER))
             reference = ImageReference.from_bytes(read_artifact(store, REFERENCE))
             rows = vectors(store, shards, reference)

@@ -12,7 +12,7 @@ from unicorn_assets.lake.ledger import keep_shard_run
 from unicorn_assets.lake.redrives import Redrives
 from unicorn_assets.llm.journal import Damage
 from unicorn_assets.llm.spend.ledger import shard_run
-from unicorn_assets.progress import Stage as Running
+from unicorn_assets.progress import StageProgress
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.resources import LakeResource, LlmResource, ProgressResource
 from unicorn_assets.resources.observing import EVENTS
@@ -37,7 +37,7 @@ def _asset(recipe: Recipe, stage: Stage) -> dg.AssetsDefinition:
         store = lake.open()
         redrives = Redrives(store, stage.name)
 
-        def work(shard: str, running: Running) -> Rows | Vectors:
+        def work(shard: str, running: StageProgress) -> Rows | Vectors:
             keep = partial(keep_shard_run, store, made=stage.made_from(recipe, store, shard, redrives))
             damaged: list[Damage] = []
             with EVENTS.heard(Damage, damaged.append), shard_run(stage.name, shard, keep) as run:
@@ -50,7 +50,7 @@ def _asset(recipe: Recipe, stage: Stage) -> dg.AssetsDefinition:
         return fill_shards(
             context, store, recipe, progress.to_log(context.log),
             version=stage.version,
-            parents_of=lambda shard: {**parents(store, (stage.parent, shard)), **redrives.parents(shard)},
+            parents_of=lambda shard: stage.parents(parents(store, (stage.parent, shard)), shard, redrives),
             work=work,
             rows_of=lambda shard: stage.count(store, shard),
         )  # fmt: skip

@@ -8,7 +8,7 @@ from unicorn_assets.assets.common import CPU_SHARDS, graph_row
 from unicorn_assets.assets.shard_work import Rows, Vectors, fill_shards, parents
 from unicorn_assets.graph import TASK_NAMES
 from unicorn_assets.instructions.conversation import to_records, version
-from unicorn_assets.progress import Stage as Running
+from unicorn_assets.progress import StageProgress
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.resources import LakeResource, ProgressResource
 
@@ -22,7 +22,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult[Any]:
         store = lake.open()
 
-        def work(shard: str, running: Running) -> Rows | Vectors:
+        def work(shard: str, running: StageProgress) -> Rows | Vectors:
             pairs = {task: store.read(task, shard) for task in TASK_NAMES}
             frame, refused = to_records(store.read("captions", shard), pairs)
             running.advance(sum(table.height for table in pairs.values()))

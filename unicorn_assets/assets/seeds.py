@@ -12,7 +12,7 @@ from unicorn_assets.assets.whole_work import make_whole, whole_table
 from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets.lake.store import Lake, Made, ShardInfo
 from unicorn_assets.partitions import register
-from unicorn_assets.progress import Stage as Running
+from unicorn_assets.progress import StageProgress
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.resources import LakeResource, ProgressResource
 from unicorn_assets.seeds.catalog import build_catalog, catalog_made, seeds_made, seeds_of, shards_of, version
@@ -46,7 +46,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
             catalog = store.read("seed_catalog")
         slices = lru_cache(maxsize=1)(lambda shard: seeds_of(catalog, shard))
 
-        def work(shard: str, running: Running) -> Rows | Vectors:
+        def work(shard: str, running: StageProgress) -> Rows | Vectors:
             running.advance(slices(shard).height)
             return Rows(slices(shard), figures=_source_figures(slices(shard)))
 
@@ -61,7 +61,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     return [seed_catalog, seeds]
 
 
-def _write_catalog(store: Lake, recipe: Recipe, made: Made, running: Running) -> ShardInfo:
+def _write_catalog(store: Lake, recipe: Recipe, made: Made, running: StageProgress) -> ShardInfo:
     previous = store.find("seed_catalog")
     if previous is None:
         previous = _placed_so_far(store)

@@ -20,7 +20,7 @@ from unicorn_assets.errors import MachineError, UserError, machine_error
 from unicorn_assets.graph import VECTORS
 from unicorn_assets.lake.artifacts import failed_checks
 from unicorn_assets.lake.store import ALL, Lake, Made, ShardInfo
-from unicorn_assets.progress import Progress, Stage
+from unicorn_assets.progress import Progress, StageProgress
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.redaction import scrub
 
@@ -50,7 +50,7 @@ class Vectors:
 
 
 Parents = Mapping[str, str]  # "table/shard" -> content hash
-Work = Callable[[str, Stage], Rows | Vectors]
+Work = Callable[[str, StageProgress], Rows | Vectors]
 
 
 def shard_info(lake: Lake, name: str, shard: str = ALL) -> ShardInfo | None:

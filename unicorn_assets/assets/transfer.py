@@ -16,7 +16,7 @@ from unicorn_assets.images.reference import ImageReference
 from unicorn_assets.lake.artifacts import artifact_info, read_artifact, write_artifact
 from unicorn_assets.lake.store import Lake, Made, ShardInfo
 from unicorn_assets.plain_files import read_anywhere, why
-from unicorn_assets.progress import Stage
+from unicorn_assets.progress import StageProgress
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.resources import LakeResource, ProgressResource
 from unicorn_assets.transfer import MOST_FILE, Transfer, fit
@@ -45,7 +45,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult:
         store = lake.open()
 
-        def make(stage: Stage) -> ShardInfo:
+        def make(stage: StageProgress) -> ShardInfo:
             space = one_space(store, shards)
             fitted = given or _fit(store, recipe, shards, space, stage)
             fitted.space.require(space, "the text vectors")
@@ -80,7 +80,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         with errors_for_people():
             fitted = Transfer.from_bytes(read_artifact(store, TRANSFER))
 
-        def work(shard: str, stage: Stage) -> Rows | Vectors:
+        def work(shard: str, stage: StageProgress) -> Rows | Vectors:
             ids, vectors = store.read_vectors("text_embeddings", shard)
             space = one_space(store, [shard])
             fitted.space.require(space, f"text_embeddings/{shard}")
@@ -136,7 +136,7 @@ def one_space(lake: Lake, shards: list[str]) -> Space:
     return first
 
 
-def _fit(lake: Lake, recipe: Recipe, shards: list[str], space: Space, stage: Stage) -> Transfer:
+def _fit(lake: Lake, recipe: Recipe, shards: list[str], space: Space, stage: StageProgress) -> Transfer:
     """Fit on the statistics that the shards' writer kept; shards are read where there are none, or the recipe asks."""
 
     def text_shards() -> Iterator[np.ndarray]:

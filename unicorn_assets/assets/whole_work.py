@@ -14,11 +14,11 @@ from unicorn_assets.assets.shard_work import guard, proved_info, refusals_there
 from unicorn_assets.errors import UserError
 from unicorn_assets.lake.store import ALL, Lake, Made, ShardInfo
 from unicorn_assets.partitions import SHARDS_NAME
-from unicorn_assets.progress import Progress, Stage
+from unicorn_assets.progress import Progress, StageProgress
 
 
 def make_whole(
-    progress: Progress, name: str, made: Made, known: ShardInfo | None, make: Callable[[Stage], ShardInfo],
+    progress: Progress, name: str, made: Made, known: ShardInfo | None, make: Callable[[StageProgress], ShardInfo],
     unit: str = "rows",
 ) -> tuple[ShardInfo, bool]:  # fmt: skip
     """What is true of `name` now, and whether it was there already: `known`, if that was made of the same, or else what

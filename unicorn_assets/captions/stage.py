@@ -16,11 +16,10 @@ import polars as pl
 from unicorn_assets.captions.gates import caption_of
 from unicorn_assets.curation.words import reads_as_english
 from unicorn_assets.generation.prompt import Prompt, load_prompt
-from unicorn_assets.generation.stage import Stage, model_marks
+from unicorn_assets.generation.stage import Stage, code_of, model_marks
 from unicorn_assets.ids import content_id, digest, seed_of
 from unicorn_assets.llm.request import ChatRequest
 from unicorn_assets.llm.row import unheard
-from unicorn_assets.logic import logic_of
 from unicorn_assets.recipe import Captions, Recipe
 
 PROMPTS = Path(__file__).parent / "prompts"
@@ -56,7 +55,7 @@ def stage(recipe: Recipe) -> Stage:
     def rows_of(seeds: pl.DataFrame) -> list[CaptionRow]:
         return [CaptionRow(row["seed_id"], row["text"], prompt, recipe.captions) for row in seeds.iter_rows(named=True)]
 
-    decides = [logic_of(__name__), prompt.version, recipe.section_hash("captions")]
+    decides = [code_of(__name__), prompt.version, recipe.section_hash("captions")]
     return Stage(
         name="caption_drafts", parent="seeds", key="seed_id",
         version=digest([*decides, *model_marks(recipe, has_schema=False)], 6),

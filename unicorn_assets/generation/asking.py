@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from unicorn_assets.generation.replay import JournalOnly, all_answered
-from unicorn_assets.generation.rounds import ExtraDraft, taken_up
+from unicorn_assets.generation.rounds import Ask, ExtraDraft, taken_up
 from unicorn_assets.llm.endpoints import Endpoint, open_endpoint
 from unicorn_assets.llm.errors import BudgetReached, ServerBroken
 from unicorn_assets.llm.events import Event
@@ -25,8 +25,6 @@ from unicorn_assets.stream import Stream
 
 TELLING = 3
 """Rows without any answer after which it is the server, and no longer a row that it does not like."""
-
-Ask = Callable[[Iterable[Draftable[Any]]], Iterator[Accepted[Any] | Quarantined]]
 
 
 class Asker:

@@ -20,6 +20,7 @@ from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets.lake.store import Lake, Made
 from unicorn_assets.llm.row import Accepted, Draftable, Quarantined
 from unicorn_assets.llm.settings import Accept
+from unicorn_assets.logic import logic_of
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.text import storable_in
 
@@ -35,6 +36,13 @@ def model_marks(recipe: Recipe, *, has_schema: bool) -> list[str | None]:
 
     llm = recipe.llm
     return [llm.model, llm.revision, *answer_options(llm), *llm.wire.marks(has_schema=has_schema)]
+
+
+def code_of(*modules: str) -> str:
+    """Hash of the code that decides a stage's rows: of these modules, and of what all stages share. The engine judges
+    answers (drafting.py) and no stage imports it, so that it has to be named here.
+    """
+    return logic_of(*modules, __name__, "unicorn_assets.llm.client.drafting")
 
 
 @dataclass(frozen=True)
@@ -109,8 +117,13 @@ class Stage:
         parent = lake.info(self.parent, shard)
         if parent is None:
             return None
-        parents = {f"{self.parent}/{shard}": parent.content, **redrives.parents(shard)}
-        return Made(recipe.name, self.version, parents)
+        return Made(
+            recipe.name, self.version, self.parents({f"{self.parent}/{shard}": parent.content}, shard, redrives)
+        )
+
+    def parents(self, parent: Mapping[str, str], shard: str, redrives: Redrives) -> dict[str, str]:
+        """All that a shard is made of: its `parent`'s content by name, and drafts that were granted to its rows."""
+        return {**parent, **redrives.parents(shard)}
 
     def _refused(self, row: Draftable[Any], outcome: Quarantined) -> Mapping[str, Any]:
         detail = outcome.detail

@@ -53,7 +53,7 @@ class Rules:
     finish: Callable[[Any, str], Finished] = as_it_is
     limit: Callable[[Fields, Any], None] | None = None
     by_caption: Callable[[Any, str], Fields] = _nothing
-    two_steps: Callable[[Recipe], TwoSteps | None] = lambda _: None
+    two_steps: Callable[[Recipe, Prompt], TwoSteps | None] = lambda _recipe, _prompt: None
 
     def fault_of(self, pair: Any, caption: str, gates: InstructionGates) -> Fault | None:
         """What is wrong with a pair, or None."""

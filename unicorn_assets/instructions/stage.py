@@ -15,13 +15,12 @@ import polars as pl
 
 from unicorn_assets.curation.words import content, words
 from unicorn_assets.generation.prompt import Prompt, load_prompt
-from unicorn_assets.generation.stage import Stage, by_row, model_marks
+from unicorn_assets.generation.stage import Stage, by_row, code_of, model_marks
 from unicorn_assets.ids import content_id, digest, seed_of
 from unicorn_assets.instructions.answer import read, schema, with_fields
 from unicorn_assets.instructions.rules import Rules, rules_of
 from unicorn_assets.llm.request import ChatRequest
 from unicorn_assets.llm.row import Rejected, unheard
-from unicorn_assets.logic import logic_of
 from unicorn_assets.recipe import Recipe, TaskSettings
 
 
@@ -74,7 +73,7 @@ def stage(recipe: Recipe, task: str) -> Stage:
     The task's weight is no part of the version: it decides which captions are asked about, not what is asked.
     """
     rules, settings, prompt = rules_of(task), recipe.instructions.task(task), prompt_of(recipe, task)
-    second = rules.two_steps(recipe)
+    second = rules.two_steps(recipe, prompt)
 
     def rows_of(captions: pl.DataFrame) -> list[Any]:
         rows = captions.select("caption_id", "text").iter_rows()
@@ -88,7 +87,7 @@ def stage(recipe: Recipe, task: str) -> Stage:
         return {"instruction_id": content_id("i", row.row_id, task, *parts), "pairs": finished}
 
     decides = [
-        logic_of(__name__, type(rules).__module__, f"{__package__}.{task}"),
+        code_of(__name__, type(rules).__module__, f"{__package__}.{task}"),
         [prompt.version, second.second.version if second else None],
         settings.model_dump(mode="json", exclude={"weight"}),
     ]

@@ -10,11 +10,12 @@ from pathlib import Path
 import dagster as dg
 from pydantic import PrivateAttr
 
-from unicorn_assets.generation.asking import Ask, Asker
+from unicorn_assets.generation.asking import Asker
+from unicorn_assets.generation.rounds import Ask
 from unicorn_assets.lake.store import Lake
 from unicorn_assets.llm.journal import Damage
 from unicorn_assets.llm.spend.ledger import Ledger, ShardRun
-from unicorn_assets.progress import Stage
+from unicorn_assets.progress import StageProgress
 from unicorn_assets.resources.loaded import loaded
 from unicorn_assets.resources.observing import EVENTS
 from unicorn_assets.resources.progress_observer import ProgressObserver
@@ -42,7 +43,7 @@ class LlmResource(dg.ConfigurableResource):
             self._asker = asker
             yield self
 
-    def asking(self, stage: Stage, run: ShardRun) -> tuple[Ask, Ledger]:
+    def asking(self, stage: StageProgress, run: ShardRun) -> tuple[Ask, Ledger]:
         """A function that takes rows and gives their outcomes, and the ledger that counts what that costs `run`.
 
         `stage` is told of each row that is done, of each fresh answer's tokens, and where to read what is in flight.

@@ -5,7 +5,7 @@ import time
 from unicorn_assets.generation.asking import Asker
 from unicorn_assets.llm.endpoints.metrics import vllm_metrics
 from unicorn_assets.llm.events import Event
-from unicorn_assets.progress import Figures, Stage
+from unicorn_assets.progress import Figures, StageProgress
 
 METRICS_EVERY_S = 15.0
 
@@ -13,7 +13,7 @@ METRICS_EVERY_S = 15.0
 class ProgressObserver:
     """Tells `stage` of rows, tokens and refusals, and where to read what is in flight and spent."""
 
-    def __init__(self, stage: Stage, asker: Asker) -> None:
+    def __init__(self, stage: StageProgress, asker: Asker) -> None:
         self._stage, self._asker = stage, asker
         self._fresh: dict[str, bool] = {}
         self._replayed: set[str] = set()

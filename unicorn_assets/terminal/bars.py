@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, T
 from rich.progress import Progress as RichProgress
 from rich.text import Text
 
-from unicorn_assets.progress import Course, Figures, LogProgress, Progress, Stage
+from unicorn_assets.progress import Course, Figures, LogProgress, Progress, StageProgress
 
 
 @contextmanager
@@ -66,7 +66,7 @@ class Bars:
     def __init__(self, progress: RichProgress | None, lines: LogProgress | None) -> None:
         self._progress, self._lines = progress, lines
 
-    def stage(self, name: str, total: int, unit: str = "rows") -> Stage:
+    def stage(self, name: str, total: int, unit: str = "rows") -> StageProgress:
         """A stage; one of no rows stays silent, one of unknown length (in another unit) pulses."""
         if total == 0 and unit == "rows" and name != "seed_catalog":
             return _Silent()

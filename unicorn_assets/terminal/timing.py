@@ -4,7 +4,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 
-from unicorn_assets.progress import Figures, Progress, Stage
+from unicorn_assets.progress import Figures, Progress, StageProgress
 
 
 class Timed:
@@ -15,13 +15,13 @@ class Timed:
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self.counters: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
-    def stage(self, name: str, total: int, unit: str = "rows") -> Stage:
+    def stage(self, name: str, total: int, unit: str = "rows") -> StageProgress:
         """A stage of the listener, timed."""
         return _TimedStage(self, name, self._listener.stage(name, total, unit))
 
 
 class _TimedStage:
-    def __init__(self, timed: Timed, name: str, stage: Stage) -> None:
+    def __init__(self, timed: Timed, name: str, stage: StageProgress) -> None:
         self._timed, self._name, self._stage = timed, name, stage
         self._start = time.monotonic()
 

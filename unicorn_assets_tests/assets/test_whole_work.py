@@ -6,7 +6,7 @@ import pytest
 
 from unicorn_assets.assets.whole_work import make_whole, whole_table
 from unicorn_assets.lake.store import ALL, Made, ShardInfo
-from unicorn_assets.progress import LogProgress, Stage
+from unicorn_assets.progress import LogProgress, StageProgress
 from unicorn_assets_tests.lakes import SHARD, tiny_lake
 
 MADE = Made("tiny", "v1", {"a": "1"})
@@ -23,7 +23,7 @@ def test_what_was_made_of_the_same_is_reused_and_opens_no_stage() -> None:
 def test_what_is_missing_or_of_something_else_is_made(known: ShardInfo | None) -> None:
     lines: list[str] = []
 
-    def make(stage: Stage) -> ShardInfo:
+    def make(stage: StageProgress) -> ShardInfo:
         stage.advance(3)
         return INFO
 
@@ -34,7 +34,7 @@ def test_what_is_missing_or_of_something_else_is_made(known: ShardInfo | None) -
 def test_a_stage_ends_when_an_error_comes() -> None:
     lines: list[str] = []
 
-    def make(stage: Stage) -> ShardInfo:
+    def make(stage: StageProgress) -> ShardInfo:
         stage.advance(2)
         raise OSError("no space")
 

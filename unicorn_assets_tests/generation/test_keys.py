@@ -7,6 +7,7 @@ import pytest
 
 from unicorn_assets.instructions.answer import FreePair
 from unicorn_assets.instructions.multiple_choice.two_steps import OptionsRow, two_steps
+from unicorn_assets.instructions.stage import prompt_of
 from unicorn_assets.recipe_file import load_recipe
 from unicorn_assets.stages import stages
 from unicorn_assets_tests.scripted import recipe
@@ -45,7 +46,7 @@ def test_a_stage_asks_as_it_always_did(file: str, stage: str) -> None:
 
 def test_the_second_step_of_multiple_choice_asks_as_it_always_did() -> None:
     made = load_recipe(RECIPES / "demo.yaml")
-    steps, settings = two_steps(made), made.instructions.task("multiple_choice")
+    steps, settings = two_steps(made, prompt_of(made, "multiple_choice")), made.instructions.task("multiple_choice")
     assert steps is not None
     pair = FreePair(question="What leans against the wall?", answer="A shovel")
     assert keys_of(OptionsRow("c1#0", CAPTION, pair, steps.second, settings)) == OPTIONS

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 import unicorn_assets
 from unicorn_assets.cli import app
-from unicorn_assets.progress import Stage
+from unicorn_assets.progress import StageProgress
 from unicorn_assets.terminal.bars import shown_on
 from unicorn_assets.terminal.console import SafeConsole, SafeStream, plain, to_json
 from unicorn_assets_tests.lakes import SHARD, tiny_lake
@@ -71,7 +71,7 @@ def test_hostile_words_stay_words_in_lines_tables_and_bars(words: str, width: in
     table.add_row(words)
     console.print(table)
     with shown_on(console) as listener:
-        stage: Stage = listener.stage(words[:20] or "x", 2)
+        stage: StageProgress = listener.stage(words[:20] or "x", 2)
         stage.read(lambda: {words: 1, "spent": words})
         stage.advance(1)
         stage.close()

@@ -39,15 +39,12 @@ class WrongOptions(Model):
     wrong_options: Annotated[list[Text], Field(min_length=3, max_length=3)]
 
 
-def two_steps(recipe: Recipe) -> TwoSteps | None:
-    """Both steps as the recipe wants them, or None when it asks for everything at once."""
+def two_steps(recipe: Recipe, first: Prompt) -> TwoSteps | None:
+    """Both steps, `first` being the task's own prompt; None when the recipe asks for everything at once."""
     settings = cast(MultipleChoice, recipe.instructions.task("multiple_choice"))
     if settings.options_prompt is None:
         return None
-    here, gates = Path(__file__).parent, settings.gates
-    known = {"min_pairs": str(gates.min_pairs), "max_pairs": str(gates.max_pairs)}
-    first = load_prompt(here, settings.prompt or "multiple_choice", recipe, {"caption"}, set(known)).fill(known)
-    second = load_prompt(here, settings.options_prompt, recipe, {"question", "answer"}, {"caption"})
+    second = load_prompt(Path(__file__).parent, settings.options_prompt, recipe, {"question", "answer"}, {"caption"})
 
     def row(caption_id: str, caption: str) -> QuestionsRow:
         return QuestionsRow(caption_id, caption, first, settings)
@@ -55,7 +52,7 @@ def two_steps(recipe: Recipe) -> TwoSteps | None:
     def attempt(ask: Ask) -> Any:
         return lambda rows: ask_in_two_steps(rows, second, ask)
 
-    return TwoSteps(second, row, attempt, FollowUp(gates.max_pairs, settings.options_sampling.max_tokens))
+    return TwoSteps(second, row, attempt, FollowUp(settings.gates.max_pairs, settings.options_sampling.max_tokens))
 
 
 @cache
