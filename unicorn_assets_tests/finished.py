@@ -8,7 +8,7 @@ import importlib.util
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ class Data:
     recipe: Path
     home: Path
     server: Scripted
+    said: str = ""  # by the run that made it
 
     def run(self, home: Path, *options: str) -> Result:
         """`unicorn run` of this recipe in a home."""
@@ -79,7 +80,7 @@ def finished(
         data = Data(folder / "recipe.yaml", folder / "home", server)
         done = data.run(data.home, *(("--lake", lake) if lake else ()))
         assert done.exit_code == 0, done.output
-        yield data
+        yield replace(data, said=done.output)
 
 
 def _stand_in() -> Any:

@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from unicorn_assets.assets.shard_work import shard_info
-from unicorn_assets.graph import ARTIFACTS, ASSETS, RELEASES, VECTORS
+from unicorn_assets.graph import ARTIFACTS, ASSETS, RELEASES, VECTORS, ancestors
 from unicorn_assets.lake.artifacts import artifact_info, read_artifact
 from unicorn_assets.lake.query import add_table, connect
 from unicorn_assets.lake.released import latest_release, release_folder, release_manifest
@@ -46,8 +46,9 @@ def open_views(lake: Lake, asset: str, shards: Sequence[str]) -> "Connection":
     """A connection for the checks of `asset` over `shards` (all shards for an unpartitioned asset)."""
     # Partitioned tables are narrowed to the run's shards, so that checking one shard reads one shard.
     connection = connect(lake, {name: list(shards) for name in TABLES if name in ASSETS and ASSETS[name].by_shard})
-    for name in VECTORS:
-        add_table(connection, name, _vector_facts(lake, name, shards if asset in VECTORS else ()))
+    for name in VECTORS:  # what is made further on is no matter of this asset's: it may be damaged, or not there yet
+        used = shards if asset in VECTORS and name in ancestors(asset) else ()
+        add_table(connection, name, _vector_facts(lake, name, [s for s in used if lake.vector_info(name, s)]))
     add_table(connection, "figures", _figures(lake, asset, shards))
     add_table(connection, "gap", _gap_frame(_gap(lake) if asset == "modality_gap" else {}))
     path, manifest = _latest(lake, asset) if asset in RELEASES else ("", {})
@@ -72,10 +73,8 @@ def _vector_facts(lake: Lake, name: str, shards: Sequence[str]) -> pl.DataFrame:
     }  # fmt: skip
     frames = []
     for shard in shards:
-        there = lake.find_vectors(name, shard)
-        if there is None:  # not made yet, or damaged: an asset further on is made again after this check
-            continue
-        ids, vectors = there[0], there[1].astype(np.float32)
+        ids, stored = lake.read_vectors(name, shard)
+        vectors = stored.astype(np.float32)
         frames.append(
             pl.DataFrame(
                 {

@@ -1,5 +1,6 @@
 """Damage at rest and the next `unicorn run`: everything is there again, and the LLM was asked nothing."""
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from unicorn_assets.graph import ASSETS
 from unicorn_assets.lake.store import Lake, content_hash
 from unicorn_assets.terminal.report import gather
 from unicorn_assets_tests.damage import files_of
@@ -47,6 +49,19 @@ def held(lake: Lake) -> dict[str, Any]:
             rows = lake.read(*name.removeprefix("tables/").removesuffix(".parquet").rsplit("/", 1))
             found[name] = content_hash(rows.drop("at"))
     return found
+
+
+def test_progress_of_every_stage_ends_at_what_there_was_to_do(made: Data) -> None:
+    """Who reports sums to a progress that adds, or other rows than it announced, shows here."""
+    ended = re.findall(r"^(\w+): ([\d,]+) of ([\d,]+) \w+,.* in [\d,.]+ s$", made.said, re.MULTILINE)
+    to_do = [a.name for a in ASSETS.values() if a.by_shard and a.name != "complex_reasoning"]  # of weight 0
+    assert [name for name, _, _ in ended] == to_do, made.said
+    assert [(name, done) for name, done, _ in ended] == [(name, total) for name, _, total in ended]
+    rows = {name: table.rows for name, table in gather(Lake(str(made.home / "lake"))).tables.items()}
+    unknown = dict(re.findall(r"^(\w+): ([\d,]+) \w+,.* in [\d,.]+ s$", made.said, re.MULTILINE))
+    sums = {"seed_catalog": "seed_catalog", "near_duplicates": "caption_drafts",
+            "unicorn_1_2m": "captions", "unicorn_471k_instruction": "instructions"}  # fmt: skip
+    assert {name: int(unknown[name].replace(",", "")) for name in sums} == {n: rows[of] for n, of in sums.items()}
 
 
 @pytest.mark.parametrize(("shard", "harm"), [("", flip), ("lines-00000", cut)])
