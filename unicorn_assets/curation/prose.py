@@ -29,7 +29,10 @@ _REFUSAL = re.compile(
 _FIRST = re.compile(r"\bI(?:'(?:m|ve|d|ll))?\b|\b(?:[Ww]e|[Mm]y|[Mm]e|[Oo]ur|[Uu]s|[Mm]yself|[Oo]urselves)\b")
 _SECOND = re.compile(r"\b(?:you(?:'(?:re|ve|d|ll))?|yours?|yourself)\b", re.IGNORECASE)
 _MARKUP = re.compile(r"\*\*|^ *(?:[-*•#>]|\d+[.)]) |```|https?://|<[a-z/|]|[{}\\|]|\[[^\]]*\]\(", re.MULTILINE)
-_EMPHASIS = re.compile(r"\[[^\[\]\n]{0,30}\]|[][*`]|(?<!\w)_\w+")
+_EMPHASIS = re.compile(
+    r"\[[^\[\]\n]{0,30}\]|[][*`^]|(?<!\w)_\w+|~~|==|(?<!\w)[#@][^\W\d]"  # '#7' on a shirt is plain, '#red' is a tag
+    r"|(?<!\w)([~=+$]{1,3})[^\W\d].{0,80}?\1(?!\w)"  # one mark on either side of words
+)
 _CHAT_MARK = re.compile(
     r"""<[^\s\d=]|\|>|<<|>>|\#\#|\[/?(?:INST|SYS|SYSTEM_PROMPT|IMG|IMAGE|THINK|TOOL_CALLS|AVAILABLE_TOOLS)\]
     |\b(?:USER|ASSISTANT|SYSTEM|HUMAN|GPT|BOT|INSTRUCTION|RESPONSE)\s?:  # as Vicuna, LLaVA and Alpaca write turns
@@ -75,7 +78,9 @@ def markup(text: str) -> Fault | None:
 
 
 def emphasis(text: str) -> Fault | None:
-    """`*stress*`, `_stress_`, `code`, `[placeholders]`: marks that no plain sentence has. Quotation marks are none."""
+    """`*stress*`, `_stress_`, `~~struck~~`, `code`, `$formulas$`, `#tags`, `[placeholders]`: marks that no plain
+    sentence has. Quotation marks are none.
+    """
     found = _EMPHASIS.search(text)
     return Fault("not_plain_text", f"Write plain sentences, without {found.group(0)!r}.") if found else None
 

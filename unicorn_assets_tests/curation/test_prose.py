@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from unicorn_assets.curation import prose
 from unicorn_assets.curation.spool import Spool
@@ -39,6 +41,11 @@ def test_clean_sentences_pass_every_gate(text: str):
         (prose.emphasis, "A _red_ bus."),
         (prose.emphasis, "A `red` bus."),
         (prose.emphasis, "A [colour] bus."),
+        (prose.emphasis, "A ~~red~~ bus."),
+        (prose.emphasis, "A ==red== bus."),
+        (prose.emphasis, "A $red$ bus."),
+        (prose.emphasis, "A #red bus."),
+        (prose.emphasis, "A bus for @maria."),
         (prose.emphasis, "A bus [/] [bold]."),
         (prose.garbled, "Ein Автобус"),
         (prose.garbled, "..."),
@@ -140,6 +147,19 @@ def test_a_caption_about_users_is_no_chat(text):
     assert prose.chat_mark(text) is None
 
 
+@given(
+    st.text("*_~`=+^$", min_size=1, max_size=3).filter(lambda mark: len(set(mark)) == 1),
+    st.sampled_from(["red", "bright red", "r", "Red-brown"]),
+)
+def test_words_between_two_equal_marks_are_stressed(mark: str, word: str):
+    assert prose.emphasis(f"A {mark}{word}{mark} bus.") is not None
+    assert prose.emphasis(f"{mark}{word}{mark}") is not None
+
+
 def test_quoted_words_and_names_are_no_marks():
-    for text in ('A sign says "open".', "A file called snake_case lies on a 3/4 full box (closed)."):
+    for text in (
+        'A sign says "open".', "A file called snake_case lies on a 3/4 full box (closed).", "A shirt with #7 on it.",
+        "Tags of $5 and $7 hang there.", "A sum 2 + 3 = 5 stands on the board.", "A cup costs about 3$ or 4$ there.",
+        "A C++ book and a C++ mug.",
+    ):  # fmt: skip
         assert prose.emphasis(text) is None
