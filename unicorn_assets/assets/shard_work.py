@@ -6,7 +6,7 @@ Here: that loop. Not here: any asset's work, or the wording of metadata (metadat
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -113,8 +113,7 @@ def fill_shards(
     with errors_for_people():
         plan = [(shard, Made(recipe.name, version, parents_of(shard))) for shard in context.partition_keys]
         stale = [shard for shard, made in plan if not _is_current(lake, name, shard, made)]
-        stage = progress.stage(name, sum(rows_of(shard) for shard in stale))
-        try:
+        with closing(progress.stage(name, sum(rows_of(shard) for shard in stale))) as stage:
             for shard, made in plan:
                 reused = shard not in stale
                 shown: Mapping[str, Any] = {}
@@ -129,8 +128,6 @@ def fill_shards(
                 if not reused and len(plan) > 1:
                     # The run's own events come at its end; this one survives if the pod does not.
                     context.log_event(dg.AssetMaterialization(name, partition=shard, metadata=metadata))
-        finally:
-            stage.close()
     context.log.info(f"{name}: {len(stale)} of {len(plan)} shards made, the others were current")
     return dg.MaterializeResult()
 

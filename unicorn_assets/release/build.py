@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import IO, Any
 
 from unicorn_assets.errors import UserError
-from unicorn_assets.graph import ASSETS, ancestors
+from unicorn_assets.graph import ARTIFACTS, ASSETS, ancestors
 from unicorn_assets.ids import digest
 from unicorn_assets.lake.artifacts import read_artifact
 from unicorn_assets.lake.store import Lake
@@ -28,7 +28,7 @@ from unicorn_assets.release.writers import Embeddings, JsonArray, ParquetRows
 FORMAT = 1
 """Enters every version; raised when the layout of the files changes."""
 
-TRANSFER = "transfer.safetensors"
+TRANSFER = ARTIFACTS["transfer"]
 """The fitted move, under the name it has among the lake's artifacts."""
 
 OnProgress = Callable[[int], object]
