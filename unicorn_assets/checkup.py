@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from unicorn_assets.graph import RELEASES
-from unicorn_assets.lake.artifacts import NOTE, read_verdict
+from unicorn_assets.lake.artifacts import NOTE
 from unicorn_assets.lake.damage import ASIDE
 from unicorn_assets.lake.owner import OWNER
 from unicorn_assets.lake.redrives import read_grants
 from unicorn_assets.lake.released import MANIFEST, latest_release, release_folder
 from unicorn_assets.lake.shard_files import check_table, check_vectors, read_note
 from unicorn_assets.lake.store import Lake
+from unicorn_assets.lake.verdicts import read_verdict
 from unicorn_assets.llm.journal.store import store_at
 from unicorn_assets.llm.journal.upkeep import damaged_files, mend_files
 from unicorn_assets.llm.spend.records import read_records

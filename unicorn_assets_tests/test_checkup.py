@@ -11,7 +11,7 @@ import pytest
 
 from unicorn_assets.checkup import LEFT_S, examine, last_checkup
 from unicorn_assets.errors import UserError
-from unicorn_assets.lake.artifacts import artifact_info, read_artifact, write_artifact, write_verdict
+from unicorn_assets.lake.artifacts import artifact_info, read_artifact, write_artifact
 from unicorn_assets.lake.damage import ASIDE
 from unicorn_assets.lake.owner import claim
 from unicorn_assets.lake.quarantine import summary
@@ -19,6 +19,7 @@ from unicorn_assets.lake.query import connect
 from unicorn_assets.lake.redrives import grant
 from unicorn_assets.lake.released import latest_release
 from unicorn_assets.lake.store import Lake, Made
+from unicorn_assets.lake.verdicts import Broken, Verdict, write_verdict
 from unicorn_assets.llm.journal import Journal
 from unicorn_assets.llm.spend.records import Record, SpendRecords
 from unicorn_assets.release import release_instruction, release_pretrain
@@ -46,7 +47,7 @@ def full_lake(root: Path) -> Lake:
         )
         keep_statistics(lake, "text_embeddings", shard, ids, vectors, SPACE)
     write_artifact(lake, "transfer.safetensors", b"moved" * 40, MADE, 3, {"method": "none"})
-    write_verdict(lake, "captions", SHARDS[0], "0123", ["keys_unique"])
+    write_verdict(lake, "captions", SHARDS[0], Verdict("0123", "", {"keys_unique": Broken(1)}))
     grant(lake, "caption_drafts", SHARDS[0], ["s1", "s2"], 2)
     SpendRecords(lake.files).write(Record("one", calls=3, prompt_tokens=100, cost_usd=0.25, open=False))
     with Journal.open(lake.url) as journal:

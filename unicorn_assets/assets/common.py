@@ -5,6 +5,7 @@ from typing import Any
 import dagster as dg
 
 from unicorn_assets.assets.metadata import column_schema
+from unicorn_assets.assets.shard_work import FORCE
 from unicorn_assets.gpu import GPU_POOL, LLM_POOL, gpu_op_tags, step_executor
 from unicorn_assets.graph import ASSETS, Kind
 from unicorn_assets.partitions import SHARDS
@@ -17,9 +18,18 @@ def graph_row(name: str) -> dict[str, Any]:
     """Arguments of the asset that its row in graph.py decides."""
     asset = ASSETS[name]
     columns = {"metadata": column_schema(name)} if asset.kind is Kind.TABLE else {}
+    config = {"config_schema": {FORCE: _FORCED}} if asset.kind is not Kind.RELEASE else {}  # a release never changes
     return {
         "name": name, "description": asset.about, "group_name": asset.group, "deps": list(asset.parents), **columns,
+        **config,
     }  # fmt: skip
+
+
+_FORCED = dg.Field(
+    [str], default_value=[],
+    description='Shards to make anew although they are current, ["all"] for each of the run. Answers of an LLM come '
+    "from the journal.",
+)  # fmt: skip
 
 
 # Where a step is a pod of its own, a killed pod counts as a failed step. What was finished is kept: a retry costs only

@@ -4,11 +4,11 @@ import dagster as dg
 
 from unicorn_assets.assets.common import OWNERS, encoder_shards, encoder_step, graph_row
 from unicorn_assets.assets.shard_work import Rows, Vectors, errors_for_people, fill_shards, parents
-from unicorn_assets.assets.whole_work import artifact_metadata, make_whole
+from unicorn_assets.assets.whole_work import artifact_metadata, make_whole, reusable
 from unicorn_assets.encoders import about, encoder_version, fetch_weights, space_of, truncated_rows
 from unicorn_assets.graph import ARTIFACTS
 from unicorn_assets.images.building import build_image_reference, reference_version
-from unicorn_assets.lake.artifacts import artifact_info, write_artifact
+from unicorn_assets.lake.artifacts import write_artifact
 from unicorn_assets.lake.store import Made, ShardInfo
 from unicorn_assets.progress import StageProgress
 from unicorn_assets.recipe import Recipe
@@ -81,7 +81,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         with errors_for_people():
             fetch_weights(recipe)
             made = Made(recipe.name, reference_version(recipe), {})
-            known = artifact_info(store, REFERENCE)
+            known = reusable(context, store, "image_reference")
             log = progress.to_log(context.log)
             info, reused = make_whole(log, "image_reference", made, known, make, "images")
         return dg.MaterializeResult(metadata=artifact_metadata(info, reused))

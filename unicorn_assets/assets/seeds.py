@@ -7,9 +7,10 @@ import polars as pl
 
 from unicorn_assets.assets.common import CPU_SHARDS, OWNERS, graph_row
 from unicorn_assets.assets.metadata import shard_metadata, with_sample
-from unicorn_assets.assets.shard_work import Rows, Vectors, errors_for_people, fill_shards, parents, proved_info
-from unicorn_assets.assets.whole_work import make_whole, whole_table
+from unicorn_assets.assets.shard_work import Rows, Vectors, errors_for_people, fill_shards, parents
+from unicorn_assets.assets.whole_work import make_whole, reusable
 from unicorn_assets.lake.schemas import polars_schema
+from unicorn_assets.lake.shards import proved_info
 from unicorn_assets.lake.store import Lake, Made, ShardInfo
 from unicorn_assets.partitions import register
 from unicorn_assets.progress import StageProgress
@@ -27,7 +28,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult:
         store = lake.open()
         with errors_for_people():
-            made, known = catalog_made(recipe), whole_table(store, "seed_catalog")
+            made, known = catalog_made(recipe), reusable(context, store, "seed_catalog")
             write = partial(_write_catalog, store, recipe, made)
             info, reused = make_whole(progress.to_log(context.log), "seed_catalog", made, known, write)
             shards = shards_of(store.read("seed_catalog"))

@@ -1,8 +1,8 @@
 """What every partitioned asset does around its own work: skip what is current, guard, write, report.
 
-A shard is current when its file says that the same code and the same parents made it, and is proved to be as it was
-written, and so is the table of what it refused; then nothing is computed.
-Here: that loop. Not here: any asset's work, or the wording of metadata (metadata.py).
+A shard is current when its file says that the same code and the same parents made it, is proved to be as it was
+written, and so is the table of what it refused, and when it failed no blocking check; then nothing is computed.
+Here: that loop. Not here: any asset's work, the wording of metadata (metadata.py), shards that fail (troubles.py).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,16 +16,17 @@ import polars as pl
 from numpy.typing import NDArray
 
 from unicorn_assets.assets.metadata import shard_metadata, with_sample
+from unicorn_assets.assets.troubles import EXIT_CODE, Troubles
 from unicorn_assets.errors import MachineError, UserError, machine_error
-from unicorn_assets.graph import VECTORS
-from unicorn_assets.lake.artifacts import failed_checks
-from unicorn_assets.lake.store import ALL, Lake, Made, ShardInfo
+from unicorn_assets.lake.shards import proved_info, refusals_there, shard_info
+from unicorn_assets.lake.store import ALL, Lake, Made
+from unicorn_assets.lake.verdicts import failed_checks
 from unicorn_assets.progress import Progress, StageProgress
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.redaction import scrub
 
-EXIT_CODE = "exit code"
-"""Metadata of a failure that a person can mend: with what code a command ends because of it."""
+FORCE = "force"
+"""Run config of an asset: names of shards that are made anew although they are current; ALL for each of the run."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,6 @@ class Vectors:
 
 Parents = Mapping[str, str]  # "table/shard" -> content hash
 Work = Callable[[str, StageProgress], Rows | Vectors]
-
-
-def shard_info(lake: Lake, name: str, shard: str = ALL) -> ShardInfo | None:
-    """What a table or vector shard says of itself."""
-    return lake.vector_info(name, shard) if name in VECTORS else lake.info(name, shard)
 
 
 def parents(lake: Lake, *names: tuple[str, str]) -> dict[str, str]:
@@ -109,27 +105,45 @@ def fill_shards(
     rows_of: Callable[[str], int],
 ) -> dg.MaterializeResult[Any]:
     """Bring the run's shards of this asset up to date. `rows_of` says how many rows a shard's work will advance."""
-    name = context.asset_key.to_user_string()
+    name, troubles, made_of = context.asset_key.to_user_string(), Troubles(), dict[str, Made]()
+    shards, stale, shown = list(context.partition_keys), dict[str, int](), dict[str, Mapping[str, Any]]()
+
+    def told(shard: str) -> dict[str, Any]:
+        info = shard_info(lake, name, shard)
+        assert info is not None, "a shard that was just written or found current"
+        return {**shard_metadata(lake, name, shard, info, shard not in stale), **shown.get(shard, {})}
+
     with errors_for_people():
-        plan = [(shard, Made(recipe.name, version, parents_of(shard))) for shard in context.partition_keys]
-        stale = [shard for shard, made in plan if not _is_current(lake, name, shard, made)]
-        with closing(progress.stage(name, sum(rows_of(shard) for shard in stale))) as stage:
-            for shard, made in plan:
-                reused = shard not in stale
-                shown: Mapping[str, Any] = {}
-                if not reused:
+        for shard in shards:
+            with troubles.of(shard):
+                made_of[shard] = Made(recipe.name, version, parents_of(shard))
+                if is_forced(context, shard) or not _is_current(lake, name, shard, made_of[shard]):
+                    stale[shard] = rows_of(shard)
+        with closing(progress.stage(name, sum(stale.values()))) as stage:
+            for shard in stale:
+                with troubles.of(shard):
                     output = work(shard, stage)
-                    _write(lake, name, shard, made, output)
-                    shown = output.shown
-                info = shard_info(lake, name, shard)
-                assert info is not None, "a shard that was just written or found current"
-                metadata = {**shard_metadata(lake, name, shard, info, reused), **shown}
-                context.add_asset_metadata(metadata, asset_key=name, partition_key=shard)
-                if not reused and len(plan) > 1:
-                    # The run's own events come at its end; this one survives if the pod does not.
-                    context.log_event(dg.AssetMaterialization(name, partition=shard, metadata=metadata))
-    context.log.info(f"{name}: {len(stale)} of {len(plan)} shards made, the others were current")
+                    _write(lake, name, shard, made_of[shard], output)
+                    shown[shard] = output.shown
+                    if len(shards) > 1:
+                        # The run's own events come at its end; this one survives if the pod does not.
+                        context.log_event(dg.AssetMaterialization(name, partition=shard, metadata=told(shard)))
+        good = [shard for shard in shards if shard not in troubles.found]
+        if troubles.found:  # the run's own events will not come: of all its shards none would count as made
+            for shard in good if len(shards) > 1 else ():
+                if shard not in stale:
+                    context.log_event(dg.AssetMaterialization(name, partition=shard, metadata=told(shard)))
+        troubles.tell(name, len(shards))
+        for shard in good:
+            context.add_asset_metadata(told(shard), asset_key=name, partition_key=shard)
+    context.log.info(f"{name}: {len(stale)} of {len(shards)} shards made, the others were current")
     return dg.MaterializeResult()
+
+
+def is_forced(context: dg.AssetExecutionContext, shard: str) -> bool:
+    """Whether the run's config wants this shard (ALL: an asset over all shards) anew."""
+    forced = (context.op_execution_context.op_config or {}).get(FORCE, ())
+    return ALL in forced or shard in forced
 
 
 def _with_first_times(quarantine: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
@@ -144,20 +158,9 @@ def _with_first_times(quarantine: pl.DataFrame, before: pl.DataFrame | None) -> 
 
 def _is_current(lake: Lake, name: str, shard: str, made: Made) -> bool:
     info = proved_info(lake, name, shard)
-    return info is not None and info.inputs == made.inputs and refusals_there(lake, name, shard, info)
-
-
-def proved_info(lake: Lake, name: str, shard: str = ALL) -> ShardInfo | None:
-    """What a shard says of itself, its rows proved: what is damaged counts as not there, and is made again."""
-    sound = lake.is_sound(lake.vector_path(name, shard) if name in VECTORS else lake.path(name, shard))
-    return shard_info(lake, name, shard) if sound else None
-
-
-def refusals_there(lake: Lake, name: str, shard: str, info: ShardInfo) -> bool:
-    """Whether the rows that a shard's maker refused are still in quarantine; the shard says how many there were."""
-    refused = sum(info.extra.get("quarantined", {}).values())
-    kept = proved_info(lake, f"quarantine/{name}", shard)
-    return not refused or (kept is not None and kept.rows == refused)
+    if info is None or info.inputs != made.inputs or not refusals_there(lake, name, shard, info):
+        return False
+    return not failed_checks(lake, name, shard, info.content)
 
 
 def _write(lake: Lake, name: str, shard: str, made: Made, output: Rows | Vectors) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from unicorn_assets.assets.common import CPU_SHARDS, OWNERS, graph_row
 from unicorn_assets.assets.embeddings import REFERENCE
 from unicorn_assets.assets.shard_work import Rows, Vectors, errors_for_people, fill_shards, parents
-from unicorn_assets.assets.whole_work import artifact_metadata, finished, make_whole
+from unicorn_assets.assets.whole_work import artifact_metadata, finished, make_whole, reusable
 from unicorn_assets.errors import UserError
 from unicorn_assets.graph import ARTIFACTS
 from unicorn_assets.ids import digest
@@ -63,7 +63,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
                 **reference_parent(store),
                 **({"file": given.version()} if given else {}),
             })  # fmt: skip
-            known = artifact_info(store, TRANSFER)
+            known = reusable(context, store, "transfer")
             info, reused = make_whole(progress.to_log(context.log), "transfer", made, known, make, "vectors")
         return dg.MaterializeResult(metadata=artifact_metadata(info, reused))
 

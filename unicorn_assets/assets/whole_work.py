@@ -10,9 +10,13 @@ from typing import Any
 import dagster as dg
 
 from unicorn_assets.assets.metadata import figures
-from unicorn_assets.assets.shard_work import guard, proved_info, refusals_there
+from unicorn_assets.assets.shard_work import guard, is_forced
 from unicorn_assets.errors import UserError
+from unicorn_assets.graph import ARTIFACTS
+from unicorn_assets.lake.artifacts import artifact_info
+from unicorn_assets.lake.shards import proved_info, refusals_there
 from unicorn_assets.lake.store import ALL, Lake, Made, ShardInfo
+from unicorn_assets.lake.verdicts import failed_checks
 from unicorn_assets.partitions import SHARDS_NAME
 from unicorn_assets.progress import Progress, StageProgress
 
@@ -29,6 +33,16 @@ def make_whole(
         return known, True
     with closing(progress.stage(name, 0, unit)) as stage:
         return make(stage), False
+
+
+def reusable(context: dg.AssetExecutionContext, lake: Lake, name: str) -> ShardInfo | None:
+    """What there is of an asset over all shards, unless it has to be made anew in any case: it is damaged, it failed a
+    blocking check, or the run forces it.
+    """
+    info = artifact_info(lake, ARTIFACTS[name]) if name in ARTIFACTS else whole_table(lake, name)
+    if info is None or is_forced(context, ALL) or failed_checks(lake, name, ALL, info.content):
+        return None
+    return info
 
 
 def whole_table(lake: Lake, name: str) -> ShardInfo | None:

@@ -5,7 +5,7 @@ Here: the order of runs, which shards, what a failed run says. Not here: printin
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,13 +13,16 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.errors import DagsterExecutionInterruptedError
 
-from unicorn_assets.assets.shard_work import EXIT_CODE
+from unicorn_assets.assets.shard_work import FORCE
+from unicorn_assets.assets.troubles import EXIT_CODE
+from unicorn_assets.checks.factory import ELSEWHERE
 from unicorn_assets.definitions import build_defs
 from unicorn_assets.ending import told_to_end
 from unicorn_assets.errors import UserError
 from unicorn_assets.graph import ASSETS, llm_first, stretches
 from unicorn_assets.home import Home
 from unicorn_assets.lake.damage import Damage as LakeDamage
+from unicorn_assets.lake.store import ALL
 from unicorn_assets.llm.endpoints import ServerWarning
 from unicorn_assets.llm.journal import Damage as JournalDamage
 from unicorn_assets.partitions import RANGE_END, RANGE_START, SHARDS_NAME, ranges
@@ -36,12 +39,13 @@ CONFIG = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}  # the 
 
 @dataclass
 class Outcome:
-    """What became of the runs: problems in words (empty when all went well), warnings of checks, servers and journal,
-    number of runs; the code to end with: 0, 1, or that of the error that stopped them when it is neither 0 nor the
-    usual 2.
+    """What became of the runs: problems in words (empty when all went well), those of shards that they were not about,
+    warnings of checks, servers and journal, number of runs; the code to end with: 0, 1, or that of the error that
+    stopped them when it is neither 0 nor the usual 2.
     """
 
     problems: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
     exit_code: int = 0
     warnings: list[str] = field(default_factory=list)
     runs: int = 0
@@ -64,9 +68,17 @@ def local_instance(home: Home) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def run_graph(home: Home, progress: Progress, chosen: Sequence[str] | None = None) -> Outcome:
-    """Bring everything up to date: the catalog first, then all shards, or the chosen ones, up to the releases."""
-    outcome = Outcome()
+def run_graph(
+    home: Home,
+    progress: Progress,
+    chosen: Sequence[str] | None = None,
+    force: Mapping[str, Sequence[str]] | None = None,
+) -> Outcome:
+    """Bring everything up to date: the catalog first, then all shards, or the chosen ones, up to the releases.
+
+    `force`: by asset the shards that are made anew although they are current, ALL for each that is in the run.
+    """
+    outcome, force = Outcome(), force or {}
     with ExitStack() as meanwhile:
         instance = meanwhile.enter_context(local_instance(home))
         meanwhile.enter_context(listening(progress))
@@ -75,12 +87,13 @@ def run_graph(home: Home, progress: Progress, chosen: Sequence[str] | None = Non
         _bury_dead_runs(instance)
         definitions = build_defs(home)
         job = definitions.resolve_implicit_global_asset_job_def()
-        if not _run(job, instance, [CATALOG], {}, outcome) or outcome.problems:
+        if not _run(job, instance, [CATALOG], {}, outcome, force) or outcome.problems:
             return outcome
         known = list(instance.get_dynamic_partitions(SHARDS_NAME))
         if not known:
             raise UserError("the sources gave no usable seed", "look at `unicorn show quarantine` for the reasons")
-        unknown = sorted(set(chosen or ()) - set(known))
+        forced = {shard for shards in force.values() for shard in shards} - {ALL}
+        unknown = sorted({*(chosen or ()), *forced} - set(known))
         if unknown:
             raise UserError(f"there is no shard {unknown[0]!r}", f"the shards are {', '.join(known[:20])}")
         neighbours = ranges(instance, chosen or known)
@@ -89,7 +102,7 @@ def run_graph(home: Home, progress: Progress, chosen: Sequence[str] | None = Non
             by_shard = any(ASSETS[name].by_shard for name in names)
             for start, end in neighbours if by_shard else [neighbours[0]]:
                 tags = {RANGE_START: start, RANGE_END: end} if by_shard else {}
-                if not _run(job, instance, names, tags, outcome) or (outcome.problems and split):
+                if not _run(job, instance, names, tags, outcome, force) or (outcome.problems and split):
                     return outcome
     return outcome
 
@@ -107,15 +120,25 @@ def _runs(split: bool) -> Iterator[tuple[str, ...]]:
 
 
 def _run(
-    job: dg.JobDefinition, instance: dg.DagsterInstance, names: Sequence[str], tags: dict[str, str], outcome: Outcome
+    job: dg.JobDefinition,
+    instance: dg.DagsterInstance,
+    names: Sequence[str],
+    tags: dict[str, str],
+    outcome: Outcome,
+    force: Mapping[str, Sequence[str]] | None = None,
 ) -> bool:
     """Whether all steps were done; what went wrong, and what checks found, is in `outcome`."""
     before = len(outcome.problems)
     keys = [dg.AssetKey(name) for name in names]
+    ops = {name: {"config": {FORCE: list(shards)}} for name, shards in (force or {}).items() if name in names}
     all_tags = {**tags, PROCESS_TAG: f"{os.getpid()}:{_start_time(os.getpid())}"}
     try:
         result = job.execute_in_process(
-            asset_selection=keys, instance=instance, tags=all_tags, run_config=CONFIG, raise_on_error=False
+            asset_selection=keys,
+            instance=instance,
+            tags=all_tags,
+            run_config={**CONFIG, "ops": ops},
+            raise_on_error=False,
         )
     except DagsterExecutionInterruptedError:  # between steps
         raise KeyboardInterrupt from None
@@ -124,7 +147,9 @@ def _run(
         if not check.passed:
             words = f"check {check.asset_key.to_user_string()}.{check.check_name}: {check.description}"
             is_error = check.severity == dg.AssetCheckSeverity.ERROR
-            (outcome.problems if is_error else outcome.warnings).append(words)
+            found = outcome.elsewhere if ELSEWHERE in check.metadata else outcome.problems
+            kept = found if is_error else outcome.warnings
+            kept += [words] if words not in kept else []
     if not result.success and len(outcome.problems) == before:
         failures = [event for event in result.all_events if event.is_step_failure]
         if told_to_end() or any(_interrupted(event) for event in failures):

@@ -1,25 +1,29 @@
-"""From queries to Dagster: one check step per asset, which runs all its queries over the run's shards.
+"""From queries to Dagster: one check step per asset, whose results are true of all its shards.
 
-The result speaks of all shards of the run; its violating rows name their shard. A failed blocking check also leaves a
-verdict for the shard in the lake, so that later runs do not build on it.
+A result is red until the last bad shard is mended, whichever shards a run was about; it names them, their rows and what
+to do. Results are one for each check and none for each shard: Dagster would keep a record for each check of each shard
+of each run, at a tenth of a second. Not here: judging (judging.py), where verdicts lie (lake/verdicts.py).
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
-import polars as pl
 
-from unicorn_assets.assets.metadata import sample
-from unicorn_assets.assets.shard_work import errors_for_people, shard_info
-from unicorn_assets.checks.queries import Query, queries, violations
-from unicorn_assets.checks.views import open_views, thresholds
-from unicorn_assets.graph import ARTIFACTS, ASSETS
-from unicorn_assets.lake.artifacts import artifact_info, write_verdict
-from unicorn_assets.lake.store import ALL, Lake
+from unicorn_assets.assets.shard_work import errors_for_people
+from unicorn_assets.checks.judging import Finding, Findings, judge
+from unicorn_assets.checks.queries import Query, queries
+from unicorn_assets.checks.views import thresholds
+from unicorn_assets.graph import ASSETS, RELEASES
+from unicorn_assets.lake.store import ALL
 from unicorn_assets.partitions import shards_of_run
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.resources import LakeResource
+
+ELSEWHERE = "other runs"
+"""Metadata of a red result that is no fault of the run's own shards."""
+NAMED = 5
+"""Bad shards that a description names; the table beside it names all."""
 
 
 def build_checks(recipe: Recipe) -> list[dg.AssetChecksDefinition]:
@@ -28,66 +32,92 @@ def build_checks(recipe: Recipe) -> list[dg.AssetChecksDefinition]:
 
 
 def _checks(recipe: Recipe, asset: str, found: Sequence[Query]) -> dg.AssetChecksDefinition:
-    by_shard = ASSETS[asset].by_shard
-    specs = [dg.AssetCheckSpec(q.name, asset=asset, description=q.about, blocking=q.blocking) for q in found]
+    specs = {q: dg.AssetCheckSpec(q.name, asset=asset, description=q.about, blocking=q.blocking) for q in found}
     limits = thresholds(recipe)
 
-    @dg.multi_asset_check(name=f"{asset}_checks", specs=specs, can_subset=True)
-    def checks(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Iterator[dg.AssetCheckResult]:
-        store = lake.open()
-        wanted = [q for q in found if dg.AssetCheckKey(dg.AssetKey(asset), q.name) in context.selected_asset_check_keys]
-        # What speaks of all shards is checked against all of them, also in a run over a few.
-        run_shards = shards_of_run(context.instance, context.run.tags if by_shard else {})
-        shards = [s for s in run_shards if shard_info(store, asset, s)] if by_shard else run_shards
-        with errors_for_people(), open_views(store, asset, shards) as connection:
-            broken = {query: violations(connection, query, limits) for query in wanted}
-        if by_shard:
-            _note_shards(store, asset, shards, broken)
-        elif info := artifact_info(store, ARTIFACTS[asset]) if asset in ARTIFACTS else shard_info(store, asset):
-            write_verdict(store, asset, ALL, info.content, [q.name for q, rows in broken.items() if _blocks(q, rows)])
-        for query, rows in broken.items():
-            yield dg.AssetCheckResult(
-                asset_key=asset, check_name=query.name, passed=rows.is_empty(), severity=_severity(query),
-                description=_verdict(query, rows), metadata=_metadata(query, rows, len(shards) if by_shard else None),
-            )  # fmt: skip
+    @dg.multi_asset_check(name=f"{asset}_checks", specs=list(specs.values()), can_subset=True)
+    def checks(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Iterator[Any]:
+        known = shards_of_run(context.instance, {})
+        run = shards_of_run(context.instance, context.run.tags) if ASSETS[asset].by_shard else [ALL]
+        with errors_for_people():
+            # All of them, also where only some were selected: a verdict speaks of all checks.
+            findings = judge(lake.open(), asset, found, limits, known, run)
+        for query, spec in specs.items():
+            if spec.key in context.selected_asset_check_keys:
+                yield from _results(query, spec, findings, set(run))
 
     return checks
 
 
-def _note_shards(
-    lake: Lake,
-    asset: str,
-    shards: Sequence[str],
-    broken: dict[Query, pl.DataFrame],
-) -> None:
-    for shard in shards:
-        own = {query: _of_shard(rows, shard) for query, rows in broken.items()}
-        info = shard_info(lake, asset, shard)
-        if info is not None:
-            write_verdict(lake, asset, shard, info.content, [q.name for q, rows in own.items() if _blocks(q, rows)])
-
-
-def _of_shard(rows: pl.DataFrame, shard: str) -> pl.DataFrame:
-    """Violations of one shard; a query without a shard column speaks of all of them together."""
-    return rows.filter(pl.col("shard") == shard) if "shard" in rows.columns else rows
-
-
-def _blocks(query: Query, rows: pl.DataFrame) -> bool:
-    return query.blocking and query.is_error and not rows.is_empty()
+def _results(query: Query, spec: dg.AssetCheckSpec, findings: Findings, run: set[str]) -> Iterator[Any]:
+    bad = findings.broken[query]
+    result: dict[str, Any] = {
+        "asset_key": spec.asset_key, "check_name": query.name, "passed": not bad, "severity": _severity(query),
+        "description": describe(query, findings), "metadata": _metadata(query, findings),
+    }  # fmt: skip
+    if not bad or not query.blocking or any(each.shard in run or each.shard == ALL for each in bad):
+        yield dg.AssetCheckResult(**result)
+        return
+    # Red, but because of shards that this run is not about: its own shards go on.
+    yield dg.Output(None, output_name=spec.get_python_identifier())
+    result["metadata"][ELSEWHERE] = "the shards of this run are good; the bad ones were not among them"
+    yield dg.AssetCheckEvaluation(**result, blocking=False)
 
 
 def _severity(query: Query) -> dg.AssetCheckSeverity:
     return dg.AssetCheckSeverity.ERROR if query.is_error else dg.AssetCheckSeverity.WARN
 
 
-def _verdict(query: Query, rows: pl.DataFrame) -> str:
-    return query.about if rows.is_empty() else f"{rows.height:,} rows break this: {query.about}"
+def describe(query: Query, findings: Findings) -> str:
+    """The verdict in words: which shards, how many rows, what to do."""
+    bad = findings.broken[query]
+    if not bad:
+        return query.about
+    if not ASSETS[query.asset].by_shard:
+        one = bad[0]
+        said = f"it is damaged ({one.damage})" if one.damage else f"{one.rows:,} rows break this: {query.about}"
+        return f"{said}. {_hint(query, bad)}"
+    broken, damaged = [each for each in bad if not each.damage], [each for each in bad if each.damage]
+    words: list[str] = []
+    if broken:
+        rows = sum(each.rows for each in broken)
+        where = "" if broken[0].shard == ALL else f" in {_count(len(broken))}: {_names(broken)}"
+        words.append(f"{rows:,} rows break this ({query.about}){where}")
+    if damaged:
+        words.append(f"{_count(len(damaged))} cannot be judged: {_names(damaged)}")
+    return f"{'; '.join(words)}. {_hint(query, bad)}"
 
 
-def _metadata(query: Query, rows: pl.DataFrame, shards: int | None) -> dict[str, Any]:
-    metadata: dict[str, Any] = {"violations": rows.height, "query": dg.MetadataValue.md(f"```sql\n{query.sql}\n```")}
-    if shards is not None:
-        metadata["shards"] = shards
-    if not rows.is_empty():
-        metadata["rows"] = sample(rows, 10)
-    return metadata
+def _names(bad: Sequence[Finding]) -> str:
+    named = [f"{each.shard} ({each.damage or f'{each.rows:,}'})" for each in bad[:NAMED]]
+    return ", ".join(named) + (f" and {len(bad) - NAMED:,} more" if len(bad) > NAMED else "")
+
+
+def _count(shards: int) -> str:
+    return f"{shards:,} shard{'s' if shards != 1 else ''}"
+
+
+def _hint(query: Query, bad: Sequence[Finding]) -> str:
+    if query.asset in RELEASES:
+        return "Mend what it is made of and cut it again"
+    whole = not ASSETS[query.asset].by_shard or any(each.shard == ALL for each in bad)
+    where = "" if whole else " for these shards" if len(bad) > 1 else " for this shard"
+    again = f"materialize {query.asset}{where} again, or `unicorn run`"
+    if all(each.damage for each in bad):
+        return f"To mend it, {again}"
+    return f"Look at the rows, mend the cause and {again}"
+
+
+def _metadata(query: Query, findings: Findings) -> dict[str, Any]:
+    bad = findings.broken[query]
+    metadata: dict[str, Any] = {"violations": sum(each.rows for each in bad)}
+    if ASSETS[query.asset].by_shard:
+        metadata |= {"shards": findings.shards, "judged now": len(findings.judged)}
+        if bad:
+            lines = [f"| {each.shard} | {each.damage or f'{each.rows:,} rows'} |" for each in bad]
+            metadata["bad shards"] = dg.MetadataValue.md("\n".join(["| shard | what |", "|---|---|", *lines]))
+    if examples := [each.example for each in bad if each.example][:3]:
+        metadata["rows"] = dg.MetadataValue.md("\n\n".join(examples))
+    if bad:
+        metadata["to mend it"] = _hint(query, bad)
+    return metadata | {"query": dg.MetadataValue.md(f"```sql\n{query.sql}\n```")}

@@ -9,6 +9,7 @@ A query returns the violating rows; no row means the check passes. Header lines,
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,11 @@ class Query:
     blocking: bool
     sql: str
 
+    @property
+    def by_shard(self) -> bool:
+        """Whether each violating row names its shard; else the query speaks of all that it sees together."""
+        return re.search(r"^[^-].*\bshard\b", self.sql, re.MULTILINE) is not None
+
 
 def queries() -> dict[str, list[Query]]:
     """All checks by asset, sorted by name."""
@@ -57,7 +63,11 @@ def parse(asset: str, name: str, text: str) -> Query:
     return Query(asset, name, header["about"], header["severity"] == "error", header["blocking"] == "yes", text)
 
 
-def violations(connection: "Connection", query: Query, parameters: dict[str, Any]) -> pl.DataFrame:
+def violations(connection: "Connection", query: Query, parameters: Mapping[str, Any]) -> pl.DataFrame:
     """The rows that break the check; `parameters` are the recipe's thresholds, of which the query names some as $x."""
-    used = set(re.findall(r"\$(\w+)", query.sql))
-    return fetch(connection, query.sql, {name: parameters[name] for name in used})
+    return fetch(connection, query.sql, parameters_of(query, parameters))
+
+
+def parameters_of(query: Query, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the recipe's thresholds that the query names."""
+    return {name: parameters[name] for name in sorted(set(re.findall(r"\$(\w+)", query.sql)))}

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from unicorn_assets.assets.shard_work import shard_info
 from unicorn_assets.graph import ARTIFACTS, ASSETS, RELEASES, VECTORS, ancestors
 from unicorn_assets.lake.artifacts import artifact_info, read_artifact
 from unicorn_assets.lake.query import add_table, connect
 from unicorn_assets.lake.released import latest_release, release_folder, release_manifest
 from unicorn_assets.lake.schemas import TABLES
+from unicorn_assets.lake.shards import shard_info
 from unicorn_assets.lake.store import ALL, Lake, ShardInfo
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.release import verify_release

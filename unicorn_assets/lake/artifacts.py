@@ -1,20 +1,18 @@
-"""Single files that stand for all shards (statistics, gap reports), with their making beside them; check verdicts.
+"""Single files that stand for all shards (statistics, gap reports), with their making beside them.
 
 Each is proved when it is read. Here: bytes plus a `.made.json`. Not here: what the bytes mean (images/,
-transfer/, gap/), or which checks exist (checks).
+transfer/, gap/), or what checks found (verdicts.py).
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from unicorn_assets.errors import UserError
 from unicorn_assets.lake.shard_files import note_bytes, read_note
 from unicorn_assets.lake.store import Lake, Made, ShardInfo
-from unicorn_assets.seals import open_json, seal_json
 
 NOTE = ".made.json"
-_VERDICT = ("content", "failed")
 
 
 def write_artifact(
@@ -64,31 +62,3 @@ def _find(lake: Lake, name: str) -> tuple[ShardInfo, bytes] | None:
         lake.report(path, "it is not what its note says")
         return None
     return note, data
-
-
-def write_verdict(lake: Lake, asset: str, shard: str, content: str, failed: Sequence[str]) -> None:
-    """Note which blocking checks a shard failed, for downstream runs that were not part of the checking run."""
-    name = f"verdicts/{asset}/{shard}.json"
-    if failed:
-        lake.files.write(name, seal_json({"content": content, "failed": sorted(failed)}))
-    else:
-        lake.files.remove(name)
-
-
-def failed_checks(lake: Lake, asset: str, shard: str, content: str) -> list[str]:
-    """Blocking checks that this very content failed; empty for content that passed or was never checked. A verdict
-    that cannot be read is none in its favour.
-    """
-    name = f"verdicts/{asset}/{shard}.json"
-    try:
-        verdict = read_verdict(lake.files.read(name))
-    except FileNotFoundError:
-        return []
-    except (ValueError, IsADirectoryError):
-        return [f"(its verdict {name} is damaged: materialize {asset} with its checks again)"]
-    return list(verdict["failed"]) if verdict["content"] == content else []
-
-
-def read_verdict(data: bytes) -> dict[str, Any]:
-    """What write_verdict wrote; ValueError when it was changed."""
-    return open_json(data, _VERDICT)

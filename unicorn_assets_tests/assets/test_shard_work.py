@@ -8,10 +8,12 @@ import dagster as dg
 import pytest
 
 from unicorn_assets.assets.shard_work import Rows, fill_shards, parents
+from unicorn_assets.assets.troubles import Troubles
 from unicorn_assets.errors import UserError
-from unicorn_assets.lake.artifacts import failed_checks, write_verdict
 from unicorn_assets.lake.files import Files
 from unicorn_assets.lake.store import Lake
+from unicorn_assets.lake.verdicts import Broken, Verdict, failed_checks, write_verdict
+from unicorn_assets.llm.errors import ServerBroken
 from unicorn_assets.partitions import RANGE_END, RANGE_START, SHARDS, SHARDS_NAME
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.resources import LakeResource, ProgressResource
@@ -28,6 +30,7 @@ class Bench:
         self.version = "v1"
         self.worked: list[str] = []
         self.fail: Callable[[str], None] = lambda shard: None
+        self.shown_as_made: set[str | None] = set()
 
     def run(self) -> dg.ExecuteInProcessResult:
         @dg.asset(partitions_def=SHARDS, backfill_policy=dg.BackfillPolicy.single_run())
@@ -46,11 +49,14 @@ class Bench:
 
         with dg.DagsterInstance.ephemeral() as instance:
             instance.add_dynamic_partitions(SHARDS_NAME, ["a-00000", "a-00001"])
-            return dg.materialize(
+            result = dg.materialize(
                 [captions], instance=instance, raise_on_error=False,
                 tags={RANGE_START: "a-00000", RANGE_END: "a-00001"},
                 resources={"lake": LakeResource(url=self.lake.url), "progress": ProgressResource()},
             )  # fmt: skip
+            events = instance.all_logs(result.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+            self.shown_as_made = {event.get_dagster_event().partition for event in events}
+            return result
 
 
 @pytest.fixture
@@ -108,30 +114,60 @@ def test_new_code_and_new_parents_make_all_again(bench: Bench) -> None:
     assert len(bench.worked) == 6
 
 
-def test_a_failure_keeps_the_shards_before_it(bench: Bench) -> None:
+@pytest.mark.parametrize("error", [UserError("its texts are too long", "shorten them"), ValueError("broken")])
+def test_a_bad_shard_fails_alone_and_the_others_are_made(bench: Bench, error: Exception) -> None:
     def fail(shard: str) -> None:
-        if shard == "a-00001":
-            raise UserError("the server is gone", "start it")
+        if shard == "a-00000":
+            raise error
 
     bench.fail = fail
-    assert failure(bench.run()) == "the server is gone\n  -> start it"
+    for _ in range(2):  # the good shard is made, then it is current
+        said = failure(bench.run()).splitlines()
+        assert said[0] == "1 of 2 shards of captions were not made, the others are good:"
+        assert said[1].startswith("  a-00000: ")
+        assert str(error).splitlines()[0] in said[1]
+        assert bench.shown_as_made == {"a-00001"}
+        assert bench.worked == ["a-00001"]
     bench.fail = lambda shard: None
     assert bench.run().success
-    assert bench.worked == ["a-00000", "a-00001"]
+    assert bench.shown_as_made == {"a-00000", "a-00001"}
+    assert bench.worked == ["a-00001", "a-00000"]
+
+
+@pytest.mark.parametrize("error", [ServerBroken("the server is gone", "start it"), OSError(28, "No space left")])
+def test_what_no_other_shard_would_survive_ends_the_step_at_once(bench: Bench, error: Exception) -> None:
+    tried: list[str] = []
+
+    def fail(shard: str) -> None:
+        tried.append(shard)
+        raise error
+
+    bench.fail = fail
+    assert "shards of captions were not made" not in failure(bench.run())
+    assert tried == ["a-00000"]
+
+
+def test_so_many_shards_that_fail_in_the_same_words_are_no_fault_of_theirs() -> None:
+    troubles = Troubles()
+    for shard in ("a", "b"):
+        with troubles.of(shard):
+            raise UserError(f"shard {shard!r} needs the package torch")
+    with pytest.raises(UserError, match="torch"), troubles.of("c"):
+        raise UserError("shard 'c' needs the package torch")
 
 
 def test_nothing_is_built_on_a_shard_that_failed_a_blocking_check(bench: Bench) -> None:
     info = bench.lake.info("seeds", SHARD)
     assert info is not None
-    write_verdict(bench.lake, "seeds", SHARD, info.content, ["keys_unique"])
+    write_verdict(bench.lake, "seeds", SHARD, Verdict(info.content, "", {"keys_unique": Broken(1)}))
     assert "failed its check keys_unique" in failure(bench.run())
     assert bench.worked == []
-    write_verdict(bench.lake, "seeds", SHARD, info.content, [])
+    write_verdict(bench.lake, "seeds", SHARD, Verdict(info.content))
     assert bench.run().success
 
 
 def test_a_verdict_speaks_of_the_very_content(bench: Bench) -> None:
-    write_verdict(bench.lake, "seeds", SHARD, "older content", ["keys_unique"])
+    write_verdict(bench.lake, "seeds", SHARD, Verdict("older content", "", {"keys_unique": Broken(1)}))
     assert failed_checks(bench.lake, "seeds", SHARD, "newer content") == []
     assert failed_checks(bench.lake, "seeds", SHARD, "older content") == ["keys_unique"]
 
@@ -139,3 +175,15 @@ def test_a_verdict_speaks_of_the_very_content(bench: Bench) -> None:
 def test_a_missing_parent_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="materialize seeds for that shard first"):
         parents(Lake(str(tmp_path)), ("seeds", "a-00000"))
+
+
+def test_a_shard_that_failed_its_check_is_not_current(bench: Bench) -> None:
+    assert bench.run().success
+    info = bench.lake.info("captions", "a-00000")
+    assert info is not None
+    write_verdict(bench.lake, "captions", "a-00000", Verdict(info.content, "", {"keys_unique": Broken(1)}))
+    bench.run()
+    assert bench.worked == ["a-00000", "a-00001", "a-00000"]
+    write_verdict(bench.lake, "captions", "a-00000", Verdict(info.content, "", {"few": Broken(1, blocks=False)}))
+    bench.run()
+    assert len(bench.worked) == 3, "a warning is no reason"

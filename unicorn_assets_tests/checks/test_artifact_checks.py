@@ -14,8 +14,9 @@ from unicorn_assets.checks.factory import build_checks
 from unicorn_assets.checks.queries import Query, queries, violations
 from unicorn_assets.checks.views import ARTIFACTS, open_views, thresholds
 from unicorn_assets.gap import compare
-from unicorn_assets.lake.artifacts import failed_checks, write_artifact
+from unicorn_assets.lake.artifacts import write_artifact
 from unicorn_assets.lake.store import ALL, Lake, Made
+from unicorn_assets.lake.verdicts import failed_checks
 from unicorn_assets.partitions import PARTITION, SHARDS_NAME
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.resources import LakeResource

@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from unicorn_assets.checks.factory import build_checks
-from unicorn_assets.lake.artifacts import failed_checks
+from unicorn_assets.lake.verdicts import failed_checks
 from unicorn_assets.partitions import SHARDS, SHARDS_NAME
 from unicorn_assets.resources import LakeResource
 from unicorn_assets_tests.checks.test_queries import RECIPE
