@@ -1,5 +1,6 @@
 """`unicorn status`, `show` and `lineage`: what a lake holds."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,15 +12,33 @@ from unicorn_assets.redaction import redact_known
 
 @app.command()
 @for_people
-def status(as_json: JsonOption = False, lake: LakeOption = None, home: HomeOption = None) -> None:
-    """What the lake holds: shards, rows, quarantine by reason, gap, releases."""
+def status(
+    html: Annotated[str | None, typer.Option("--html", metavar="FILE", help="Also write a page with all of it")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Believe what files say of themselves, without reading them")
+    ] = False,
+    as_json: JsonOption = False,
+    lake: LakeOption = None,
+    home: HomeOption = None,
+) -> None:
+    """What the lake holds, and whether it is good: every shard's state, rows, quarantine by reason, gap, releases."""
+    from unicorn_assets.cli.page import write_page
+    from unicorn_assets.health import health
+    from unicorn_assets.terminal.health import health_lines
     from unicorn_assets.terminal.report import gather
     from unicorn_assets.terminal.tables import damage_lines, gap_page, gap_table, journal_line, report_table
 
-    report = gather(lake_of(find_home(home, lake), tells=False))
+    place = find_home(home, lake)
+    store = lake_of(place, tells=False)
+    states = health(store, deep=not quick)
+    report = gather(store)
+    if html is not None:
+        write_page(place, store, report, states, Path(html))
     if as_json:
-        return print_json(report.to_dict())
+        return print_json(report.to_dict() | {"health": states.to_dict()})
     out.print(report_table(report))
+    for words in health_lines(states, out.width):
+        out.print(words, soft_wrap=True)
     gaps = gap_table(report)
     if gaps is not None:
         out.print(gaps)
@@ -31,6 +50,8 @@ def status(as_json: JsonOption = False, lake: LakeOption = None, home: HomeOptio
         out.print(aside, soft_wrap=True, highlight=False)
     for line in damage_lines(report):
         out.print(line, soft_wrap=True, highlight=False)
+    if html is not None:
+        out.print(f"page: {html}", soft_wrap=True, highlight=False)
     return None
 
 

@@ -1,6 +1,7 @@
 """`unicorn run`: bring a data set up to date."""
 
 import difflib
+import time
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -39,15 +40,24 @@ def run(
     remember(place)
 
     from unicorn_assets.automation.local_run import run_graph
+    from unicorn_assets.cli.page import PAGE, keep_last_run, write_page
+    from unicorn_assets.health import health
+    from unicorn_assets.health.page import summary
     from unicorn_assets.terminal.bars import shown_on
     from unicorn_assets.terminal.report import gather
     from unicorn_assets.terminal.tables import gap_page, gap_table, report_table
     from unicorn_assets.terminal.timing import Timed
 
+    began = time.monotonic()
     with shown_on(out) as listener:
         timed = Timed(listener)
         outcome = run_graph(place, timed, chosen, forced)
+    problems = [*outcome.problems, *outcome.elsewhere]
+    code = (outcome.exit_code or 1) if problems else 0
+    keep_last_run(place, time.monotonic() - began, code)
+    states = health(store)
     report = gather(store)
+    write_page(place, store, report, states, place.root / PAGE)
     out.print(report_table(report, timed.seconds))
     gaps = gap_table(report)
     if gaps is not None:
@@ -55,12 +65,12 @@ def run(
         out.print(gap_page(report), soft_wrap=True, highlight=False)
     for warning in outcome.warnings:
         out.print(labelled("warning", "yellow", warning), soft_wrap=True)
-    problems = [*outcome.problems, *outcome.elsewhere]
+    out.print(f"is the data good? {summary(states)} See {place.root / PAGE}", soft_wrap=True, highlight=False)
     if problems:
         for problem in problems:
             err.print(labelled("failed", "bold red", problem), soft_wrap=True)
         err.print("everything finished is kept; mend the cause and run the same command again")
-        raise typer.Exit(outcome.exit_code or 1)
+        raise typer.Exit(code)
     asked = sum(counters["tokens"] for counters in timed.counters.values())
     out.print(f"asked the LLM for {asked:,} tokens in this run", highlight=False)
     for name, path in report.releases.items():

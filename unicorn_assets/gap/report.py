@@ -3,15 +3,15 @@
 Here: words and layout. Not here: what is measured (measure.py), how to read it (meaning.py), plots (plots.py).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from unicorn_assets.gap.intervals import Estimate
 from unicorn_assets.gap.meaning import GROUPS, NEEDS_ROWS, change, explain
 from unicorn_assets.gap.measure import GapReport, compare
 from unicorn_assets.gap.plots import Drawn, draw_all, svg
+from unicorn_assets.page import page, table
 from unicorn_assets.transfer import Transfer
 from unicorn_assets.vectors.rows import Rows
 
@@ -53,7 +53,6 @@ def report_html(
     measured = measured or compare(transfer, text, images, pairs, seed=seed)
     drawn = drawn or draw_all(transfer, text, images, pairs, seed)
     dimension = transfer.space.dimension
-    style = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
     title = f"The gap between text and image vectors: {transfer.method}"
     sections = (
         f"<h1>{escape(title)}</h1>",
@@ -70,11 +69,7 @@ def report_html(
         "<h2>Where it comes from</h2>",
         _origin(transfer, about or {}),
     )
-    return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<style>\n{style}</style>\n</head>\n<body>\n<main>\n" + "\n".join(sections) + "\n</main>\n</body>\n</html>\n"
-    )
+    return page(title, sections)
 
 
 def _tiles(report: GapReport) -> str:
@@ -136,7 +131,7 @@ def _parts(report: GapReport) -> str:
         "alone, where pairs count as loose texts and images; for paired figures on the statistics part of the pairs, "
         "which are often of another kind than the texts. Images enter as the method uses them."
     )
-    return f"<p>{words}</p>{_table(head, rows)}"
+    return f"<p>{words}</p>{table(head, rows)}"
 
 
 def _figure(name: str, picture: str, words: str) -> str:
@@ -211,13 +206,6 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return ""
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    titles = "".join(f'<th scope="col">{escape(title)}</th>' for title in head)
-    lines = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows)
-    body = "".join(f"<tr>{line}</tr>" for line in lines)
-    return f'<div class="wide"><table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _name(metric: str) -> str:

@@ -41,10 +41,10 @@ BREAKS: dict[str, tuple[str, str, Any]] = {  # a cell that breaks a rule
 class Ui:
     """What the Dagster UI can do and shows: materialize shards of one asset with its checks; the state of checks."""
 
-    def __init__(self, data: Data) -> None:
+    def __init__(self, data: Data, instance: dg.DagsterInstance) -> None:
         home = find_home(str(data.home), recipe=str(data.recipe))
         self.data, self.root = data, Path(home.lake_url)
-        self.instance = dg.DagsterInstance.ephemeral()
+        self.instance = instance
         self.job = build_defs(home).resolve_implicit_global_asset_job_def()
 
     def materialize(self, asset: str, *shards: str, force: list[str] | None = None) -> dg.ExecuteInProcessResult:
@@ -68,8 +68,9 @@ class Ui:
 
 @pytest.fixture(scope="module")
 def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
-    with finished(tmp_path_factory.mktemp("made"), rows=160) as data:
-        found = Ui(data)
+    folder = tmp_path_factory.mktemp("made")
+    with dg.DagsterInstance.ephemeral() as instance, finished(folder, rows=160) as data:
+        found = Ui(data, instance)
         found.materialize("seed_catalog")
         for asset in ASSETS:
             assert found.materialize(asset, GOOD, BAD).success, asset

@@ -1,0 +1,73 @@
+"""The page about a lake's health: written by `unicorn status --html FILE`, and at the end of each `unicorn run`.
+
+Here: gathering what it says from lake and home. Not here: the page itself (health/page.py).
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from unicorn_assets.errors import UserError
+from unicorn_assets.health.page import About, health_page
+from unicorn_assets.health.rates import rates, release_before
+from unicorn_assets.health.states import Health
+from unicorn_assets.home import Home
+from unicorn_assets.lake.store import Lake
+from unicorn_assets.terminal.report import Report
+
+PAGE, LAST_RUN = "status.html", "last-run.json"
+
+
+@dataclass(frozen=True)
+class LastRun:
+    """How the last `unicorn run` of a home ended: when, after how many seconds, with which exit code."""
+
+    at: str
+    seconds: float
+    exit_code: int
+
+    def __str__(self) -> str:
+        """A few words."""
+        ended = "all done" if not self.exit_code else f"ended with {self.exit_code}"
+        return f"{self.at.replace('T', ' ')[:16]}: {ended} in {self.seconds:,.0f} s"
+
+
+def keep_last_run(place: Home, seconds: float, exit_code: int) -> None:
+    """Write down how a run ended."""
+    run = LastRun(_now(), round(seconds, 1), exit_code)
+    (place.root / LAST_RUN).write_text(json.dumps(asdict(run)) + "\n", encoding="utf-8")
+
+
+def last_run(place: Home) -> LastRun | None:
+    """How the last run ended; None when nobody knows."""
+    try:
+        return LastRun(**json.loads((place.root / LAST_RUN).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def write_page(place: Home, lake: Lake, report: Report, health: Health, path: Path) -> None:
+    """Write the page to `path`, whole."""
+    spent = report.spent
+    usd = f", {spent['usd']:,.2f} USD" if spent["usd"] >= 0.005 else ""
+    run, captions = last_run(place), report.tables["captions"]
+    facts = {
+        "captions": f"{captions.rows:,}",
+        "instructions": f"{report.tables['instructions'].rows:,}",
+        "spent over all runs": f"{spent['tokens']:,} tokens{usd}" if spent["calls"] else "nothing",
+        "last unicorn run": str(run) if run else "none is known",
+        "last unicorn verify": report.verified["at"].replace("T", " ")[:16] if report.verified else "never",
+    }
+    about = About(report.lake, _now().replace("T", " "), facts)
+    text = health_page(health, rates(health, release_before(lake)), about)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(
+            f"cannot write {path}: {error.strerror}", "give --html a file in a folder that is there"
+        ) from None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
