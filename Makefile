@@ -29,7 +29,7 @@ ui: .venv/.for-demo  ## the Dagster UI over the same lake and instance
 
 test: .venv/.for-tests lint  ## all tests
 	@scripts/what-is-left-out
-	@$(BIN)/pytest -n 2 --dist loadfile
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder  # conftest.py says in which order
 
 lint: .venv/.for-tests  ## style, types, import rules, definitions
 	@$(BIN)/ruff check .

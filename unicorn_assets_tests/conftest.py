@@ -24,6 +24,24 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ.pop("COLUMNS", None)
 
 
+TESTS = Path(__file__).parent
+LONGEST = (
+    "e2e/test_demo.py", "benchmarks/test_hostile.py", "tools/pocket/test_train.py", "cli/test_real_disks.py",
+    "cli/test_machine_errors.py", "benchmarks/test_engine_stress.py", "cli/test_quarantine.py", "cli/test_mending.py",
+    "instructions/test_new_task.py", "encoders/test_strange_folders.py", "images/test_building.py",
+    "assets/test_gap.py", "automation/test_servers.py", "cli/test_ending.py",
+)  # fmt: skip
+"""Files that take longest. Workers that share the tests begin with them: a long file begun last leaves the others
+without work.
+"""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        ranks = {TESTS / name: rank for rank, name in enumerate(LONGEST)}
+        items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
+
+
 @pytest.fixture
 def s3_url(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A fresh bucket as s3://..., which a Lake opens without options: the environment says where S3 is."""
