@@ -16,8 +16,9 @@ BOUND_S = 60  # of the wait; a busy machine gives a process seconds late what it
 
 START = """
 import signal, subprocess, sys, threading, time
-from unicorn_assets.ending import ends_when_told
-ends_when_told()
+from unicorn_assets import ending
+ending.ASK_AGAIN_S, ending.GRACE_S = 0.7, 2.0  # else most of the time goes by in waiting for them
+ending.ends_when_told()
 child = subprocess.Popen(["sleep", "1000"], start_new_session=True)
 print(child.pid, flush=True)
 """
@@ -105,19 +106,17 @@ def test_a_run_ends_whenever_it_is_told_and_the_next_goes_on(tmp_path: Path) -> 
     draw = random.Random(5)
     with Scripted() as server:
         write_recipe(tmp_path, server.url)
-        command = [
-            sys.executable,
-            "-c",
-            RUN,
-            "run",
-            "--recipe",
-            str(tmp_path / "recipe.yaml"),
-            "--home",
-            str(tmp_path / "home"),
-        ]
-        for _ in range(int(os.environ.get("UNICORN_TEST_ENDINGS", "2"))):
+        recipe, home = str(tmp_path / "recipe.yaml"), str(tmp_path / "home")
+        command = [sys.executable, "-c", RUN, "run", "--recipe", recipe, "--home", home]
+        for number in range(int(os.environ.get("UNICORN_TEST_ENDINGS", "2"))):
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-            time.sleep(draw.uniform(0, 12))
+            if number % 2:
+                time.sleep(draw.uniform(0, 6))
+            else:  # amid its questions, or wherever it is when they have been asked
+                until = server.calls + draw.randint(1, 60)
+                while process.poll() is None and server.calls < until:
+                    time.sleep(0.01)
+                time.sleep(draw.uniform(0, 1))
             process.send_signal(signal.SIGTERM)
             said, _ = process.communicate(timeout=BOUND_S)
             assert process.returncode in (0, 130, -signal.SIGTERM), said
