@@ -7,12 +7,13 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from unicorn_assets.cli import app
+from unicorn_assets_tests.finished import records_in_memory
 from unicorn_assets_tests.plan.server import Scripted, write_recipe
 
 
 @pytest.fixture
 def server():
-    with Scripted() as server:
+    with Scripted() as server, records_in_memory():
         yield server
 
 

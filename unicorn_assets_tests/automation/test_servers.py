@@ -11,6 +11,7 @@ from aiohttp import web
 from typer.testing import CliRunner, Result
 
 from unicorn_assets.cli import app
+from unicorn_assets_tests.finished import records_in_memory
 from unicorn_assets_tests.plan.server import Scripted, write_recipe
 
 STAGES = (("seeds", "caption_drafts", "near_duplicates", "captions", "multiple_choice", "question_answering"),)
@@ -53,7 +54,7 @@ class Odd(Scripted):
 
 @pytest.fixture
 def server():
-    with Odd() as server:
+    with Odd() as server, records_in_memory():
         yield server
 
 

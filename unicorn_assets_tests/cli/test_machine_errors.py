@@ -15,6 +15,7 @@ from unicorn_assets.errors import MachineError, UserError, machine_error
 from unicorn_assets.home import find_home, remember
 from unicorn_assets.lake.store import Lake
 from unicorn_assets.llm.errors import JournalBroken
+from unicorn_assets_tests.finished import records_in_memory
 from unicorn_assets_tests.plan.server import Scripted, write_recipe
 from unicorn_assets_tests.small_lake import fill
 
@@ -103,12 +104,13 @@ def test_a_disk_that_refuses_ends_the_run_in_one_line_and_loses_nothing(
             raise OSError(code, os.strerror(code), name)
         real(descriptor)
 
-    monkeypatch.setattr(os, "fsync", refuses)
-    result = unicorn(home, "run", "--recipe", recipe)
-    said_once(result, os.strerror(code))
-    asked = server.calls
-    monkeypatch.setattr(os, "fsync", real)
-    again = unicorn(home, "run", "--recipe", recipe)
+    with records_in_memory():
+        monkeypatch.setattr(os, "fsync", refuses)
+        result = unicorn(home, "run", "--recipe", recipe)
+        said_once(result, os.strerror(code))
+        asked = server.calls
+        monkeypatch.setattr(os, "fsync", real)
+        again = unicorn(home, "run", "--recipe", recipe)
     assert "caption_drafts" in again.output
     assert set(server.messages.values()) == {1}, "what was answered is in the journal"
     assert server.calls >= asked > 0

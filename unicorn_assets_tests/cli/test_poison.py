@@ -4,12 +4,9 @@ A release that is made beside them holds none of them, and the quarantine tells 
 """
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 import pytest
 from aiohttp import web
 from typer.testing import CliRunner
@@ -17,10 +14,10 @@ from typer.testing import CliRunner
 from unicorn_assets.automation import local_run
 from unicorn_assets.cli import app
 from unicorn_assets.graph import ancestors
-from unicorn_assets.home import Home
 from unicorn_assets.lake.store import Lake, Made
 from unicorn_assets.recipe_file import load_recipe
 from unicorn_assets.release import release_instruction, release_pretrain
+from unicorn_assets_tests.finished import records_in_memory
 from unicorn_assets_tests.plan.server import PAIRS, SCENE, Scripted, write_recipe
 from unicorn_assets_tests.small_lake import facts, vectors_of
 
@@ -67,13 +64,6 @@ def unicorn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for name in ("UNICORN_HOME", "UNICORN_LAKE", "UNICORN_RECIPE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(local_run, "PARTS", PARTS)
-    instance = dg.DagsterInstance.ephemeral()  # Dagster's records on disk cost most of the time
-
-    @contextmanager
-    def in_memory(home: Home) -> Iterator[dg.DagsterInstance]:
-        yield instance
-
-    monkeypatch.setattr(local_run, "local_instance", in_memory)
 
     def call(*arguments: str) -> str:
         result = CliRunner().invoke(app, [*arguments, "--home", str(tmp_path / "home")], env={"COLUMNS": "300"})
@@ -81,8 +71,8 @@ def unicorn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         assert "Traceback" not in result.output
         return result.stdout
 
-    yield call
-    instance.dispose()
+    with records_in_memory():
+        yield call
 
 
 def test_a_lake_lives_with_poison_in_its_journal(tmp_path: Path, unicorn: Any) -> None:

@@ -2,21 +2,18 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-import dagster as dg
 import polars as pl
 import pytest
 from typer.testing import CliRunner
 
 from unicorn_assets.automation import local_run
 from unicorn_assets.cli import app
-from unicorn_assets.home import Home
 from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets.lake.store import Lake, Made
+from unicorn_assets_tests.finished import records_in_memory
 from unicorn_assets_tests.plan.server import Scripted, write_recipe
 
 PARTS = (("seeds", "caption_drafts", "near_duplicates", "captions", "multiple_choice"),)
@@ -27,14 +24,6 @@ def unicorn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for name in ("UNICORN_HOME", "UNICORN_LAKE", "UNICORN_RECIPE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(local_run, "PARTS", PARTS)
-    # Dagster's records on disk cost most of the time and are not what is tested here: they are kept in memory.
-    instance = dg.DagsterInstance.ephemeral()
-
-    @contextmanager
-    def in_memory(home: Home) -> Iterator[dg.DagsterInstance]:
-        yield instance
-
-    monkeypatch.setattr(local_run, "local_instance", in_memory)
 
     def call(*arguments: str, code: int = 0) -> str:
         home = ("--home", str(tmp_path / "home"))
@@ -42,8 +31,8 @@ def unicorn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         assert result.exit_code == code, result.output
         return result.output
 
-    yield call
-    instance.dispose()
+    with records_in_memory():
+        yield call
 
 
 def inputs(lake: Lake) -> dict[str, tuple[str, str]]:

@@ -64,9 +64,10 @@ class Counting(Scripted):
 
 # In one process, since each start costs seconds: what the commands print, and what Dagster would draw.
 ASK = """
-import json, sys
+import contextlib, json, sys
 import dagster as dg
 from typer.testing import CliRunner
+from unicorn_assets.automation import local_run
 from unicorn_assets.cli import app
 from unicorn_assets.definitions import build_defs
 
@@ -81,6 +82,8 @@ def told(*arguments):
 sys.path.insert(0, sys.argv[1])  # vectors without torch
 import plain_encoder
 plain_encoder.install()
+instance = dg.DagsterInstance.ephemeral()  # Dagster's records on disk would cost half of the time
+local_run.local_instance = lambda home: contextlib.nullcontext(instance)
 unicorn("run", "--recipe", "recipe.yaml")
 graph, key = build_defs().resolve_asset_graph(), dg.AssetKey("counting")
 rows = told("show", "counting", "--rows", "1")
