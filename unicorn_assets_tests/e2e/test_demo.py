@@ -23,7 +23,7 @@ from unicorn_assets.release import verify_release
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 DEMO = Path(__file__).parents[2] / "recipes" / "demo.yaml"
 EVERYDAY = DEMO.parent / "seeds" / "everyday.jsonl"
-SHARD, TOTAL = 5, 12  # seeds of a shard, and at last: each costs the small LLM some seconds of both cores
+SHARD, TOTAL = 9, 30  # seeds of a shard, and at last; fewer would give less than the 20 captions that a gap needs
 LLM_TABLES = ("caption_drafts", "multiple_choice", "question_answering", "complex_reasoning")
 
 
@@ -72,10 +72,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     folder = tmp_path_factory.mktemp("project")
     recipe = yaml.safe_load(DEMO.read_text(encoding="utf-8"))
     recipe |= {"name": "small", "sources": [{"name": "lines", "path": "seeds.txt"}], "shard_rows": SHARD}
+    recipe["instructions"]["share"] = 0.4  # the LLM's answers are most of the time, and pairs the longest of them
     lines = [json.loads(line)["text"] for line in EVERYDAY.read_text(encoding="utf-8").splitlines()]
     (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
-    (folder / "seeds.txt").write_text("\n".join(lines[: 2 * SHARD]) + "\n", encoding="utf-8")
-    (folder / "more.txt").write_text("\n".join(lines[2 * SHARD : TOTAL]) + "\n", encoding="utf-8")
+    (folder / "seeds.txt").write_text("\n".join(lines[: 3 * SHARD]) + "\n", encoding="utf-8")
+    (folder / "more.txt").write_text("\n".join(lines[3 * SHARD : TOTAL]) + "\n", encoding="utf-8")
     return Project(folder)
 
 
@@ -118,11 +119,11 @@ def test_only_new_lines_are_generated(project: Project) -> None:
     with project.seeds.open("a", encoding="utf-8") as file:
         file.write((project.folder / "more.txt").read_text(encoding="utf-8"))
     project.build()
-    assert project.lake.shards("caption_drafts") == [*before, "lines-00002"]
+    assert project.lake.shards("caption_drafts") == [*before, "lines-00003"]
     assert {shard: project.lake.info("caption_drafts", shard) for shard in before} == before
-    new = project.lake.info("caption_drafts", "lines-00002")
+    new = project.lake.info("caption_drafts", "lines-00003")
     assert new is not None
-    assert new.rows + sum(new.extra["quarantined"].values()) == TOTAL - 2 * SHARD
+    assert new.rows + sum(new.extra["quarantined"].values()) == TOTAL - 3 * SHARD
     assert old_releases.items() <= project.releases().items()
 
 
