@@ -92,7 +92,7 @@ def s3_server() -> Iterator[S3Server]:
         assert port, "the S3 server did not start"
         yield S3Server(f"http://127.0.0.1:{port}")
     finally:
-        process.terminate()
+        process.kill()  # it holds nothing, and inherits from some shells that SIGTERM is ignored
         process.wait(timeout=20)
         if process.stdout is not None:
             process.stdout.close()
