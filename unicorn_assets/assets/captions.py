@@ -9,13 +9,12 @@ from unicorn_assets.assets.common import CPU_SHARDS, OWNERS, graph_row
 from unicorn_assets.assets.metadata import shard_metadata, with_sample
 from unicorn_assets.assets.plots import histogram
 from unicorn_assets.assets.shard_work import Rows, Vectors, errors_for_people, fill_shards, parents
-from unicorn_assets.assets.whole_work import make_whole, reusable
+from unicorn_assets.assets.whole_work import make_whole, reusable, there
 from unicorn_assets.captions.accept import accept_captions, version
 from unicorn_assets.captions.stage import lengths
 from unicorn_assets.curation.near_duplicates import near_duplicates as find_near_duplicates
 from unicorn_assets.curation.near_duplicates import version as duplicates_version
 from unicorn_assets.lake.store import ALL, Made, ShardInfo, content_hash
-from unicorn_assets.partitions import SHARDS_NAME
 from unicorn_assets.progress import StageProgress
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.resources import LakeResource, ProgressResource
@@ -45,9 +44,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
             )
 
         with errors_for_people():
-            shards = [
-                s for s in context.instance.get_dynamic_partitions(SHARDS_NAME) if store.info("caption_drafts", s)
-            ]
+            shards = list(there(context.instance, store, "caption_drafts"))
             made = Made(
                 recipe.name, duplicates_version(recipe), parents(store, *(("caption_drafts", s) for s in shards))
             )

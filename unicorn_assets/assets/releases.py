@@ -11,7 +11,7 @@ from unicorn_assets.assets.common import OWNERS, graph_row
 from unicorn_assets.assets.gap import GAP
 from unicorn_assets.assets.shard_work import errors_for_people, guard
 from unicorn_assets.assets.transfer import TRANSFER
-from unicorn_assets.assets.whole_work import finished
+from unicorn_assets.assets.whole_work import finished, there
 from unicorn_assets.graph import ASSETS, RELEASES
 from unicorn_assets.lake.artifacts import artifact_info, read_artifact
 from unicorn_assets.lake.store import ALL, Lake
@@ -70,12 +70,11 @@ def _release_asset(recipe: Recipe, name: str, release: Release) -> dg.AssetsDefi
 
 
 def releasable(instance: dg.DagsterInstance, lake: Lake, table: str) -> list[str]:
-    """Shards whose table and vectors are finished and undamaged."""
-    found = []
+    """Shards whose table and vectors are finished; refuses bad and lost ones."""
+    found, made = [], there(instance, lake, table)
     for shard in finished(instance, lake, "image_embeddings"):
-        info = lake.info(table, shard)
-        if info is not None:
-            guard(lake, table, shard, info.content)
+        if shard in made:
+            guard(lake, table, shard, made[shard].content)
             found.append(shard)
     return found
 

@@ -16,7 +16,7 @@ from unicorn_assets.graph import ARTIFACTS
 from unicorn_assets.lake.artifacts import artifact_info
 from unicorn_assets.lake.shards import proved_info, refusals_there
 from unicorn_assets.lake.store import ALL, Lake, Made, ShardInfo
-from unicorn_assets.lake.verdicts import failed_checks
+from unicorn_assets.lake.verdicts import failed_checks, look
 from unicorn_assets.partitions import SHARDS_NAME
 from unicorn_assets.progress import Progress, StageProgress
 
@@ -51,13 +51,27 @@ def whole_table(lake: Lake, name: str) -> ShardInfo | None:
     return info if info is not None and refusals_there(lake, name, ALL, info) else None
 
 
+def there(instance: dg.DagsterInstance, lake: Lake, name: str) -> dict[str, ShardInfo]:
+    """What the shards of `name` say of themselves, in the order of the partition keys; those that nobody made yet are
+    left out. Refuses to go on without a shard that was there: what is made of the others would silently lack its rows.
+    """
+    seen = look(lake, name, list(instance.get_dynamic_partitions(SHARDS_NAME)), deep=False)  # whoever reads, proves
+    lost = {shard: each.damage for shard, each in seen.items() if each.damage}
+    if lost:
+        names = ", ".join(f"{shard} ({damage})" for shard, damage in list(lost.items())[:5])
+        raise UserError(
+            f"{name} lacks {len(lost):,} shards that were there: {names}",
+            f"materialize {name} for them, or `unicorn run`",
+        )
+    return {shard: each.info for shard, each in seen.items() if each.info is not None}
+
+
 def finished(instance: dg.DagsterInstance, lake: Lake, name: str) -> list[str]:
-    """Shards of these vectors that exist and are not damaged, in the order of the partition keys."""
+    """Shards of these vectors that have rows, in the order of the partition keys; refuses bad and lost ones."""
     found, empty = [], 0
-    for shard in instance.get_dynamic_partitions(SHARDS_NAME):
-        info = lake.vector_info(name, shard)
-        empty += info is not None and not info.rows
-        if info is not None and info.rows:
+    for shard, info in there(instance, lake, name).items():
+        empty += not info.rows
+        if info.rows:
             guard(lake, name, shard, info.content)
             found.append(shard)
     if not found and empty:

@@ -143,13 +143,18 @@ def _run(
     except DagsterExecutionInterruptedError:  # between steps
         raise KeyboardInterrupt from None
     outcome.runs += 1
+    found: dict[tuple[str, str], list[dg.AssetCheckEvaluation]] = {}
     for check in result.get_asset_check_evaluations():
-        if not check.passed:
-            words = f"check {check.asset_key.to_user_string()}.{check.check_name}: {check.description}"
-            is_error = check.severity == dg.AssetCheckSeverity.ERROR
-            found = outcome.elsewhere if ELSEWHERE in check.metadata else outcome.problems
-            kept = found if is_error else outcome.warnings
-            kept += [words] if words not in kept else []
+        if not check.passed:  # what is said of several checks is said once: a damaged shard breaks them all
+            found.setdefault((check.asset_key.to_user_string(), str(check.description)), []).append(check)
+    for (asset, said), checks in found.items():
+        more = f" and {len(checks) - 1} more" if len(checks) > 1 else ""
+        words = f"check {asset}.{checks[0].check_name}{more}: {said}"
+        is_error = any(check.severity == dg.AssetCheckSeverity.ERROR for check in checks)
+        is_elsewhere = any(ELSEWHERE in check.metadata for check in checks)
+        lines = outcome.elsewhere if is_elsewhere else outcome.problems
+        kept = lines if is_error else outcome.warnings
+        kept += [words] if words not in kept else []
     if not result.success and len(outcome.problems) == before:
         failures = [event for event in result.all_events if event.is_step_failure]
         if told_to_end() or any(_interrupted(event) for event in failures):

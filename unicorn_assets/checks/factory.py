@@ -75,14 +75,14 @@ def describe(query: Query, findings: Findings) -> str:
         return query.about
     if not ASSETS[query.asset].by_shard:
         one = bad[0]
-        said = f"it is damaged ({one.damage})" if one.damage else f"{one.rows:,} rows break this: {query.about}"
+        said = f"it is damaged ({one.damage})" if one.damage else f"{_rows(one.rows)} this: {query.about}"
         return f"{said}. {_hint(query, bad)}"
     broken, damaged = [each for each in bad if not each.damage], [each for each in bad if each.damage]
     words: list[str] = []
     if broken:
         rows = sum(each.rows for each in broken)
         where = "" if broken[0].shard == ALL else f" in {_count(len(broken))}: {_names(broken)}"
-        words.append(f"{rows:,} rows break this ({query.about}){where}")
+        words.append(f"{_rows(rows)} this ({query.about}){where}")
     if damaged:
         words.append(f"{_count(len(damaged))} cannot be judged: {_names(damaged)}")
     return f"{'; '.join(words)}. {_hint(query, bad)}"
@@ -91,6 +91,10 @@ def describe(query: Query, findings: Findings) -> str:
 def _names(bad: Sequence[Finding]) -> str:
     named = [f"{each.shard} ({each.damage or f'{each.rows:,}'})" for each in bad[:NAMED]]
     return ", ".join(named) + (f" and {len(bad) - NAMED:,} more" if len(bad) > NAMED else "")
+
+
+def _rows(rows: int) -> str:
+    return "1 row breaks" if rows == 1 else f"{rows:,} rows break"
 
 
 def _count(shards: int) -> str:
@@ -114,8 +118,10 @@ def _metadata(query: Query, findings: Findings) -> dict[str, Any]:
     if ASSETS[query.asset].by_shard:
         metadata |= {"shards": findings.shards, "judged now": len(findings.judged)}
         if bad:
-            lines = [f"| {each.shard} | {each.damage or f'{each.rows:,} rows'} |" for each in bad]
-            metadata["bad shards"] = dg.MetadataValue.md("\n".join(["| shard | what |", "|---|---|", *lines]))
+            # Plain text: the UI shows Markdown only when it is clicked.
+            metadata["bad shards"] = ", ".join(f"{each.shard} ({each.damage or f'{each.rows:,} rows'})" for each in bad)
+    if firsts := [f"{each.shard}: {each.first}" for each in bad if each.first][:NAMED]:
+        metadata["first rows"] = "; ".join(firsts)
     if examples := [each.example for each in bad if each.example][:3]:
         metadata["rows"] = dg.MetadataValue.md("\n\n".join(examples))
     if bad:

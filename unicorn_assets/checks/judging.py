@@ -31,6 +31,7 @@ class Finding:
     rows: int = 0
     damage: str = ""
     example: str = ""
+    first: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,8 +124,10 @@ def _known(seen: Seen) -> Mapping[str, Broken]:
 
 
 def _broken(rule: Query, rows: pl.DataFrame) -> Broken:
-    return Broken(rows.height, rule.blocking and rule.is_error, sample(rows, EXAMPLES))
+    row = {name: value for name, value in rows.row(0, named=True).items() if name != "shard"}
+    first = ", ".join(f"{name} {str(value).strip()[:60]}" for name, value in row.items() if value is not None)
+    return Broken(rows.height, rule.blocking and rule.is_error, sample(rows, EXAMPLES), " ".join(first.split())[:160])
 
 
 def _finding(shard: str, broken: Broken) -> Finding:
-    return Finding(shard, broken.rows, example=broken.example)
+    return Finding(shard, broken.rows, example=broken.example, first=broken.first)

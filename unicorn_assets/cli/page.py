@@ -30,7 +30,7 @@ class LastRun:
     def __str__(self) -> str:
         """A few words."""
         ended = "all done" if not self.exit_code else f"ended with {self.exit_code}"
-        return f"{self.at.replace('T', ' ')[:16]}: {ended} in {self.seconds:,.0f} s"
+        return f"{ended}, {self.seconds:,.0f} s, {self.at.replace('T', ' ')[:16]}"
 
 
 def keep_last_run(place: Home, seconds: float, exit_code: int) -> None:
@@ -59,7 +59,7 @@ def write_page(place: Home, lake: Lake, report: Report, health: Health, path: Pa
         "last unicorn run": str(run) if run else "none is known",
         "last unicorn verify": report.verified["at"].replace("T", " ")[:16] if report.verified else "never",
     }
-    about = About(report.lake, _now().replace("T", " "), facts)
+    about = About(report.lake, f"{_now().replace('T', ' ')[:16]} UTC", facts)
     text = health_page(health, rates(health, release_before(lake)), about)
     try:
         path.write_text(text, encoding="utf-8")

@@ -25,13 +25,14 @@ THREADS = 8
 
 @dataclass(frozen=True)
 class Broken:
-    """What one check found in a shard: how many rows break it, some of them as a table in Markdown, and whether
-    nothing may be built on such a shard.
+    """What one check found in a shard: how many rows break it, whether nothing may be built on such a shard, some of
+    the rows as a table in Markdown, and the first in a line.
     """
 
     rows: int
     blocks: bool = True
     example: str = ""
+    first: str = ""
 
 
 @dataclass(frozen=True)
