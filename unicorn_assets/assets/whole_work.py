@@ -60,7 +60,7 @@ def there(instance: dg.DagsterInstance, lake: Lake, name: str) -> dict[str, Shar
     if lost:
         names = ", ".join(f"{shard} ({damage})" for shard, damage in list(lost.items())[:5])
         raise UserError(
-            f"{name} lacks {len(lost):,} shards that were there: {names}",
+            f"{name} lacks {len(lost):,} of its shards: {names}",
             f"materialize {name} for them, or `unicorn run`",
         )
     return {shard: each.info for shard, each in seen.items() if each.info is not None}

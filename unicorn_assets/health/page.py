@@ -141,5 +141,5 @@ def _colours() -> str:
     return "\n".join(
         f".{state} {{ background: linear-gradient(color-mix(in srgb, {colour} 55%, black) var(--q, 0%), {colour} "
         "var(--q, 0%)); }"
-        for state, (_, colour) in LOOKS.items()
+        for state, (_, colour, _) in LOOKS.items()
     )

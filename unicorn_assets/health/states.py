@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from unicorn_assets.errors import UserError
 from unicorn_assets.graph import ARTIFACTS, ASKING, ASSETS, REFUSING, RELEASES
 from unicorn_assets.lake.artifacts import artifact_info
 from unicorn_assets.lake.redrives import Redrives
@@ -34,11 +35,12 @@ class State(StrEnum):
 
 WORST_FIRST = tuple(State)
 LOOKS = {
-    State.DAMAGED: ("D", "#7b2fa8"), State.FAILED: ("F", "#d3332e"), State.MISSING: ("-", "#c3c8ce"),
-    State.STALE: ("s", "#3f7fc4"), State.UNCHECKED: ("?", "#8b949e"), State.WARNED: ("w", "#e0a800"),
-    State.GOOD: (".", "#2f9e6b"),
+    State.DAMAGED: ("D", "#7b2fa8", "magenta"), State.FAILED: ("F", "#d3332e", "red"),
+    State.MISSING: ("-", "#c3c8ce", "white"), State.STALE: ("s", "#3f7fc4", "blue"),
+    State.UNCHECKED: ("?", "#8b949e", "bright_black"), State.WARNED: ("w", "#e0a800", "yellow"),
+    State.GOOD: (".", "#2f9e6b", "green"),
 }  # fmt: skip
-"""A letter and a colour for each state, the same in the terminal and on the page."""
+"""A letter and a colour for each state: on the page, and its name in a terminal that may know 16 colours only."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,10 @@ def _contents(lake: Lake, seen: Mapping[str, Mapping[str, Seen]], shards: Sequen
     for asset in ASKING:
         grants = Redrives(lake, asset)
         for shard in shards:
-            now |= grants.parents(shard)
+            try:
+                now |= grants.parents(shard)
+            except UserError:  # damaged: a run says so, and ends
+                now[f"redrives/{asset}/{shard}"] = "damaged"
     transfer, reference = (artifact_info(lake, ARTIFACTS[name]) for name in ("transfer", "image_reference"))
     now |= {"transfer": str(transfer.extra.get("version"))} if transfer else {}
     return now | ({"image_reference": reference.content} if reference else {})

@@ -18,11 +18,11 @@ TOLD = 10
 def health_lines(health: Health, width: int) -> Iterator[Text]:
     """Lines of at most `width` columns; where there are more shards than columns a cell is the worst of several."""
     state = health.worst()
-    yield Text.assemble(("state ", "bold"), (summary(health), "" if state is State.GOOD else LOOKS[state][1]))
+    yield Text.assemble(("state ", "bold"), (summary(health), "" if state is State.GOOD else LOOKS[state][2]))
     for asset, row in health.cells.items():
         line = Text(f"{asset:<{NAMES}} ")
         for cells in _shared(list(row.values()), max(10, width - NAMES - 2)):
-            letter, colour = LOOKS[min((cell.state for cell in cells), key=WORST_FIRST.index)]
+            letter, _, colour = LOOKS[min((cell.state for cell in cells), key=WORST_FIRST.index)]
             line.append(letter, f"bold {colour}")
         yield line
     present = {cell.state for row in health.cells.values() for cell in row.values()}
@@ -31,7 +31,7 @@ def health_lines(health: Health, width: int) -> Iterator[Text]:
     bad = health.bad()
     for asset, shard, cell in bad[:TOLD]:
         yield Text.assemble(
-            (cell.state, f"bold {LOOKS[cell.state][1]}"), f" {asset} {shard}: {cell.words}; {remedy(asset, shard)}"
+            (cell.state, f"bold {LOOKS[cell.state][2]}"), f" {asset} {shard}: {cell.words}; {remedy(asset, shard)}"
         )
     if len(bad) > TOLD:
         yield Text(f"and {len(bad) - TOLD:,} more; `unicorn status --html FILE` shows all")

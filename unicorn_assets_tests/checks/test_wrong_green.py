@@ -21,7 +21,7 @@ from unicorn_assets.home import Home, find_home
 from unicorn_assets.lake.shards import path_of, shard_info
 from unicorn_assets.lake.store import Lake
 from unicorn_assets.partitions import RANGE_END, RANGE_START
-from unicorn_assets_tests.finished import Data, finished
+from unicorn_assets_tests.finished import Data, finished, unicorn
 
 GOOD, BAD = "lines-00000", "lines-00001"
 ASSETS = (
@@ -165,11 +165,15 @@ def test_the_command_line_says_so_too(ui: Ui, tmp_path: Path, monkeypatch: pytes
         flip(ui, "captions")
         done = ui.data.run(home, "--shards", GOOD)
         assert done.exit_code == 1, done.output
-        assert f"check captions.lengths_in_range: 1 shard cannot be judged: {BAD} (" in done.output
+        assert f"and 5 more: 1 shard cannot be judged: {BAD} (" in done.output
+        for said in (done.output, unicorn(home, "status", "--html", str(tmp_path / "page.html")).output):
+            assert "No: 1 damaged" in said
+        assert f"captions {BAD}: damaged" in (tmp_path / "page.html").read_text(encoding="utf-8")
         asked = ui.data.server.calls
         done = ui.data.run(home, "--force", f"captions/{BAD}", "--force", "caption_drafts")
         assert done.exit_code == 0, done.output
         assert ui.data.server.calls == asked
+        assert "is the data good? Yes: " in done.output
 
 
 @pytest.mark.parametrize(
