@@ -1,8 +1,9 @@
 """The version of what decides about rows: a hash of its own source text, so that nobody has to raise a number.
 
 A gate that changes makes the shards that it judged outdated; they are made again from the journal, without a request.
-Comments and docstrings do not count. Not here: prompts, schemas, models and settings, which enter a version by value;
-stage 3, where a new version costs hours of a GPU and is raised by hand.
+Comments and docstrings do not count; lists beside a module (.txt) that its source names do. Not here: prompts, schemas,
+models and settings, which enter a version by value; stage 3, where a new version costs hours of a GPU and is raised by
+hand.
 """
 
 import ast
@@ -10,6 +11,7 @@ import importlib.util
 import io
 import tokenize
 from functools import cache
+from pathlib import Path
 
 from unicorn_assets.ids import digest
 
@@ -40,7 +42,7 @@ def _decides(module: str) -> bool:
 
 @cache
 def _code(module: str) -> tuple[str, frozenset[str]]:
-    """A module's source without comments and docstrings, and the modules of ours that it imports."""
+    """Hash of a module's source without comments and docstrings, and the modules of ours that it imports."""
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         return "", frozenset()
@@ -55,7 +57,8 @@ def _code(module: str) -> tuple[str, frozenset[str]]:
             imported |= {node.module, *(name for name in names if _decides(name) and _is_module(name))}
         elif isinstance(node, ast.Import):
             imported |= {alias.name for alias in node.names}
-    return _without_words(source, tree), frozenset(imported)
+    lists = [path.read_text("utf-8") for path in sorted(Path(spec.origin).parent.glob("*.txt")) if path.name in source]
+    return digest([_without_words(source, tree), *lists], 8), frozenset(imported)
 
 
 def _is_module(name: str) -> bool:

@@ -76,6 +76,7 @@ class SeedGates(Section):
 class CaptionGates(Section):
     """Which drafts are refused in stage 1. Words are separated by white space."""
 
+    strict: bool = False  # rules for what small models do, which cost good text too; set by the recipe's `gates: small`
     min_words: Annotated[int, Field(ge=1)] = 30  # shorter captions are refused
     max_words: Annotated[int, Field(ge=1)] = 250  # longer captions are refused
     min_seed_overlap: Share = 0.34  # share of the seed's content words that must return in the caption
@@ -103,12 +104,16 @@ class NearDuplicates(Section):
 class InstructionGates(Section):
     """Which pairs are refused in stage 2; a record with fewer than `min_pairs` good pairs is quarantined."""
 
+    strict: bool = (
+        False  # rules for what small models do, which cost good pairs too; set by the recipe's `gates: small`
+    )
     min_pairs: Annotated[int, Field(ge=1)] = 6  # good pairs that a record needs
     max_pairs: Annotated[int, Field(ge=1)] = 8  # pairs that the model may write
-    min_asked: Annotated[int, Field(ge=1)] | None = None  # pairs the model must write at least; None: min_pairs
+    # Pairs the model must write at least. None: two above min_pairs, so that one bad pair costs no record
+    min_asked: Annotated[int, Field(ge=1)] | None = None
     min_grounding: Share = 0.5  # share of the answer's content words that the caption must hold
-    # Share of the question's content words that one sentence must hold beside the answer; 1.0 is strict, for small
-    # models: one clause, and no questions such as 'What is the table?'.
+    # strict only: share of the question's content words that one sentence must hold beside the answer; 1.0 means one
+    # clause, and no questions such as 'What is the table?'.
     min_alignment: Share = 0.5
     max_question_chars: Annotated[int, Field(ge=20, le=600)] = 300  # a schema limit: the model cannot write more
     max_answer_chars: Annotated[int, Field(ge=10, le=600)] = 500  # likewise, for an answer, an option or a step
@@ -120,6 +125,11 @@ class InstructionGates(Section):
         if not self.min_pairs <= (self.min_asked or self.min_pairs) <= self.max_pairs:
             raise ValueError("gates need min_pairs <= min_asked <= max_pairs")
         return self
+
+    @property
+    def asked(self) -> int:
+        """Pairs that the model must write at least."""
+        return self.min_asked or min(self.min_pairs + 2, self.max_pairs)
 
 
 class TaskSettings(Section):
@@ -287,6 +297,23 @@ class Release(Section):
     notes: str = ""  # known limits, for the cards
 
 
+_FEW_PAIRS: dict[str, Any] = {"min_pairs": 1, "max_pairs": 2, "min_alignment": 1.0, "strict": True}
+SMALL: dict[str, dict[str, Any]] = {
+    "captions": {"strict": True, "max_faulty_sentences": 0.7, "max_sentences": 2},
+    "multiple_choice": {**_FEW_PAIRS, "min_asked": 2, "min_grounding": 1.0},
+    "question_answering": {**_FEW_PAIRS, "min_asked": 2, "min_grounding": 0.8},
+    "complex_reasoning": {
+        **_FEW_PAIRS,
+        "max_pairs": 1,
+        "min_asked": 1,
+        "max_steps": 2,
+        "extractive": True,
+        "min_grounding": 1.0,
+    },
+}
+"""What `gates: small` sets where a recipe says nothing else: for models of some hundred million parameters."""
+
+
 class Recipe(Section):
     """Everything that determines the data."""
 
@@ -296,6 +323,7 @@ class Recipe(Section):
     sources: Annotated[list[Source], Field(min_length=1)]
     seeds: SeedGates = SeedGates()
     llm: LlmSettings
+    gates: Literal["strong", "small"] = "strong"  # which model they are meant for; docs/gates.md has their figures
     captions: Captions = Captions()
     near_duplicates: NearDuplicates = NearDuplicates()
     instructions: Instructions = Instructions()
@@ -306,6 +334,25 @@ class Recipe(Section):
     release: Release = Release()
 
     _folder: Path = PrivateAttr(default_factory=Path)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gates_of_profile(cls, data: Any) -> Any:
+        """The profile's numbers below those that the recipe gives."""
+        if not isinstance(data, dict) or data.get("gates") != "small":
+            return data
+        if not isinstance(data.get("instructions") or {}, dict):
+            return data  # not a section: the error is told of what the recipe says
+        found = dict(data)
+        for name, gates in SMALL.items():
+            inside = found
+            if name != "captions":
+                inside = found["instructions"] = dict(found.get("instructions") or {})
+            section = inside.get(name) or {}
+            if not isinstance(section, dict) or not isinstance(section.get("gates") or {}, dict):
+                return data
+            inside[name] = {**section, "gates": {**gates, **(section.get("gates") or {})}}
+        return found
 
     @model_validator(mode="after")
     def _unlike_names(self) -> Self:

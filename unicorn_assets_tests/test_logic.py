@@ -56,6 +56,15 @@ def test_code_counts_and_words_do_not(version_of, old: str, new: str, counts: bo
     assert (version_of(GATE) != version_of(GATE.replace(old, new))) is counts
 
 
+def test_a_list_that_code_reads_counts(version_of, tmp_path: Path) -> None:
+    (tmp_path / "nouns.txt").write_text("cat\n")
+    without, reads = GATE, GATE + 'NOUNS = "nouns.txt"\n'
+    before = version_of(without), version_of(reads)
+    (tmp_path / "nouns.txt").write_text("dog\n")
+    assert version_of(without) == before[0]
+    assert version_of(reads) != before[1]
+
+
 @pytest.mark.parametrize(
     ("module", "wanted"),
     [

@@ -46,14 +46,15 @@ MAXIMAL: dict[str, Any] = {
         "price": {"prompt": 1.0, "completion": 2.0, "cached_prompt": 0.5},
         "budget": {"usd": 1.0, "tokens": 1000, "calls": 10},
     },
+    "gates": "small",
     "captions": {
         "prompt": "short", "accept": {"share": 0.5, "more_drafts": 2, "exact": True},
         "sampling": {"temperature": 0.3, "top_p": 0.9, "max_tokens": 60, "top_k": 10, "min_p": 0.1,
         "repeat_penalty": 1.1,
                      "repetition_penalty": 1.1, "presence_penalty": 0.1, "frequency_penalty": 0.1, "stop": ["x"],
                      "extra": {"a": [1, {"b": "c"}]}},
-        "gates": {"min_words": 5, "max_words": 50, "min_seed_overlap": 0.1, "max_repeated_trigrams": 0.5,
-                  "max_faulty_sentences": 0.5, "max_sentences": 5},
+        "gates": {"strict": False, "min_words": 5, "max_words": 50, "min_seed_overlap": 0.1,
+                  "max_repeated_trigrams": 0.5, "max_faulty_sentences": 0.5, "max_sentences": 5},
     },
     "near_duplicates": {"threshold": 0.9, "shingle_chars": 5},
     "instructions": {

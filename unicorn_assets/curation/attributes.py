@@ -1,10 +1,18 @@
-"""What a sentence says of things: colours and numbers, each with the noun it belongs to. Guessed, without a grammar."""
+"""What a sentence says of things: colours, numbers, materials, each with the noun it belongs to. Guessed, without a
+grammar.
+"""
+
+import re
+from collections import defaultdict
+from functools import lru_cache
 
 from unicorn_assets.curation.prose import COLOURS, NUMBERS
-from unicorn_assets.curation.words import FUNCTION_WORDS, stem, words
+from unicorn_assets.curation.things import thing
+from unicorn_assets.curation.words import FUNCTION_WORDS, stem, word_set, words
 
 
-def attributes(sentence: str) -> list[tuple[str, tuple[str, str]]]:
+@lru_cache(2048)
+def attributes(sentence: str) -> tuple[tuple[str, tuple[str, str]], ...]:
     """(noun stem, (kind, value)) for 'red door' and 'door is red'; the noun is guessed as the next or last word."""
     plain = words(sentence)
     found = []
@@ -15,9 +23,107 @@ def attributes(sentence: str) -> list[tuple[str, tuple[str, str]]]:
         if kind == "colour" and index > 1 and plain[index - 1] in ("is", "are"):
             found.append((stem(plain[index - 2]), (kind, word)))
         elif (
-            kind == "colour" and plain[index + 1 : index + 2] == ["and"] and set(plain[index + 2 : index + 3]) & COLOURS
+            kind == "colour"
+            and plain[index + 1 : index + 2] == ("and",)
+            and set(plain[index + 2 : index + 3]) & COLOURS
         ):
             found += [(stem(noun), (kind, word)) for noun in plain[index + 3 : index + 4]]  # 'black and white cow'
         elif index + 1 < len(plain) and plain[index + 1] not in FUNCTION_WORDS:  # not 'one can', 'two of'
             found.append((stem(plain[index + 1]), (kind, word)))
-    return found
+    return tuple(found)
+
+
+_MATERIALS = word_set(
+    """wooden wood brass silver gold golden copper iron steel tin metal plastic glass stone brick leather cotton silk
+    woollen wool linen velvet paper cardboard rubber concrete marble clay ceramic porcelain straw wicker bamboo"""
+)
+COUNTS = word_set("two three four five six seven eight nine ten eleven twelve")
+_STATES = {
+    ("state", "open"): "open ajar",
+    ("state", "closed"): "shut closed locked shuttered",
+    ("filling", "empty"): "empty deserted abandoned vacant",
+    ("filling", "full"): "crowded packed full brimming bustling",
+    ("wetness", "dry"): "dry dusty parched",
+    ("wetness", "wet"): "wet muddy soaked flooded dripping",
+    ("number", "one"): "solitary lone single alone",
+}
+_SAYS: dict[str, list[tuple[str, str]]] = defaultdict(list)
+for _kind, _words in (("colour", COLOURS), ("number", COUNTS), ("material", _MATERIALS)):
+    for _word in _words:
+        _SAYS[_word].append((_kind, _word))
+for _state, _listed in _STATES.items():
+    for _word in _listed.split():
+        _SAYS[_word].append(_state)
+
+_TOKEN = re.compile(r"[^\W_]+|[,;:.!?]")
+_ENDS = word_set(", ; : . ! ? and with of in on at from behind beside under over near by to that which")
+_DEGREES = word_set(
+    "entirely wholly fully completely all now still almost very quite partly mostly deep bright dark pale"
+)
+_IS = word_set("is are was were stands stand")
+_KNOWN = word_set("the its his her their this that all both every")
+
+Property = tuple[str, str, str]
+"""(noun stem, kind, value), such as ("door", "colour", "red")."""
+
+
+@lru_cache(2048)
+def properties(text: str) -> tuple[frozenset[Property], frozenset[Property]]:
+    """Colours, numbers, materials and states of things: all of them, and those of things that `text` speaks of as known
+    ('the door', 'its door', 'all six of the elephants').
+
+    An attribute belongs to the thing behind it in the same clause, up to two words off ('two rows', 'a red tiled
+    roof'), or to the one in front of 'is' or 'are' ('the roof is bright red').
+    """
+    tokens = _TOKEN.findall(text.lower())
+    found, known = set[Property](), set[Property]()
+    for at, word in enumerate(tokens):
+        if word in _SAYS and (noun := _noun_of(tokens, at)):
+            said = {(noun[0], kind, value) for kind, value in _SAYS[word]}
+            found |= said
+            if _is_taken_up(tokens, noun[1]):
+                known |= {
+                    (thing, kind, value) for thing, kind, value in said if kind == "number" or _one(tokens[noun[1]])
+                }
+    return frozenset(found), frozenset(known)
+
+
+def _is_taken_up(tokens: list[str], place: int) -> bool:
+    for word in reversed(tokens[max(0, place - 4) : place]):
+        if word in _KNOWN:
+            return True
+        if word in _ENDS and word != "of":
+            return False
+    return False
+
+
+def _one(word: str) -> bool:
+    """Whether a word for a thing names one of them: of many keys some are white and some black."""
+    return thing(word) == word
+
+
+@lru_cache(1 << 16)
+def _is_seen(word: str) -> bool:
+    return any(part in _SAYS or thing(part) for part in (word, *word.split("-")))
+
+
+def seen_share(text: str) -> float:
+    """Share of a text's words that name a thing that can be seen, a colour, a number, a material or a state."""
+    plain = words(text)
+    return sum(map(_is_seen, plain)) / len(plain) if plain else 0.0
+
+
+def _noun_of(tokens: list[str], at: int) -> tuple[str, int] | None:
+    """The thing that the attribute at this place is said of, and its place, if it can be told."""
+    for place in range(at + 1, min(at + 4, len(tokens))):
+        word = tokens[place]
+        if word in _ENDS or word in FUNCTION_WORDS:
+            break
+        if thing(word) and not (place + 1 < len(tokens) and place < at + 3 and thing(tokens[place + 1])):
+            return stem(word), place
+    place = at - 1
+    while place > 0 and tokens[place] in _DEGREES:
+        place -= 1
+    if place > 0 and tokens[place] in _IS and thing(tokens[place - 1]):
+        return stem(tokens[place - 1]), place - 1
+    return None

@@ -7,11 +7,15 @@ sentence costs a few tokens, letting a bad one through costs trust. Not here: ga
 from __future__ import annotations
 
 import re
+import string
 from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
-from unicorn_assets.curation.words import FUNCTION_WORDS, content, ngrams, stem, word_set, words
+from unicorn_assets.curation.things import things
+from unicorn_assets.curation.words import FUNCTION_WORDS, content, ngrams, sentences, stem, word_set, words
 
 
 class Fault(NamedTuple):
@@ -23,16 +27,19 @@ class Fault(NamedTuple):
 
 _REFUSAL = re.compile(
     r"\b(?:i'?m sorry|i am sorry|i apologi[sz]e|as an ai|as a language model|i (?:can(?:no|')t|am unable|am not able)|"
-    r"i do(?:n'?t| not) have (?:access|enough)|happy to help|how can i help|cannot (?:assist|provide|help))",
+    r"i do(?:n'?t| not) have (?:access|enough)|happy to help|how can i help|cannot (?:assist|provide|help)|"
+    r"not possible to (?:fulfil|comply|provide)|(?:fulfil|with) this request)",
     re.IGNORECASE,
 )
 _FIRST = re.compile(r"\bI(?:'(?:m|ve|d|ll))?\b|\b(?:[Ww]e|[Mm]y|[Mm]e|[Oo]ur|[Uu]s|[Mm]yself|[Oo]urselves)\b")
+_SINGULAR = re.compile(r"\bI(?:'(?:m|ve|d|ll))?\b|\b(?:[Mm]y|[Mm]e|[Mm]yself)\b")
 _SECOND = re.compile(r"\b(?:you(?:'(?:re|ve|d|ll))?|yours?|yourself)\b", re.IGNORECASE)
 _MARKUP = re.compile(r"\*\*|^ *(?:[-*•#>]|\d+[.)]) |```|https?://|<[a-z/|]|[{}\\|]|\[[^\]]*\]\(", re.MULTILINE)
 _EMPHASIS = re.compile(
     r"\[[^\[\]\n]{0,30}\]|[][*`^]|(?<!\w)_\w+|~~|==|(?<!\w)[#@][^\W\d]"  # '#7' on a shirt is plain, '#red' is a tag
     r"|(?<!\w)([~=+$]{1,3})[^\W\d].{0,80}?\1(?!\w)"  # one mark on either side of words
 )
+_TURN_MARK = re.compile(r"<\|[^|<>]*\|?>|</?s>|<(?:start|end)_of_turn>|\[/?(?:INST|SYS)\]|<</?SYS>>")
 _CHAT_MARK = re.compile(
     r"""<[^\s\d=]|\|>|<<|>>|\#\#|\[/?(?:INST|SYS|SYSTEM_PROMPT|IMG|IMAGE|THINK|TOOL_CALLS|AVAILABLE_TOOLS)\]
     |\b(?:USER|ASSISTANT|SYSTEM|HUMAN|GPT|BOT|INSTRUCTION|RESPONSE)\s?:  # as Vicuna, LLaVA and Alpaca write turns
@@ -41,8 +48,10 @@ _CHAT_MARK = re.compile(
     |&(?:\#\d+|\#[xX][0-9a-fA-F]+|[A-Za-z]\w{1,31});  # an entity that nobody decodes""",
     re.VERBOSE,
 )
-_LETTERS = re.compile(r"[A-Za-z]")
+_TIME = re.compile(r"\b\d{1,2}[:.]\d\d\b")
+_SPACE, _LETTERS = string.whitespace.encode(), string.ascii_letters.encode()
 _FOREIGN = re.compile(r"[^\x09\x0a\x20-\x7e\u00a0-\u024f\u2010-\u201f\u2026\u2032\u2033°×½¼¾]")
+_ODD = re.compile(r"([^\W\d])\1\1|\d[a-z]{3,}\d")
 _META = re.compile(
     r"\b(?:captions?|prompts?|passages?|paragraphs?|text (?:says|states|describes|mentions)|(?:the|this|given) text|"
     r"(?:the|this|given) description|(?:as |is )?(?:mentioned|described|stated|according to))\b|"
@@ -52,28 +61,94 @@ _META = re.compile(
     r"\b(?:in|of) (?:the|this) (?:image|picture|photo|photograph)\b",
     re.IGNORECASE,
 )
-_NON_VISUAL = re.compile(
-    r"""\b(?:beautiful\w*|stunning\w*|majestic\w*|gorgeous|delicious\w*|tasty|savory|flavou?r\w*|aroma\w*|scents?|smell\w*|
-    fragran\w*|magnificent|breathtaking|mesmeri[sz]ing|captivating|picturesque|iconic|classic|unique|perfect\w*|amazing|
-    wonderful|lovely|elegan\w*|symbol\w*|testament|reminder|represent\w*|evok\w+|convey\w*|atmosphere|ambian?ce|mood|
-    sense|feel|feels|feeling\w*|emotion\w*|joy\w*|happ(?:y|ily|iness)|sad\w*|serene|seren\w+|tranquil\w*|peaceful\w*|
-    cozy|cosy|nostalgi\w*|inviting|charm\w*|romantic|myster\w*|popular\w*|famous\w*|known|traditional\w*|tradition|
-    cultur\w*|histor\w*|heritage|usually|often|typically|always|sometimes|generally|common\w*|never|originat\w*|
-    because|ideal|important|essential|enjoy\w*|lov(?:e|es|ed|ing)|hope\w*|dream\w*|remember\w*|thinks?|thinking|
-    believ\w*|wants?|decid\w*|says?|said|asks?|asked|tells?|told|called|named|example|masterpiece|journey|story|stories|
-    imagin\w+|adventure\w*|favou?rite|likely|probably|perhaps|maybe|might|would|could|should|must|if|ever|
-    high-quality|high-end|durable|withstand\w*|environment|range|wind|qualit\w+|
-    not|rather|illusion\w*|real|found|native|species|types?\ of|kinds?\ of|options?|consist\w*|variet\w+|reali[sz]e\w*|
-    (?:is|was|are)\ a\ scene|shot|
-    scientif\w*|century|ancient|allow\w*|used\ to|
-    sight|attention|experience\w*|skills?|skilled|passion\w*|dedicat\w*|spirit\w*|soul\w*|life|world)\b""",
-    re.IGNORECASE | re.VERBOSE,
-)
+_NON_VISUAL_WORDS = r"""
+    beautiful\w*|stunning\w*|majestic\w*|gorgeous|delicious\w*|tasty|savory|flavou?r\w*|aroma\w*|scents?|smell\w*|
+    fragran\w*|magnificent|breathtaking|mesmeri[sz]ing|captivating|picturesque|iconic|classic(?!\ cars?\b)|unique|
+    perfect\w*|amazing|wonderful|lovely|elegan\w*|symbol\w*|testament|reminder|represent\w*|evok\w+|convey\w*|
+    atmosphere|ambian?ce|mood|sense|feel|feels|feeling\w*|emotion\w*|joy\w*|happ(?:y|ily|iness)|
+    sad(?:ly|ness|der|dest|dened)?|serene|seren\w+|tranquil\w*|peaceful\w*|cozy|cosy|nostalgi\w*|inviting|charm\w*|
+    romantic|myster\w*|popular\w*|famous\w*|known|traditional\w*|tradition|cultur\w*|histor\w*|heritage|usually|
+    often|typically|always|sometimes|generally|common\w*|never|originat\w*|because|ideal|important|essential|
+    enjoy\w*|lov(?:e|es|ed|ing)|hope\w*|dream\w*|remember\w*|thinks?|thinking|believ\w*|wants?|decid\w*|says?|said|
+    asks?|asked|tells?|told|called|named|example|masterpiece|journey|story|stories|imagin\w+|adventure\w*|
+    favou?rite|likely|probably|perhaps|maybe|might|would|could|should|must|if|ever|high-quality|high-end|durable|
+    withstand\w*|environment|(?<!mountain\ )range|wind(?!\ (?:turbine|chime|sock|farm)s?\b)|qualit\w+|not|rather|
+    illusion\w*|real|found|native|species|types?\ of|kinds?\ of|options?|consist\w*|variet\w+|reali[sz]e\w*|
+    (?:is|was|are)\ a\ scene|shot(?!\ (?:glass(?:es)?|put)\b)|scientif\w*|century|ancient|allow\w*|used\ to|sight|
+    attention|experience\w*|skills?|skilled|passion\w*|dedicat\w*|spirit\w*|soul\w*|
+    life(?!\ (?:jacket|vest|ring|raft|buoy|preserver|belt)s?\b)|world(?!\ maps?\b)"""
+_NON_VISUAL = re.compile(rf"\b(?:{_NON_VISUAL_WORDS})\b", re.IGNORECASE | re.VERBOSE)
+_UNSEEN_WORDS = r"""
+    beaut(?:y|iful|ifully)|stunning\w*|majest\w*|gorgeous\w*|delicious\w*|delectable|tast(?:e|es|ed|ing|y)|savou?ry|
+    flavou?r\w*|aroma\w*|scent(?:s|ed)?|smell(?:s|ed|ing|y)?|fragran\w*|magnificen\w*|breathtaking\w*|
+    mesmeri[sz]\w*|captivat\w*|picturesque|iconic|amazing\w*|wonder(?:ful|fully|s)|lovely|charm(?:s|ing|ingly)?|
+    invit(?:es|ing|ingly)|romantic|exquisite\w*|delight\w*|irresistib\w*|unforgettable|perfect(?:ion|ly)?|
+    incredibl\w*|superb\w*|luxur\w*|finest|best|must-see|world-class|effortless\w*|priceless|symboli[sz]\w*|
+    symbols?|testament|reminder|represent\w*|evok\w+|convey\w*|atmospheric|ambian?ce|moods?|feel(?:s|ing|ings)?|
+    emotion\w*|joy(?:s|ful|fully|ous)?|happ(?:y|ily|iness)|sadness|sorrow\w*|seren(?:e|ity)|tranquil\w*|
+    peace(?:ful|fully)?|nostalgi\w*|longing|pride|proud\w*|grie(?:f|ves?)|lonel(?:y|iness)|passion\w*|
+    spirit(?:s|ual)?|souls?|afraid|fears?|worr(?:y|ies|ied)|confidence|courage|trust|patience|wisdom|freedom|
+    failure|success|effort|meaning|meant|understands?|realiz\w*|realis\w*|remember\w*|forget\w*|promis\w*|decided|
+    believes|believed|thinks|thought|knows|knew|regrets?|misses|longs|wishes|popular\w*|famous\w*|renowned|
+    celebrated|beloved|tradition(?:s|ally)?|cultur\w*|histor\w*|heritage|centur(?:y|ies)|legend\w*|myth\w*|dynasty|
+    empire|wars?|revolution|era|ago|usually|typically|generally|originat\w*|founded|commissioned|invented|
+    discovered|domesticated|inscribed|dates?\ back|according|considered|known\ (?:for|as)|used\ for|species|called|
+    research\w*|scientists?|psychologists?|experts?|studies|percent|per\ cent|energy|vitamins?|calories|protein|
+    economy|industry|output|exports?|trade|population|millions?|billions?|government|law|dream\w*|
+    memor(?:y|ies|able)|imagin\w+|hope(?:s|d|ful)?|loves?|loved|enjoy\w*|thank\w*|offers?|offered|affordab\w*|
+    discount\w*|guarantee\w*|orders|ordered|owners|famil(?:y|ies)\ love|price[sd]?|purchases?|delivered|
+    free\ of\ charge|warranty|ideal|enhance\w*|experience\w*|benefits?|quality|design(?:ed)?\ to"""
+_UNSEEN = re.compile(rf"\b(?:{_UNSEEN_WORDS})\b", re.IGNORECASE | re.VERBOSE)
+
+
+_SIGNS = {
+    "refusal": re.compile(
+        r"sorry|apologi[sz]e|ai|language|can(?:no|')t|can|unable|able|access|enough|help|assist|provide|possible|request"
+    ),
+    "role": re.compile("user|assistant|human|system|gpt|bot|ai|model|instruction|response"),
+    "person": re.compile(r"(?:i|we|my|me|our|us|myself|ourselves|you|yours?|yourself)(?:'\w+)?"),
+    "meta": re.compile(
+        r"(?:caption|prompt|passage|paragraph|image|picture|photo|photograph|scene|illustration)s?|text|description|"
+        r"mentioned|described|stated|according|photographers?"
+    ),
+    "judgement": re.compile(rf"(?:{_NON_VISUAL_WORDS})|types?|kinds?|scene|used", re.VERBOSE),
+    "past": re.compile("was|were|had|did|became|began"),
+    "present": re.compile("is|are|has|have|do|does|can"),
+    "unseen": re.compile(rf"(?:{_UNSEEN_WORDS})|dates?|known|used|per|free|famil(?:y|ies)|design(?:ed)?", re.VERBOSE),
+}
+_MARKS = re.compile(r"[][*`^_~=+$#@<>|{}\\&•:\n]")
+_WEAK = word_set("ago price prices orders offered millions energy called best quality")
+_YEAR = re.compile(r"(?:1[1-9]|20)\d\ds?")
+_QUOTED = re.compile(r'"[^"]*"|“[^”]*”|\b[A-Z]{2,}(?:[ ,]+[A-Z]{2,})+\b')  # a sign may be written in capitals
+_ITEM = re.compile(r" *(?:-|\d+[.)]) ")
+
+
+@lru_cache(1 << 16)
+def _signs_of(word: str) -> frozenset[str]:
+    """Which gates have to look at a text with this word: their patterns cost much more than a look at its words."""
+    parts = {word, *re.split(r"[-']", word)}
+    found = {gate for gate, sign in _SIGNS.items() if any(sign.fullmatch(part) for part in parts)}
+    return frozenset(found | {"odd"} if len(word) > 24 or _ODD.search(word) else found)
+
+
+@lru_cache(2048)
+def _signs(text: str) -> frozenset[str]:
+    parts = sentences(text)
+    return frozenset().union(*(map(_signs, parts) if len(parts) > 1 else map(_signs_of, set(words(text)))))
+
+
+@lru_cache(2048)
+def _marks(text: str) -> frozenset[str]:
+    """The characters that only marks are made of, and plain prose has hardly any of."""
+    return frozenset(_MARKS.findall(text))
 
 
 def markup(text: str) -> Fault | None:
     """Lists, headings, code, links or braces instead of plain prose."""
-    found = _MARKUP.search(text)
+    marks = _marks(text)
+    if not marks.isdisjoint("<[") and _TURN_MARK.search(text):
+        return chat_mark(text)
+    found = (not marks.isdisjoint("*`<{}\\|[\n:#>•") or _ITEM.match(text)) and _MARKUP.search(text)
     return Fault("not_plain_text", f"Write plain sentences, without {found.group(0).strip()!r}.") if found else None
 
 
@@ -81,7 +156,7 @@ def emphasis(text: str) -> Fault | None:
     """`*stress*`, `_stress_`, `~~struck~~`, `code`, `$formulas$`, `#tags`, `[placeholders]`: marks that no plain
     sentence has. Quotation marks are none.
     """
-    found = _EMPHASIS.search(text)
+    found = not _marks(text).isdisjoint("][*`^_~=+$#@") and _EMPHASIS.search(text)
     return Fault("not_plain_text", f"Write plain sentences, without {found.group(0)!r}.") if found else None
 
 
@@ -89,57 +164,91 @@ def chat_mark(text: str) -> Fault | None:
     """Words and marks by which trainers and chat templates tell whose turn it is, and other markup: they would break
     the masking of a record. 'A user: manual lies open' is none: it needs a capital, or the start of a sentence.
     """
-    found = _CHAT_MARK.search(text)
+    marks = _marks(text)
+    if marks.isdisjoint("<>|#[&") and not (":" in marks and "role" in _signs(text)):
+        return None
+    found = _TURN_MARK.search(text) or _CHAT_MARK.search(text)
     return Fault("chat_mark", f"Write what is there, without {found.group(0).strip()!r}.") if found else None
 
 
 def garbled(text: str) -> Fault | None:
     """Characters outside Latin script and common punctuation, nothing but punctuation, or hardly any letters."""
-    found = _FOREIGN.search(text)
+    found = None if text.isascii() and text.isprintable() else _FOREIGN.search(text)
     if found:
         return Fault("garbled", f"Write English only; {found.group(0)!r} does not belong there.")
-    bare = "".join(text.split())
-    if not words(bare) or (len(bare) >= 20 and len(_LETTERS.findall(bare)) < 0.8 * len(bare)):
+    bare = _TIME.sub("", text).encode("ascii", "replace").translate(None, _SPACE)
+    if not words(text) or (len(bare) >= 20 and len(bare.translate(None, _LETTERS)) > 0.2 * len(bare)):
         return Fault("garbled", "Less than 80 % of the characters are letters.")
-    odd = [word for word in words(text) if len(word) > 24 or re.search(r"(.)\1\1|\d[a-z]{3,}\d", word)]
-    return Fault("garbled", f"{odd[0]!r} is not a word.") if odd else None
+    if "odd" not in _signs(text):
+        return None
+    odd = next(word for word in words(text) if "odd" in _signs_of(word))
+    return Fault("garbled", f"{odd!r} is not a word.")
 
 
 def refusal(text: str) -> Fault | None:
     """The model talks about itself or declines."""
-    found = _REFUSAL.search(text)
+    found = "refusal" in _signs(text) and _REFUSAL.search(text)
     return Fault("refusal", f"Do the task; do not say {found.group(0)!r}.") if found else None
 
 
-def person(text: str) -> Fault | None:
-    """First or second person."""
-    found = _FIRST.search(text) or _SECOND.search(text)
+def person(text: str, *, we: bool = False) -> Fault | None:
+    """First or second person; `we` allows 'how can we tell', which means anybody."""
+    text = unquoted(text)
+    found = "person" in _signs(text) and ((_SINGULAR if we else _FIRST).search(text) or _SECOND.search(text))
     return Fault("person", f"Do not write {found.group(0)!r}: nobody speaks or is addressed.") if found else None
 
 
 def meta(text: str) -> Fault | None:
     """Talk about the caption or the picture instead of what is in it. 'A photo of a dog' is allowed, 'the photo
     shows' and 'in this image' are not: the reader of the record sees the picture, not a text about one."""
-    found = _META.search(text)
+    text = unquoted(text)
+    found = "meta" in _signs(text) and _META.search(text)
     return Fault("meta_mention", f"Do not write {found.group(0)!r}; speak of the things themselves.") if found else None
 
 
-def non_visual(text: str) -> Fault | None:
-    """Judgement, feeling, taste, general knowledge, guesses: nothing that a picture can show."""
-    found = _NON_VISUAL.search(text)
-    return Fault("non_visual", f"Only what can be seen; {found.group(0)!r} cannot.") if found else None
+def non_visual(text: str, *, strict: bool = True) -> Fault | None:
+    """Judgement, feeling, taste, general knowledge, guesses: nothing that a picture can show.
+
+    Strict refuses a sentence for one such word. Otherwise two have to meet, or one where hardly a thing is named: an
+    elegant sofa with bowed legs is there to be seen.
+    """
+    text = unquoted(text)
+    if strict:
+        found = "judgement" in _signs(text) and _NON_VISUAL.search(text)
+        return Fault("non_visual", f"Only what can be seen; {found.group(0)!r} cannot.") if found else None
+    signs = list(dict.fromkeys(map(str.lower, _UNSEEN.findall(text)))) if "unseen" in _signs(text) else []
+    told = "past" in _signs(text) and "present" not in _signs(text)
+    dated = any(_YEAR.fullmatch(word) for word in words(text)) if any(map(str.isdigit, text)) else False
+    count = len(signs) + told + dated
+    if count < 2 and (not signs or signs[0] in _WEAK or len(things(text)) > 1):
+        return None
+    what = " and ".join(map(repr, signs[:2])) or "what was"
+    return Fault("non_visual", f"Only what can be seen; {what} cannot.")
+
+
+@lru_cache(2048)
+def unquoted(text: str) -> str:
+    """`text` without what stands in quotation marks: a sign may say anything."""
+    return _QUOTED.sub('"', text)
 
 
 def stutter(text: str) -> Fault | None:
     """Within one sentence: a content word three times, a word twice in a row, or a pair of content words again."""
-    plain = words(text)
+    plain, stems = words(text), content(text)
+    if len(set(plain)) == len(plain) and len(set(stems)) == len(stems):
+        return None
     double = [a for a, b in pairwise(plain) if a == b]
-    stems = content(text)
-    thrice = [word for word, count in Counter(stems).items() if count >= 3]
-    pairs = [pair for pair, count in Counter(ngrams(stems, 2)).items() if count >= 2]
+    thrice: list[str] = []
+    pairs: list[tuple[str, ...]] = []
+    if len(set(stems)) < len(stems):
+        thrice = [word for word, count in Counter(stems).items() if count >= 3]
+        pairs = [pair for pair, count in Counter(ngrams(stems, 2)).items() if count >= 2]
     of_itself = [a for a, of, b in zip(plain, plain[1:], plain[2:], strict=False) if of == "of" and stem(a) == stem(b)]
     again = double or of_itself or thrice or [" ".join(pair) for pair in pairs]
     return Fault("repetitive", f"{again[0]!r} is repeated within a sentence.") if again else None
+
+
+_ADVERBS = word_set("left right back top front far")
 
 
 def circular(text: str) -> Fault | None:
@@ -147,25 +256,33 @@ def circular(text: str) -> Fault | None:
     plain = words(text)
     for index, word in enumerate(plain[1:], 1):
         if word in ("is", "are", "wears", "wear", "has"):
-            subject = set(content(" ".join(plain[:index])))
-            again = subject & set(content(" ".join(plain[index + 1 :])))
+            subject = _stems(plain[:index]) - _ADVERBS
+            again = subject & _stems(plain[index + 1 :])
             if len(subject) <= 3 and again:
                 return Fault("repetitive", f"It is said of {min(again)!r} that it is itself.")
             return None
     return None
 
 
+def _stems(plain: Sequence[str]) -> set[str]:
+    return {stem(word) for word in plain if word not in FUNCTION_WORDS}
+
+
 def repeated_trigrams(text: str) -> float:
     """Share of the word 3-grams of `text` that occur more than once, 0 to 1."""
-    counts = Counter(ngrams(words(text), 3))
-    total = sum(counts.values())
-    return sum(count for count in counts.values() if count > 1) / total if total else 0.0
+    grams = ngrams(words(text), 3)
+    if len(set(grams)) == len(grams):
+        return 0.0
+    return sum(count for count in Counter(grams).values() if count > 1) / len(grams)
 
 
 def echo(text: str, prompt_grams: frozenset[tuple[str, ...]], size: int = 5) -> Fault | None:
     """A run of `size` words that stands in the prompt's own text (its instructions and examples)."""
-    found = [gram for gram in ngrams(words(text), size) if gram in prompt_grams]
-    return Fault("prompt_echo", f"{' '.join(found[0])!r} is copied from the instructions.") if found else None
+    grams = ngrams(words(text), size)
+    if prompt_grams.isdisjoint(grams):
+        return None
+    found = next(gram for gram in grams if gram in prompt_grams)
+    return Fault("prompt_echo", f"{' '.join(found)!r} is copied from the instructions.")
 
 
 def grams_of(text: str, size: int = 5) -> frozenset[tuple[str, ...]]:
@@ -187,15 +304,24 @@ _BROKEN = re.compile(
 )
 
 
+_ODD_PAIRS = frozenset(
+    [(one, other) for one in ("a", "an", "the") for other in ("a", "an")]
+    + [("a", number) for number in ("two", "three", "four", "five", "six", "several", "many")]
+    + [(one, other) for one in ("is", "are") for other in ("is", "are")]
+    + [("made", "of")]
+)
+
+
 def broken_grammar(text: str) -> Fault | None:
     """A few mistakes that only weak models make: 'a three apples', 'made of white', 'the a'."""
-    found = _BROKEN.search(text)
+    found = None if _ODD_PAIRS.isdisjoint(ngrams(words(text), 2)) else _BROKEN.search(text)
     return Fault("garbled", f"{found.group(0)!r} is not English.") if found else None
 
 
 NUMBERS = word_set("one two three four five six seven eight nine ten eleven twelve dozen single pair several many few")
 COLOURS = word_set(
     """black white grey gray red blue green yellow orange purple pink brown golden gold silver beige tan turquoise
-    violet maroon cream copper bronze teal crimson scarlet tawny ivory"""
+    violet maroon cream copper bronze teal crimson scarlet tawny ivory navy lilac lavender khaki olive ochre indigo
+    mauve magenta burgundy amber rust mint charcoal"""
 )
 COLOUR_STEMS = frozenset(stem(colour) for colour in COLOURS)

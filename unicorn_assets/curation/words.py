@@ -1,15 +1,23 @@
 """English words: splitting text into words and sentences, content words, a light stem.
 
-Plain rules without a model, so that a gate costs microseconds and gives the same verdict everywhere.
+Plain rules without a model, so that a gate costs microseconds and gives the same verdict everywhere. What many gates
+ask of one text (its words, sentences, stems) is found once and remembered for the last texts; all of it is read-only.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+from itertools import chain, filterfalse
 
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
-_SENTENCE_END = re.compile(r"(?<=[.!?])[\"'”’)]*\s+(?=[\"'“‘(]?[A-Z0-9])")
+_ASCII_WORD = re.compile(r"[a-z0-9]+(?:['-][a-z0-9]+)*")
+_SENTENCE_END = re.compile(r"[.!?]([\"'”’)]*\s+)(?=[\"'“‘(]?[A-Z0-9])")
+_TEXTS = 2048
+"""Texts whose reading is remembered: a caption, its sentences, and the fields of its pairs."""
+_WORDS = 1 << 16
+
 _ABBREVIATION = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|St|Mt|No|Jr|Sr|vs|etc|e\.g|i\.e|[A-Z])\.$")
 
 
@@ -31,37 +39,33 @@ FUNCTION_WORDS = word_set(
 MEDIUM_WORDS = word_set("photo photograph picture image close-up closeup shot view")
 """Words of a seed that name the medium; a caption need not repeat them."""
 
-PERSON_WORDS = word_set(
-    """man men woman women boy boys girl girls child children kid kids toddler baby person people adult adults couple
-    family crowd bride groom grandmother grandfather mother father player players swimmer chef cook nurse doctor"""
-)
-_PERSON_ENDING = re.compile(
-    r"(?:keeper|fighter|penter|maker|worker|dancer|singer|driver|rider|farmer|teacher|player|performer|customer|baker|"
-    r"painter|potter|climber|barber|hunter|surfer|runner|skater|ist|ian|woman|women|(?<!hu)man|fishermen)s?$"
-)
 
-
-def names_person(text: str) -> bool:
-    """Whether a word of `text` names a person, by a short list and the usual endings of trades."""
-    return any(word in PERSON_WORDS or _PERSON_ENDING.search(word) for word in words(text))
-
-
-def words(text: str) -> list[str]:
+@lru_cache(_TEXTS)
+def words(text: str) -> tuple[str, ...]:
     """The words of `text` in lower case, in order; hyphens and apostrophes inside a word stay."""
-    return [word.lower().replace("’", "'") for word in _WORD.findall(text)]
+    if len(parts := sentences(text)) > 1:
+        return tuple(chain.from_iterable(map(words, parts)))
+    if text.isascii():
+        return tuple(_ASCII_WORD.findall(text.lower()))
+    return tuple(" ".join(_WORD.findall(text)).lower().replace("’", "'").split())
 
 
-def sentences(text: str) -> list[str]:
+@lru_cache(_TEXTS)
+def sentences(text: str) -> tuple[str, ...]:
     """`text` cut at sentence ends; abbreviations such as 'St.' do not end one."""
     found: list[str] = []
-    for part in _SENTENCE_END.split(text.strip()):
-        if found and _ABBREVIATION.search(found[-1]):
+    text, start = text.strip(), 0
+    ends = [match.span(1) for match in _SENTENCE_END.finditer(text)]
+    for end, next_start in [*ends, (len(text), len(text))]:
+        part, start = text[start:end], next_start
+        if found and _ABBREVIATION.search(found[-1][-8:]):
             found[-1] += " " + part
         elif part:
             found.append(part)
-    return found
+    return tuple(found)
 
 
+@lru_cache(_WORDS)
 def stem(word: str) -> str:
     """A word without its regular ending, so that 'houses' meets 'house' and 'parked' meets 'parking'."""
     word = word.removesuffix("'s")
@@ -74,24 +78,31 @@ def stem(word: str) -> str:
     return word.removesuffix("e") if len(word) > 3 else word
 
 
-def content(text: str) -> list[str]:
+@lru_cache(_TEXTS)
+def content(text: str) -> tuple[str, ...]:
     """Stems of the content words of `text`, in order, with repeats."""
-    return [stem(word) for word in words(text) if word not in FUNCTION_WORDS]
+    return tuple(map(stem, filterfalse(FUNCTION_WORDS.__contains__, words(text))))
+
+
+@lru_cache(_TEXTS)
+def content_set(text: str) -> frozenset[str]:
+    """Stems of the content words of `text`."""
+    return frozenset(content(text))
 
 
 def ngrams(items: Sequence[str], size: int) -> list[tuple[str, ...]]:
     """All runs of `size` items, in order."""
-    return [tuple(items[start : start + size]) for start in range(len(items) - size + 1)]
+    return list(zip(*(items[start:] for start in range(size)), strict=False))
 
 
-def share_in(items: Sequence[str], where: set[str]) -> float:
+def share_in(items: Collection[str], where: Collection[str]) -> float:
     """Share of `items` that are in `where`; 1.0 when there are none."""
     return sum(item in where for item in items) / len(items) if items else 1.0
 
 
 def runs_in(items: Sequence[str], where: Sequence[str]) -> bool:
     """Whether `items` stand in `where` one after the other, with nothing between them."""
-    return tuple(items) in ngrams(where, len(items))
+    return not items or tuple(items) in ngrams(where, len(items))
 
 
 _FOREIGN_WORDS = word_set(

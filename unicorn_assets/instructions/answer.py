@@ -70,7 +70,7 @@ def schema(
     `limit` may set more, by the task's own gates. Building one costs a millisecond, so that equal ones are one object.
     """
     found = schema_of(answer_model(pair))
-    found["properties"]["pairs"] |= {"minItems": gates.min_asked or gates.min_pairs, "maxItems": gates.max_pairs}
+    found["properties"]["pairs"] |= {"minItems": gates.asked, "maxItems": gates.max_pairs}
     fields = fields_of(found)
     fields["question"]["maxLength"] = gates.max_question_chars
     fields["answer"]["maxLength"] = gates.max_answer_chars

@@ -12,7 +12,7 @@ from unicorn_assets.generation.prompt import Prompt
 from unicorn_assets.generation.rounds import Ask, Attempt
 from unicorn_assets.generation.stage import FollowUp
 from unicorn_assets.instructions.answer import Fields, FreePair, Pair
-from unicorn_assets.instructions.gates import free_fault, question_fault
+from unicorn_assets.instructions.gates import free_fault, prose_fault_of, question_fault
 from unicorn_assets.llm.row import Draftable
 from unicorn_assets.recipe import InstructionGates, Recipe
 
@@ -44,12 +44,14 @@ def _nothing(gates: Any, caption: str) -> Fields:  # noqa: ARG001
 @dataclass(frozen=True)
 class Rules:
     """`pair`: what one pair of an answer looks like. `fault`: what is wrong with one, besides its question.
-    `finish(pair, caption_id)`: the pair as the table keeps it. `limit(fields, gates)` and `by_caption(gates, caption)`:
-    what the schema says more. `two_steps`: for recipes that ask twice, else None.
+    `form`: what is wrong with it whatever it says. `finish(pair, caption_id)`: the pair as the table keeps it.
+    `limit(fields, gates)` and `by_caption(gates, caption)`: what the schema says more. `two_steps`: for recipes that
+    ask twice, else None.
     """
 
     pair: type[Pair] = FreePair
     fault: Callable[[Any, str, Any], Fault | None] = free_fault
+    form: Callable[[Any, Any], Fault | None] = lambda _pair, _gates: None
     finish: Callable[[Any, str], Finished] = as_it_is
     limit: Callable[[Fields, Any], None] | None = None
     by_caption: Callable[[Any, str], Fields] = _nothing
@@ -57,7 +59,12 @@ class Rules:
 
     def fault_of(self, pair: Any, caption: str, gates: InstructionGates) -> Fault | None:
         """What is wrong with a pair, or None."""
-        return question_fault(pair.question, caption) or self.fault(pair, caption, gates)
+        return (
+            self.form(pair, gates)
+            or prose_fault_of(pair, gates)
+            or question_fault(pair.question, caption, gates)
+            or self.fault(pair, caption, gates)
+        )
 
 
 def rules_of(task: str) -> Rules:

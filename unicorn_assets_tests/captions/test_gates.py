@@ -10,7 +10,7 @@ GOOD = (
     "A brown dog with long ears sleeps on a red sofa. Its front paws hang over the edge of the seat. "
     "Two striped cushions lie beside the dog, and a floor lamp with a round shade stands behind the sofa."
 )
-GATES = CaptionGates(min_words=15, max_words=80)
+GATES = CaptionGates(strict=True, min_words=15, max_words=80)
 PROMPT = grams_of("The lid has a small white knob and the handle is thin.")
 
 
@@ -63,7 +63,9 @@ def test_entities_are_decoded_and_accents_composed():
         ("- A brown dog\n- A red sofa", "not_plain_text"),
         ("**Dog**: " + GOOD, "not_plain_text"),
         (GOOD.replace(". ", ".\n\n"), "not_plain_text"),
-        (GOOD + " <|im_end|>", "not_plain_text"),
+        (GOOD + " <|im_end|>", "chat_mark"),
+        ("<s>" + GOOD, "chat_mark"),
+        (GOOD + "<end_of_turn>", "chat_mark"),
         ("ASSISTANT: " + GOOD, "chat_mark"),
         (GOOD + " USER: More. ASSISTANT: A drum.", "chat_mark"),
         (GOOD[:-1] + " [/INST].", "chat_mark"),

@@ -74,16 +74,16 @@ def test_repeated_trigrams_is_a_share():
 
 
 def test_words_sentences_and_stems():
-    assert words("A snow-covered roof, the child’s SLED!") == ["a", "snow-covered", "roof", "the", "child's", "sled"]
-    assert sentences('He met Dr. Lee. "A bus!" It left. Then 3 men came') == [
+    assert words("A snow-covered roof, the child’s SLED!") == ("a", "snow-covered", "roof", "the", "child's", "sled")
+    assert sentences('He met Dr. Lee. "A bus!" It left. Then 3 men came') == (
         "He met Dr. Lee.",
         '"A bus!',
         "It left.",
         "Then 3 men came",
-    ]
+    )
     for one, other in [("houses", "house"), ("parked", "parking"), ("running", "runs"), ("berries", "berry")]:
         assert stem(one) == stem(other)
-    assert content("The dog is on a red sofa") == ["dog", "red", "sofa"]
+    assert content("The dog is on a red sofa") == ("dog", "red", "sofa")
 
 
 def test_spool_gives_back_what_it_was_given():

@@ -24,9 +24,9 @@ KEYS = {
     ("demo", "question_answering"): ("de1a0481900d9dcb9bcc759931d3be32", "6cad0a4fbf2dc827dbd9c6ab87578ec4"),
     ("demo", "complex_reasoning"): ("21cd0948fc8b8b15268757193c8c0454", "3235814bf14412215a85f689e3fa60bd"),
     ("unicorn-1.2m", "caption_drafts"): ("8c30d615c10d9a064d976d0ff7cb84ab", "10eb787d7f1c26ee8a8e84c6006e8838"),
-    ("unicorn-1.2m", "multiple_choice"): ("8d2fb0627620985418255a4e29075180", "d189de0bad747d56aef41a44b7338d12"),
-    ("unicorn-1.2m", "question_answering"): ("d24a71116f809f300aa5c1b214035d6f", "8b3e8e2c28e362bebd900dee0c0f7e2c"),
-    ("unicorn-1.2m", "complex_reasoning"): ("2aafcf0d18b584a11f9e2d44b0c0d8ae", "50256732cdb8a1362a6b4af598b600a2"),
+    ("unicorn-1.2m", "multiple_choice"): ("ab6e7d775227a045ee632a4a7941eebc", "8ebc5cf74cd62d918cb58c76a4802d45"),
+    ("unicorn-1.2m", "question_answering"): ("ba840cfa8c1f3dea924fc5265a8e3e6f", "14f2411bae50d1fb28810828323c7f42"),
+    ("unicorn-1.2m", "complex_reasoning"): ("e519b52eaf4e58cd1e2050b75dc698b5", "3852f62c3b0fc49e4a74848ac14fd990"),
 }
 OPTIONS = ("19c321eea9d8401c8c3cbaaf3c98afa6", "54e2341a534ad5dfc520474357c51d34")
 

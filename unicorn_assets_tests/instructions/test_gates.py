@@ -11,7 +11,7 @@ CAPTION = (
     "A man in a yellow helmet digs a hole next to a brick house. Three white cups stand on a wooden table. "
     "A heap of sand lies on the grass, and a shovel leans against the wall."
 )
-GATES = InstructionGates(min_grounding=0.6)
+GATES = InstructionGates(strict=True, min_grounding=0.6)
 
 
 def fault_of(pair: ChoicePair | FreePair | Problem, caption: str, gates: InstructionGates) -> Fault | None:
@@ -75,8 +75,8 @@ def test_good_choices_pass(pair: ChoicePair):
         (choice("The shovel leans where? And why?", "A shovel", "A saw", "A bicycle", "A cow"), "not_a_question"),
         (choice("Shovel leans on the wall?", "A shovel", "A saw", "A bicycle", "A cow"), "not_a_question"),
         (choice("What leans?", "A shovel", "A saw", "A bicycle", "A cow"), "question_length"),
-        (choice("What does the caption say about the wall?", "A shovel", "A", "B", "C"), "meta_mention"),
-        (choice("What is the third word about the wall?", "A shovel", "A", "B", "C"), "meta_mention"),
+        (choice("What does the caption say about the wall?", "A shovel", "A saw", "A cat", "A cow"), "meta_mention"),
+        (choice("What is the third word about the wall?", "A shovel", "A saw", "A cat", "A cow"), "meta_mention"),
         (choice("What do you see at the wall?", "A shovel", "A saw", "A bicycle", "A cow"), "person"),
         (
             choice("Which king rules over Spain today?", "A shovel", "A saw", "A bicycle", "A cow"),

@@ -113,7 +113,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     with Counting() as server:
         write_recipe(folder, server.url, rows=40)
         text = (folder / "recipe.yaml").read_text()
-        loose = "gates: {min_pairs: 1, max_pairs: 2, min_grounding: 0, min_alignment: 0}"
+        loose = "gates: {strict: true, min_pairs: 1, max_pairs: 2, min_grounding: 0, min_alignment: 0}"
         line = f"  counting: {{weight: 3, {loose}}}\n  complex_reasoning:"
         (folder / "recipe.yaml").write_text(text.replace("  complex_reasoning:", line) + REST)
         np.save(folder / "images.npy", np.random.default_rng(1).normal(size=(40, 32)).astype(np.float32))

@@ -187,9 +187,10 @@ def test_schema_holds_the_recipes_number_of_pairs(task: str):
         made = schema(task, gates)
         return made["properties"]["pairs"]["minItems"], made["properties"]["pairs"]["maxItems"]
 
-    assert items(min_pairs=2, max_pairs=3) == (2, 3)
+    assert items(min_pairs=2, max_pairs=3) == (3, 3)
+    assert items(min_pairs=2, min_asked=2, max_pairs=3) == (2, 3)
     assert items(min_pairs=1, min_asked=2, max_pairs=3) == (2, 3)
-    assert items() == ((2, 4) if task == "complex_reasoning" else (6, 8))
+    assert items() == ((4, 4) if task == "complex_reasoning" else (8, 8))
 
 
 def test_extractive_steps_are_different_sentences_of_the_caption():
@@ -218,19 +219,18 @@ def test_prompts_that_ship_are_filled_and_enter_the_version(task: str):
     )
 
 
+EXAMPLE_GATES = {"strict": True, "min_pairs": 1, "max_pairs": 3, "min_grounding": 0.6}
+
+
 @pytest.mark.parametrize("task", ["question_answering", "complex_reasoning"])
 def test_worked_examples_pass_the_gates_they_stand_beside(task: str):
-    made = recipe(
-        instructions={
-            task: {"prompt": f"{task}_small", "gates": {"min_pairs": 1, "max_pairs": 3, "min_grounding": 0.6}}
-        }
-    )
+    made = recipe(instructions={task: {"prompt": f"{task}_small", "gates": EXAMPLE_GATES}})
     turns = prompt_of(made, task).turns
     examples = [(turns[n][1], turns[n + 1][1]) for n in range(1, len(turns) - 1, 2)]
     assert len(examples) >= 2
     for caption, answer in examples:
         row = {"caption_id": "c", "text": caption, "task": task}
-        bare = recipe(instructions={task: {"gates": {"min_pairs": 1, "max_pairs": 3, "min_grounding": 0.6}}})
+        bare = recipe(instructions={task: {"gates": EXAMPLE_GATES}})
         table, refused = write_pairs(task, pl.DataFrame([row]), bare, ask_by(lambda _, said=answer: said))
         assert refused["detail"].to_list() == []
         assert len(table["pairs"][0]) == len(json.loads(answer)["pairs"])

@@ -11,4 +11,4 @@ def finish(problem: Problem, caption_id: str) -> Finished:  # noqa: ARG001 - not
     return {"question": problem.question, "options": None, "answer": "\n".join([*steps, f"Answer: {problem.answer}"])}
 
 
-RULES = Rules(Problem, problem_fault, finish, limit, by_caption)
+RULES = Rules(Problem, problem_fault, finish=finish, limit=limit, by_caption=by_caption)

@@ -4,12 +4,17 @@ Not here: gates on questions and answers of any task (instructions/gates.py).
 """
 
 import re
+from collections import Counter
 
 from unicorn_assets.curation import prose
 from unicorn_assets.curation.prose import Fault
-from unicorn_assets.curation.words import content, runs_in, sentences, share_in
+from unicorn_assets.curation.things import made_up
+from unicorn_assets.curation.words import content, content_set, runs_in, sentences, share_in
+from unicorn_assets.instructions import support
 from unicorn_assets.instructions.complex_reasoning.answer import Problem
-from unicorn_assets.instructions.gates import GENERIC_STEMS, attribute_fault, cut_by_schema, prose_fault
+from unicorn_assets.instructions.gates import cut_by_schema
+from unicorn_assets.instructions.kinds import GENERIC_STEMS
+from unicorn_assets.instructions.strict import attribute_fault
 from unicorn_assets.recipe import InstructionGates
 
 _REASONING = re.compile(
@@ -21,26 +26,61 @@ _REASONING = re.compile(
 
 def problem_fault(pair: Problem, caption: str, gates: InstructionGates) -> Fault | None:
     """What is wrong with the solution of a problem."""
-    known = set(content(caption))
     parts = [*pair.steps, pair.answer]
     for part in parts:
-        fault = prose_fault(part) or attribute_fault(part, caption)
-        fault = fault or (None if part in caption else prose.stutter(part)) or cut_by_schema(part, gates)
+        fault = cut_by_schema(part, gates)
+        fault = fault or (prose.stutter(part) if gates.strict and part not in caption else None)
         if fault:
             return fault
         if part.endswith("?") or len(part.split()) < 3:
             return Fault("bad_step", f"{part!r} is not a step that tells something.")
-        if share_in(content(part), known | set(content(pair.question))) < gates.min_grounding:
-            return Fault("ungrounded_answer", f"{part!r} cannot be known from the caption.")
     if not pair.answer.endswith((".", "!")):
         return Fault("cut_off", "The answer does not end.")
-    if len({frozenset(content(part)) for part in parts}) < len(parts):
+    if len({content_set(part) for part in parts}) < len(parts):
         return Fault("repetitive", "Two steps say the same.")
-    if not set(content(pair.answer)) - set(content(pair.question)):
+    if not gates.strict:
+        return _support_fault(pair, caption)
+    for part in parts:
+        fault = attribute_fault(part, caption)
+        if fault:
+            return fault
+        if share_in(content(part), content_set(caption) | content_set(pair.question)) < gates.min_grounding:
+            return Fault("ungrounded_answer", f"{part!r} cannot be known from the caption.")
+    if not content_set(pair.answer) - content_set(pair.question):
         return Fault("repeats_question", "The answer only repeats the problem.")
     if not _REASONING.search(pair.question):
         return Fault("no_reasoning", f"{pair.question!r} is looked up, not thought out.")
     return _claim_fault(pair, caption, gates)
+
+
+def _support_fault(pair: Problem, caption: str) -> Fault | None:
+    """Signs that steps and answer are not borne by the caption, by each other, or by more than the question itself."""
+    parts = [*pair.steps, pair.answer]
+    fault = next(filter(None, map(support.untold, parts)), None)
+    if fault:
+        return fault
+    claim = content_set(pair.question) - support.LIGHT
+    if claim and sum(share_in(claim, _taken_up(claim, part)) for part in parts) >= 0.6 * len(parts):
+        return Fault("circular", "Steps and answer only say again what the question says.")
+    fault = support.restated(pair.question, pair.answer)
+    if fault:
+        return fault
+    told = " ".join([pair.question, *pair.steps])
+    if len(_taken_up(content_set(pair.answer), told)) < 2 and support.copied(pair.answer, caption):
+        return Fault("misaligned", "The answer tells of something else than the question and the steps.")
+    new = Counter(thing for part in parts for thing in made_up(part, caption, pair.question))
+    if len(new) > 2 or max(new.values(), default=0) > 1:
+        return Fault("ungrounded_answer", f"Steps and answer build on what is not there: {', '.join(new)}.")
+    return next(filter(None, (support.property_fault("", part, caption) for part in parts)), None)
+
+
+def _taken_up(wanted: frozenset[str], text: str) -> frozenset[str]:
+    """Those stems that a text has too, in whatever form: 'pianist' and 'piano', 'bridge' and 'footbridge'."""
+    own = content_set(text)
+    long = [other for other in own if len(other) > 3]
+    return frozenset(
+        word for word in wanted if word in own or any(word[:4] == other[:4] or other.endswith(word) for other in long)
+    )
 
 
 def _claim_fault(pair: Problem, caption: str, gates: InstructionGates) -> Fault | None:
@@ -48,10 +88,10 @@ def _claim_fault(pair: Problem, caption: str, gates: InstructionGates) -> Fault 
     claim = [word for word in content(pair.question) if word not in GENERIC_STEMS]
     if prose.stutter(pair.question) or prose.circular(pair.question.partition(" that ")[2]):
         return Fault("repetitive", "The problem says of a thing that it is itself.")
-    if max(share_in(claim, set(content(sentence))) for sentence in sentences(caption)) < gates.min_alignment:
+    if max(share_in(claim, content_set(sentence)) for sentence in sentences(caption)) < gates.min_alignment:
         return Fault("misaligned", f"{pair.question!r} takes for granted what no sentence says.")
     reasons = [word for word in content(pair.answer) if word not in claim and word not in GENERIC_STEMS]
-    if share_in(reasons, set(content(" ".join(pair.steps)))) < gates.min_grounding:
+    if share_in(reasons, frozenset().union(*map(content_set, pair.steps))) < gates.min_grounding:
         return Fault("unsupported", "The answer does not rest on the steps.")
     if gates.extractive:
         claimed = pair.question.partition(" that ")[2].rstrip("?")
@@ -61,10 +101,10 @@ def _claim_fault(pair: Problem, caption: str, gates: InstructionGates) -> Fault 
         said = content(claimed)
         if not any(runs_in(said, content(sentence)) for sentence in sentences(caption)):
             return Fault("misaligned", f"{pair.question!r} takes for granted what no sentence says in these words.")
-        if share_in(claim, set(content(pair.answer))) < 0.5:
+        if share_in(claim, content_set(pair.answer)) < 0.5:
             return Fault("unsupported", "The answer gives a fact that has little to do with what is asked.")
         because = pair.answer.partition("because ")[2] or pair.answer
         for clause in re.split(r"[,;]\s+|\sand\s(?=the |a |an |they |it |he |she |their |its )|\.\s+", because):
-            if max(share_in(content(clause), set(content(step))) for step in pair.steps) < 1:
+            if max(share_in(content(clause), content_set(step)) for step in pair.steps) < 1:
                 return Fault("unsupported", f"No step alone says {clause!r}.")
     return None

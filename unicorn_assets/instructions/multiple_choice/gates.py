@@ -6,51 +6,103 @@ Not here: gates on questions and answers of any task (instructions/gates.py).
 import re
 
 from unicorn_assets.curation.prose import COLOUR_STEMS, Fault
-from unicorn_assets.curation.words import content, runs_in, share_in, words
+from unicorn_assets.curation.words import content, content_set, runs_in, sentences, share_in, stem, word_set, words
+from unicorn_assets.instructions import support
 from unicorn_assets.instructions.answer import FreePair
-from unicorn_assets.instructions.gates import ASKS_COLOUR, alignment_fault, kind_fault, prose_fault
+from unicorn_assets.instructions.gates import alignment_fault
+from unicorn_assets.instructions.kinds import ASKS_COLOUR, GENERIC_STEMS, kind_fault
 from unicorn_assets.instructions.multiple_choice.answer import ChoicePair
 from unicorn_assets.recipe import InstructionGates
 
 _VAGUE = re.compile(r"\blooks? like\b|\bwho (?:made|makes|owns)\b|\bnames?\b|\bin common\b|\bpurpose\b", re.IGNORECASE)
 _IS = re.compile(r"\b(?:is|are|was|were|has|have)\b", re.IGNORECASE)
-_EMPTY_OPTION = re.compile(r"\b(?:all|none|both|neither) of\b|\b(?:unknown|n/?a|not sure|other)\b", re.IGNORECASE)
+_EMPTY_OPTION = re.compile(
+    r"\b(?:all|none|both|neither|any) of (?:the above|these|those|them|the others)\b|"
+    r"\b(?:unknown|n/?a|not sure)\b|^other$|"
+    r"\b(?:don't|do not|cannot|can't) (?:know|say|tell|be (?:determined|known|told|said))\b|^[a-z]\.?$|"
+    r"\b(?:both|either) [A-D] (?:and|or) [A-D]\b|\b(?:other|else) than\b",
+    re.IGNORECASE,
+)
+_ASKS_THING = re.compile(r"(?:which|who|whose|what) (?!.*\b(?:where|place|side|way|state|position)\b)", re.IGNORECASE)
+_PREPOSITION = re.compile(
+    r"(?:in|on|at|under|over|above|below|behind|beside|between|near|inside|outside|along|across|through|around|against|among|"
+    r"into|onto|from|to|by|next to) ",
+    re.IGNORECASE,
+)
+_PLACED = re.compile(r"\b(?:while|left|right|before|after|than)\b")
+_TOKENS = re.compile(r"[^\W_]+|,")
+_VERBS = word_set("is are stand stands has have hold holds lie lies sit sits while but which that who whose where")
+_CLAUSES = re.compile(r"[,;:.]\s")
 _LETTERED = re.compile(r"^\(?[A-D1-4][.):]\s")
 
 
-def choice_fault(pair: ChoicePair, caption: str, gates: InstructionGates) -> Fault | None:
-    """What is wrong with the options of a question."""
-    options = [pair.answer, *pair.wrong_options]
-    for option in options:
-        fault = prose_fault(option)
-        if fault:
-            return fault
+def option_fault(pair: ChoicePair, _gates: InstructionGates) -> Fault | None:
+    """An option that says nothing of its own: letters, 'none of the above', 'it cannot be said'."""
+    for option in (pair.answer, *pair.wrong_options):
         if _LETTERED.match(option) or _EMPTY_OPTION.search(option) or not words(option):
             return Fault("bad_option", f"{option!r} is not an option that stands for itself.")
+    return None
+
+
+def choice_fault(pair: ChoicePair, caption: str, gates: InstructionGates) -> Fault | None:
+    """What is wrong with the options of a question, besides their form and prose."""
+    options = [pair.answer, *pair.wrong_options]
+    for option in options:
         if option.endswith("?"):
             return Fault("bad_option", f"{option!r} is a question.")
-        if _IS.search(option) and not _IS.search(pair.answer):
+        if gates.strict and _IS.search(option) and not _IS.search(pair.answer):
             return Fault("bad_option", f"{option!r} is a sentence, but the right answer is none.")
         if len(option) >= gates.max_answer_chars:
             return Fault("cut_off", f"{option!r} fills the room for an option and may be cut off.")
-    if _VAGUE.search(pair.question):
+    if gates.strict and _VAGUE.search(pair.question):
         return Fault("vague_question", "More than one option may fit.")
     plain = [" ".join(word for word in words(option) if word not in ("a", "an", "the")) for option in options]
-    stems = [frozenset(content(option)) or frozenset(words(option)) for option in options]
-    if len(set(plain)) < len(plain) or len(set(stems)) < len(stems):
+    if len(set(plain)) < len(plain) or (gates.strict and len(set(map(_stems, options))) < len(options)):
         return Fault("duplicate_options", "Two options say the same.")
-    if ASKS_COLOUR.search(pair.question) and any(set(content(option)) - COLOUR_STEMS for option in options):
+    if (
+        gates.strict
+        and ASKS_COLOUR.search(pair.question)
+        and any(content_set(option) - COLOUR_STEMS for option in options)
+    ):
         return Fault("wrong_kind", "Options to a question of colour are colours and nothing else.")
+    fault = None if gates.strict else support.restated(pair.question, pair.answer)
+    if fault:
+        return fault
     lengths = [len(option.split()) for option in options]
     if max(lengths) > gates.max_option_ratio * max(2, min(lengths)):
         return Fault("option_lengths", f"Options have {min(lengths)} to {max(lengths)} words; make them alike.")
-    fault = alignment_fault(pair.question, pair.answer, caption, 1.0, gates.min_alignment)
+    fault = alignment_fault(pair.question, pair.answer, caption, gates)
     if fault:
         return fault
+    return (_strict_fault if gates.strict else _true_fault)(pair, caption)
+
+
+def _true_fault(pair: ChoicePair, caption: str) -> Fault | None:
+    """A wrong option that is right as well, or none to the question."""
+    right = _same_words(pair.answer)
+    apart = [option for option in pair.wrong_options if not _PREPOSITION.match(option)]
+    if _ASKS_THING.match(pair.question) and _PREPOSITION.match(pair.answer) and len(apart) > 1:
+        return Fault("misaligned", f"{pair.answer!r} says where or how, which {pair.question!r} does not ask.")
+    said = [right]
     for option in pair.wrong_options:
-        if set(content(pair.answer)) <= set(content(option)):
+        own = _same_words(option)
+        if sorted(own) in map(sorted, said) and not _PLACED.search(option):
+            return Fault("duplicate_options", f"{option!r} says the same as another option.")
+        said.append(own)
+        if kind_fault(pair.question, option):
+            return Fault("bad_option", f"{option!r} is no answer to {pair.question!r}.")
+        if said_of(option, pair.question, pair.answer, caption):
+            return Fault(
+                "wrong_option_true", f"{option!r} is said of what the question asks about, so it is right too."
+            )
+    return None
+
+
+def _strict_fault(pair: ChoicePair, caption: str) -> Fault | None:
+    for option in pair.wrong_options:
+        if content_set(pair.answer) <= content_set(option):
             return Fault("wrong_option_true", f"{option!r} holds the right answer.")
-        if (not set(content(option)) - COLOUR_STEMS) != (not set(content(pair.answer)) - COLOUR_STEMS):
+        if (not content_set(option) - COLOUR_STEMS) != (not content_set(pair.answer) - COLOUR_STEMS):
             return Fault("bad_option", f"{option!r} is not of the same kind as {pair.answer!r}.")
         if stands_in(option, pair.question, caption):
             return Fault("wrong_option_true", f"{option!r} stands in the caption, so it may be right as well.")
@@ -59,13 +111,49 @@ def choice_fault(pair: ChoicePair, caption: str, gates: InstructionGates) -> Fau
     return None
 
 
+def _stems(option: str) -> frozenset[str]:
+    return content_set(option) or frozenset(words(option))
+
+
+def _same_words(option: str) -> list[str]:
+    """The words of an option, 'a pair of' as 'two'."""
+    return [{"pair": "two", "couple": "two", "dozen": "twelve"}.get(word, word) for word in content(option)]
+
+
+def said_of(option: str, question: str, answer: str, caption: str) -> bool:
+    """Whether one clause of the caption holds all of a wrong option beside words of the question, as it does for the
+    right answer.
+    """
+    topic, own = content_set(question) - GENERIC_STEMS, content_set(option) - content_set(question)
+    right = content_set(answer) - content_set(question)
+    if not own or own & right:
+        return False
+    for sentence in sentences(caption):
+        held = content_set(sentence)
+        if own <= held and right <= held and 2 * len(held & topic) >= len(topic) and listed(option, answer, sentence):
+            return True
+    most = max(2, len(topic) / 2)
+    return any(own <= held and len(held & topic) >= most for held in map(content_set, _CLAUSES.split(caption)))
+
+
+def listed(option: str, answer: str, sentence: str) -> bool:
+    """Whether both stand in one list, 'a coat stand, an old man and a mirror': nothing but commas and 'and' between."""
+    plain = [stem(word) for word in _TOKENS.findall(sentence.lower())]
+    places = [[at for at, word in enumerate(plain) if word in content_set(text)] for text in (option, answer)]
+    if not all(places):
+        return False
+    first, second = sorted(places, key=min)
+    between = plain[max(at for at in first if at < min(second)) + 1 : min(second)] if min(first) < min(second) else []
+    return 0 < len(between) <= 6 and not {",", "and", "or"}.isdisjoint(between) and not _VERBS.intersection(between)
+
+
 def short_answer_fault(pair: FreePair, caption: str, gates: InstructionGates) -> Fault | None:
     """What keeps an answer from being an option: too long, cut off, a vague question, more than a colour if asked."""
     if len(pair.answer) >= gates.max_answer_chars or len(pair.answer.split()) > 8:
         return Fault("answer_length", f"{pair.answer!r} is too long for an option.")
     if _VAGUE.search(pair.question):
         return Fault("vague_question", "More than one option may fit.")
-    if ASKS_COLOUR.search(pair.question) and set(content(pair.answer)) - COLOUR_STEMS:
+    if ASKS_COLOUR.search(pair.question) and content_set(pair.answer) - COLOUR_STEMS:
         return Fault("wrong_kind", f"{pair.answer!r} is not a colour and nothing else.")
     if _IS.search(pair.answer):
         return Fault("answer_length", f"{pair.answer!r} is a sentence, not an option.")
@@ -76,5 +164,5 @@ def short_answer_fault(pair: FreePair, caption: str, gates: InstructionGates) ->
 
 def stands_in(option: str, question: str, caption: str) -> bool:
     """Whether a wrong option could be true: the caption has all its words, apart from those of the question."""
-    own = [word for word in content(option) if word not in content(question)]
-    return share_in(own, set(content(caption))) == 1.0
+    own = content_set(option) - content_set(question)
+    return share_in(own, content_set(caption)) == 1.0

@@ -21,10 +21,10 @@ from unicorn_assets.generation.stage import FollowUp
 from unicorn_assets.generation.structured import parse, schema_of
 from unicorn_assets.ids import seed_of
 from unicorn_assets.instructions.answer import FreePair, Model, Text, read, schema
-from unicorn_assets.instructions.gates import free_fault, question_fault
+from unicorn_assets.instructions.gates import free_fault, prose_fault_of, question_fault
 from unicorn_assets.instructions.multiple_choice.answer import ChoicePair
-from unicorn_assets.instructions.multiple_choice.gates import choice_fault, short_answer_fault
-from unicorn_assets.instructions.rules import TwoSteps
+from unicorn_assets.instructions.multiple_choice.gates import short_answer_fault
+from unicorn_assets.instructions.rules import TwoSteps, rules_of
 from unicorn_assets.llm.request import Answer, ChatRequest
 from unicorn_assets.llm.row import Accepted, Quarantined, Rejected, Resume, unheard
 from unicorn_assets.recipe import MultipleChoice, Recipe
@@ -90,7 +90,8 @@ class QuestionsRow:
         for pair in pairs[:MOST_QUESTIONS]:
             fault = (
                 short_answer_fault(pair, self.caption, gates)
-                or question_fault(pair.question, self.caption)
+                or prose_fault_of(pair, gates)
+                or question_fault(pair.question, self.caption, gates)
                 or free_fault(pair, self.caption, gates)
             )
             if fault is None:
@@ -128,7 +129,7 @@ class OptionsRow:
         """The whole pair; raises Rejected."""
         wrong = parse(text, WrongOptions, on_repair).value.wrong_options
         pair = ChoicePair(question=self.pair.question, answer=self.pair.answer, wrong_options=wrong)
-        fault = question_fault(pair.question, self.caption) or choice_fault(pair, self.caption, self.settings.gates)
+        fault = rules_of("multiple_choice").fault_of(pair, self.caption, self.settings.gates)
         if fault is not None:
             raise Rejected(*fault)
         return pair

@@ -1,0 +1,95 @@
+"""Nouns for things that can be seen, and what kind of thing each is: a finch is a songbird is a bird.
+
+From WordNet by scripts/nouns.py (nouns.txt; its licence lies beside it). By this a gate knows that 'the bird' stands
+for a finch that was named before, and that a bicycle that nobody named was made up. Not here: adjectives, actions, what
+is abstract.
+"""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache
+from importlib.resources import files
+
+from unicorn_assets.curation.words import FUNCTION_WORDS, content_set, stem, word_set, words
+
+_IRREGULAR = {
+    "men": "man", "women": "woman", "children": "child", "people": "person", "feet": "foot", "teeth": "tooth",
+    "geese": "goose", "mice": "mouse", "oxen": "ox", "knives": "knife", "wolves": "wolf", "loaves": "loaf",
+    "shelves": "shelf", "halves": "half", "calves": "calf", "hooves": "hoof", "scarves": "scarf", "elves": "elf",
+    "wives": "wife", "policemen": "policeman", "firemen": "fireman",
+}  # fmt: skip
+_ROLES = word_set(
+    """man woman boy girl child kid adult lady guy gentleman mother father parent son daughter brother sister husband
+    wife couple family friend neighbor neighbour visitor guest customer buyer seller vendor owner passenger patient
+    traveler traveller tourist viewer spectator onlooker observer bystander passerby pedestrian commuter player
+    driver rider worker crew member team crowd audience class leader opponent partner companion baby infant toddler
+    teenager elder figure shopper diner reader holder bearer"""
+)
+_PRONOUNS = word_set("he she his her him himself herself who")
+_VAGUE = word_set(
+    """thing object item piece part side way place person people someone anyone somebody nobody everyone line air water
+    sun light room floor ground colour color colours shade shades remains stay stays work works world arm leg sea
+    ocean workshop worktable shelter shop house home building person liquid sky street load block tank leftovers
+    contents content dish fish"""
+)
+
+
+@cache
+def _nouns() -> dict[str, frozenset[str]]:
+    """Each noun, its other names and all that it is a kind of."""
+    lines = (files(__package__) / "nouns.txt").read_text("ascii").splitlines()
+    return {line.partition(" ")[0]: frozenset(line.split()) for line in lines}
+
+
+@lru_cache(1 << 16)
+def thing(word: str) -> str | None:
+    """The singular of a noun for a thing that can be seen; None for any other word."""
+    nouns = _nouns()
+    forms = [word, _IRREGULAR.get(word, "")]
+    if word.endswith("ies"):
+        forms.append(f"{word[:-3]}y")
+    elif word.endswith("s") and not word.endswith("ss"):
+        forms.append(word[:-2] if word.endswith(("ches", "shes", "sses", "xes", "zes", "oes")) else word[:-1])
+    return next((form for form in forms if form in nouns), None)
+
+
+def kinds(word: str) -> frozenset[str]:
+    """A thing, its other names, and what it is a kind of, however far above."""
+    return _nouns().get(word, frozenset())
+
+
+@lru_cache(2048)
+def things(text: str) -> frozenset[str]:
+    """The things that a text names, in the singular."""
+    parts = (part for word in words(text) if word not in FUNCTION_WORDS for part in (word, *word.split("-")))
+    return frozenset(found for part in parts if (found := thing(part)) is not None)
+
+
+@lru_cache(2048)
+def _there(text: str) -> frozenset[str]:
+    return frozenset().union(*map(kinds, things(text)))
+
+
+def names_person(text: str) -> bool:
+    """Whether `text` has a word for a person."""
+    return "person" in _there(text) or not _PRONOUNS.isdisjoint(words(text))
+
+
+def made_up(text: str, *sources: str) -> list[str]:
+    """Things that `text` names and no source does: neither them, nor another word for them, nor one of their kind.
+
+    Where a source has people, any usual word for a person may mean one of them ('customer', 'mother'), but no trade.
+    """
+    said = frozenset().union(*map(content_set, sources))
+    there = frozenset().union(*map(_there, sources))
+    new = [word for word in things(text) - _VAGUE - there if stem(word) not in said]
+    if new and any(map(names_person, sources)):
+        new = [word for word in new if word not in _ROLES]
+    return sorted(word for word in new if not _part_of(word, said))
+
+
+def _part_of(word: str, said: frozenset[str]) -> bool:
+    """'worktable' where a table is named, 'sand' where something is sandy."""
+    return any(
+        (len(other) > 3 and word.endswith(other)) or (len(word) > 3 and other.startswith(stem(word))) for other in said
+    )

@@ -1,0 +1,158 @@
+"""Signs that a question or an answer of an able model is not borne by the caption.
+
+Such a model paraphrases, joins several parts and reasons, so that most words of a good answer may be new. What is
+looked for is what a good one does not do: name things that are not there, give a thing another colour or number than it
+has, answer something else, say the question again, ask for what no picture shows. Figures: docs/gates.md. Not here: the
+strict gates for small models (strict.py).
+"""
+
+from __future__ import annotations
+
+import re
+
+from unicorn_assets.curation.attributes import Property, properties
+from unicorn_assets.curation.prose import COLOURS, Fault
+from unicorn_assets.curation.things import made_up, things
+from unicorn_assets.curation.words import content_set, sentences, stem, word_set, words
+from unicorn_assets.instructions.kinds import ASKS_COLOUR, GENERIC_STEMS, kind_fault
+
+_NOT_SEEN = re.compile(
+    r"\b(?:'s|his|her|its|their) (?:(?:first|last|full) )?names?\b|^what names?\b|"
+    r"\b(?:is|are|was) \w+ (?:named|called)\b|\b(?:smells?|tastes?|sounds?) (?:of|like|better|best)\b|"
+    r"\bwhat (?:does|do|did|would) .*\b(?:smell|taste|sound|weigh)\b|"
+    r"\b(?:taste|smell|sound) (?:better|best|like|of)\b|\b(?:tune|melody|song|scent|flavou?r)\b|"
+    r"\bhow (?:much|many \w+) .*\b(?:cost|pay|paid|earn|spen[dt]|weigh|worth)\b|"
+    r"\b(?:what|which) year\b|\bhow (?:long|many (?:years|months|weeks)) (?:ago|has|have|had|did)\b|"
+    r"\b(?:breakfast|birthday|profession|salary|nationality|zodiac|religion|celebration)\b|"
+    r"\b(?:dream|dreaming|thinking|feeling|wish|wishing|hope|hoping|remember|remembering) (?:of|about|for)\b|"
+    r"\b(?:one day|tomorrow|yesterday|next (?:week|month|year)|last (?:week|month|year|night)|in the future)\b",
+    re.IGNORECASE,
+)
+_SHOWS_PRICES = re.compile(r"[$€£¥]|\b(?:prices?|costs?|dollars?|euros?|pounds|cents?|free)\b", re.IGNORECASE)
+_UNTOLD = re.compile(
+    r"\b(?:last|previous) (?:week|month|year|night|summer|winter|holiday|spring|autumn)\b|"
+    r"\byears? ago\b|\bever since\b|"
+    r"\bfamily recipe\b|\b(?:his|her|their) late (?:husband|wife|father|mother)\b|\bhad an? (?:argument|dream|fight)\b",
+    re.IGNORECASE,
+)
+_REASONS = re.compile(
+    r"\b(?:why|how|would|could|might|may|if|suppose|imagine|likely|probably|probable|infer\w*|conclu\w+|suggest\w*|hint\w*|"
+    r"indicat\w+|shows? that|tells?|happen\w*|order|explain\w*|purpose|reason|unlikely|possibly|what for|differ\w*)\b",
+    re.IGNORECASE,
+)
+LIGHT = frozenset(
+    stem(word)
+    for word in word_set(
+        """make made bring brought keep kept take took taken put get got give gave let do done come came go went
+        gone fact way evident clear tell show know known because since therefore reason stop we us our something
+        somehow whatever state amount place condition likely probable probably likelihood case now""")
+) | GENERIC_STEMS  # fmt: skip
+
+
+def question_fault(question: str, caption: str) -> Fault | None:
+    """A question for what no picture shows, or about things that are not there."""
+    found = _NOT_SEEN.search(question)
+    if found and not ("much" in found.group(0) and _SHOWS_PRICES.search(caption)):
+        return Fault("not_visual", f"{question!r} asks for what no picture shows ({found.group(0).strip()!r}).")
+    new = made_up(question, caption)
+    if len(new) * 2 >= max(1, len(things(question))) and new:
+        return Fault("ungrounded_question", f"{question!r} asks about things that are not there: {', '.join(new)}.")
+    return None
+
+
+def answer_fault(question: str, answer: str, caption: str, min_grounding: float) -> Fault | None:
+    """What speaks against `answer`; `min_grounding` of the things that it names must have been named before."""
+    fault = restated(question, answer) or untold(answer) or kind_fault(question, answer)
+    fault = fault or property_fault(question, answer, caption) or unsaid_value(question, answer, caption)
+    if fault:
+        return fault
+    new, named = made_up(answer, caption, question), things(answer)
+    lookup = _REASONS.search(question) is None
+    if new and (len(new) > 1 or lookup or len(named) - len(new) < min_grounding * len(named)):
+        return Fault("ungrounded_answer", f"{answer!r} names what is not there: {', '.join(new)}.")
+    return _elsewhere(question, answer, caption)
+
+
+_VALUES = (
+    word_set("january february march april may june july august september october november december"),
+    word_set("monday tuesday wednesday thursday friday saturday sunday"),
+    word_set("north south east west northern southern eastern western"),
+)
+_CLOCK = re.compile(r"\b\d{1,2}[:.]\d\d\b")
+
+
+def unsaid_value(question: str, text: str, caption: str) -> Fault | None:
+    """A month, weekday, direction or time of day that nobody gave, where the caption gives another one."""
+    known, given = {*words(caption), *words(question)}, set(words(text))
+    known |= {word.removesuffix("ern") for word in known} | {f"{word}ern" for word in known}
+    for values in _VALUES:
+        new = given & values - known
+        if new and known & values:
+            return Fault(
+                "wrong_attribute", f"It is {' or '.join(sorted(known & values))}, not {' or '.join(sorted(new))}."
+            )
+    times = set(_CLOCK.findall(text)) - set(_CLOCK.findall(f"{caption} {question}"))
+    if times and _CLOCK.search(caption):
+        return Fault("wrong_attribute", f"No clock or table says {min(times)}.")
+    return None
+
+
+def restated(question: str, answer: str) -> Fault | None:
+    """An answer without a word that the question has not."""
+    own = content_set(answer) - LIGHT
+    if own - content_set(question) or not content_set(question) & content_set(answer):
+        return None
+    return Fault("repeats_question", f"{answer!r} only repeats the question.")
+
+
+def property_fault(question: str, text: str, caption: str) -> Fault | None:
+    """A colour, number or material of a thing for which the caption has another one and never this one."""
+    said = _said(caption)
+    for noun, kind, value in properties(text)[0]:
+        others = {other for thing, of, other in said if thing == noun and of == kind}
+        if kind == "number" and (len(others) > 1 or noun not in content_set(question)):
+            continue
+        if others and value not in others:
+            return Fault("wrong_attribute", f"{noun!r} is not {value} but {' or '.join(sorted(others))}.")
+    if ASKS_COLOUR.search(question):
+        asked = content_set(question)
+        given = {word for word in words(text) if word in COLOURS}
+        known = {value for thing, of, value in said if of == "colour" and thing in asked}
+        if known and given and not given & known:
+            return Fault("wrong_attribute", f"What is asked about is {' or '.join(sorted(known))}, not {min(given)}.")
+    return None
+
+
+def _said(caption: str) -> frozenset[Property]:
+    return frozenset().union(*(properties(sentence)[0] for sentence in sentences(caption)))
+
+
+def untold(text: str) -> Fault | None:
+    """A past that no picture shows."""
+    found = _UNTOLD.search(text)
+    return Fault("ungrounded_answer", f"Nothing shows {found.group(0)!r}.") if found else None
+
+
+def copied(text: str, caption: str) -> bool:
+    """Whether one sentence of the caption holds most of a text, so that it was taken from there."""
+    own = content_set(text)
+    return bool(own) and any(len(own & content_set(part)) >= 0.6 * len(own) for part in sentences(caption))
+
+
+def _elsewhere(question: str, answer: str, caption: str) -> Fault | None:
+    """An answer taken from a sentence of the caption that has nothing of the question, and takes up nothing of it."""
+    asked = content_set(question) - GENERIC_STEMS
+    if len(words(answer)) < 9 or content_set(answer) & asked or not copied(answer, caption):
+        return None
+    parts = [content_set(sentence) for sentence in sentences(caption)]
+    of_question, of_answer = _where(asked, parts), _where(content_set(answer), parts)
+    if not of_question or any(abs(a - b) <= 1 for a in of_question for b in of_answer):
+        return None
+    return Fault("misaligned", f"{answer!r} tells of something else than {question!r} asks about.")
+
+
+def _where(wanted: frozenset[str], parts: list[frozenset[str]]) -> list[int]:
+    """The sentences that hold most of the wanted words."""
+    held = [len(wanted & part) for part in parts]
+    most = max(held, default=0)
+    return [number for number, count in enumerate(held) if count == most] if most else []
