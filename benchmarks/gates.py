@@ -140,17 +140,20 @@ def speed() -> dict[str, float]:
     found = {"caption_gates_rows_per_s_core": _rate([lambda row=row: verdict(row, "strong") for row in near])}
     pairs = [row for half in ("tune", "held") for row in rows("good_pairs", half)]
     for task in TASKS:
-        own = [row for row in pairs if row["stage"] == task]
+        rules, gates = rules_of(task), RECIPES["strong"].instructions.task(task).gates
+        own = [(row["caption"], rules.pair.model_validate(row["pair"])) for row in pairs if row["stage"] == task]
         records = [own[at : at + 7] for at in range(0, len(own) - 6, 7)]
-        found[f"{task}_records_per_s_core"] = _rate([lambda record=record: _judge(record) for record in records])
+
+        def judge(record: list[Any], rules: Any = rules, gates: Any = gates) -> None:
+            caption = record[0][0]  # one caption's pairs, as the stage judges them
+            for _, pair in record:
+                rules.fault_of(pair, caption, gates)
+
+        found[f"{task}_records_per_s_core"] = _rate(
+            [lambda record=record, judge=judge: judge(record) for record in records]
+        )
     found["pair_gates_records_per_s_core"] = min(found[f"{task}_records_per_s_core"] for task in TASKS)
     return found
-
-
-def _judge(record: list[Row]) -> None:
-    caption = record[0]["caption"]  # one caption's pairs, as the stage judges them
-    for row in record:
-        verdict({**row, "caption": caption}, "strong")
 
 
 def _rate(calls: list[Callable[[], Any]]) -> float:
@@ -169,7 +172,8 @@ def _forget() -> None:
     from unicorn_assets.curation import attributes, prose, things, words
 
     of_texts = (
-        words.words, words.sentences, words.content, words.content_set, prose._signs, prose._marks, prose.unquoted,
+        words.words, words.sentences, words.content, words.content_set, prose._signs, prose._marks, prose.clean,
+        prose.unquoted,
         attributes.attributes, attributes.properties, things.things, things._there,
     )  # fmt: skip
     for cached in of_texts:

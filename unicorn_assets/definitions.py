@@ -24,7 +24,7 @@ def build_defs(home: Home | None = None, *, resource_overrides: Mapping[str, Any
     stages = (seeds, generation, captions, instructions, embeddings, transfer, gap, releases)
     assets = with_conditions([asset for stage in stages for asset in stage.build(recipe)])
     resources = {
-        "lake": LakeResource(url=home.lake_url),
+        "lake": LakeResource(url=home.lake_url, recipe=recipe.name),
         "llm": LlmResource(recipe=str(home.recipe), lake_url=home.lake_url, logs=str(home.logs)),
         "encoder": EncoderResource(recipe=str(home.recipe)),
         "progress": ProgressResource(),

@@ -48,11 +48,12 @@ def caption_of(answer: str, seed: str, gates: CaptionGates, prompt_grams: Grams)
     text = text.strip('"“” ') if text[:1] in '"“' else text
     if not text:
         raise Rejected("empty", "The answer is empty.")
-    for fault in (prose.refusal(text), prose.markup(text), prose.chat_mark(text), prose.emphasis(text)):
-        _refuse(fault)
-    if "\n" in text:
-        raise Rejected("not_plain_text", "Write one paragraph.")
-    _refuse(prose.garbled(text))
+    if not prose.clean(text):
+        for fault in (prose.refusal(text), prose.markup(text), prose.chat_mark(text), prose.emphasis(text)):
+            _refuse(fault)
+        if "\n" in text:
+            raise Rejected("not_plain_text", "Write one paragraph.")
+        _refuse(prose.garbled(text))
     kept = _kept_sentences(text, gates, prompt_grams)
     caption = " ".join(kept)
     count = len(caption.split())
@@ -86,13 +87,15 @@ def _kept_sentences(text: str, gates: CaptionGates, prompt_grams: Grams) -> list
         if not parts:
             raise Rejected("cut_off", "The first sentence does not end.")
     kept: list[str] = []
+    told: set[str] = set()
     faults: list[Fault] = []
     for part in parts:
         if len(kept) == gates.max_sentences:
             break
-        fault = _sentence_fault(part, kept, prompt_grams, strict=gates.strict)
+        fault = _sentence_fault(part, kept, told, prompt_grams, strict=gates.strict)
         if fault is None:
             kept.append(part)
+            told |= content_set(part)
         elif not kept or (fault.reason == "contradiction" and not gates.strict):
             raise Rejected(*fault)  # nobody can tell which of both sentences is right
         else:
@@ -105,11 +108,10 @@ def _kept_sentences(text: str, gates: CaptionGates, prompt_grams: Grams) -> list
     return kept
 
 
-def _sentence_fault(part: str, kept: list[str], prompt_grams: Grams, *, strict: bool) -> Fault | None:
+def _sentence_fault(part: str, kept: list[str], told: set[str], prompt_grams: Grams, *, strict: bool) -> Fault | None:
+    common = None if prose.clean(part) else prose.refusal(part) or prose.person(part) or prose.meta(part)
     return (
-        prose.refusal(part)
-        or prose.person(part)
-        or prose.meta(part)
+        common
         or prose.non_visual(part, strict=strict)
         or prose.stutter(part)
         or prose.echo(part, prompt_grams)
@@ -117,18 +119,15 @@ def _sentence_fault(part: str, kept: list[str], prompt_grams: Grams, *, strict: 
         or prose.circular(part)
         or (implausible(part, kept) if strict else None)
         or (Fault("question", "Write statements.") if part.endswith("?") else None)
-        or (nothing_new(part, kept, strict=strict) or contradiction(part, kept, strict=strict) if kept else None)
+        or (nothing_new(part, told, strict=strict) or contradiction(part, kept, strict=strict) if kept else None)
     )
 
 
-def nothing_new(part: str, kept: list[str], *, strict: bool) -> Fault | None:
-    """A sentence must bring at least two content words, and half of its own, that the ones before it lack; a third of
-    them unless strict.
-    """
-    before = frozenset().union(*map(content_set, kept))
-    own = list(dict.fromkeys(content(part)))
-    new = [word for word in own if word not in before]
-    if len(new) >= 2 and len(new) * (2 if strict else 3) >= len(own):
+def nothing_new(part: str, told: set[str], *, strict: bool) -> Fault | None:
+    """A sentence must bring two content words that were not `told`, and half of its own; a third unless strict."""
+    own = content_set(part)
+    new = len(own - told)
+    if new >= 2 and new * (2 if strict else 3) >= len(own):
         return None
     return Fault("repetitive", "A sentence says again what an earlier one has said.")
 

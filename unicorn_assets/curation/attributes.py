@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from unicorn_assets.curation.prose import COLOURS, NUMBERS
 from unicorn_assets.curation.things import thing
-from unicorn_assets.curation.words import FUNCTION_WORDS, stem, word_set, words
+from unicorn_assets.curation.words import FUNCTION_WORDS, WordMemo, stem, word_set, words
 
 
 @lru_cache(2048)
@@ -55,6 +55,7 @@ for _state, _listed in _STATES.items():
     for _word in _listed.split():
         _SAYS[_word].append(_state)
 
+_ASCII_TOKEN = re.compile(r"[a-z0-9]+|[,;:.!?]")
 _TOKEN = re.compile(r"[^\W_]+|[,;:.!?]")
 _ENDS = word_set(", ; : . ! ? and with of in on at from behind beside under over near by to that which")
 _DEGREES = word_set(
@@ -67,6 +68,9 @@ Property = tuple[str, str, str]
 """(noun stem, kind, value), such as ("door", "colour", "red")."""
 
 
+_NOTHING = (frozenset[Property](), frozenset[Property]())
+
+
 @lru_cache(2048)
 def properties(text: str) -> tuple[frozenset[Property], frozenset[Property]]:
     """Colours, numbers, materials and states of things: all of them, and those of things that `text` speaks of as known
@@ -75,7 +79,9 @@ def properties(text: str) -> tuple[frozenset[Property], frozenset[Property]]:
     An attribute belongs to the thing behind it in the same clause, up to two words off ('two rows', 'a red tiled
     roof'), or to the one in front of 'is' or 'are' ('the roof is bright red').
     """
-    tokens = _TOKEN.findall(text.lower())
+    tokens = (_ASCII_TOKEN if text.isascii() else _TOKEN).findall(text.lower())
+    if _SAYS.keys().isdisjoint(tokens):
+        return _NOTHING
     found, known = set[Property](), set[Property]()
     for at, word in enumerate(tokens):
         if word in _SAYS and (noun := _noun_of(tokens, at)):
@@ -102,15 +108,13 @@ def _one(word: str) -> bool:
     return thing(word) == word
 
 
-@lru_cache(1 << 16)
-def _is_seen(word: str) -> bool:
-    return any(part in _SAYS or thing(part) for part in (word, *word.split("-")))
+_SEEN = WordMemo(lambda word: any(part in _SAYS or thing(part) for part in (word, *word.split("-"))))
 
 
 def seen_share(text: str) -> float:
     """Share of a text's words that name a thing that can be seen, a colour, a number, a material or a state."""
     plain = words(text)
-    return sum(map(_is_seen, plain)) / len(plain) if plain else 0.0
+    return sum(map(_SEEN.__getitem__, plain)) / len(plain) if plain else 0.0
 
 
 def _noun_of(tokens: list[str], at: int) -> tuple[str, int] | None:

@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from unicorn_assets.curation.things import things
-from unicorn_assets.curation.words import FUNCTION_WORDS, content, ngrams, sentences, stem, word_set, words
+from unicorn_assets.curation.words import FUNCTION_WORDS, WordMemo, content, ngrams, sentences, stem, word_set, words
 
 
 class Fault(NamedTuple):
@@ -48,6 +48,7 @@ _CHAT_MARK = re.compile(
     |&(?:\#\d+|\#[xX][0-9a-fA-F]+|[A-Za-z]\w{1,31});  # an entity that nobody decodes""",
     re.VERBOSE,
 )
+_DIGIT = re.compile(r"\d")
 _TIME = re.compile(r"\b\d{1,2}[:.]\d\d\b")
 _SPACE, _LETTERS = string.whitespace.encode(), string.ascii_letters.encode()
 _FOREIGN = re.compile(r"[^\x09\x0a\x20-\x7e\u00a0-\u024f\u2010-\u201f\u2026\u2032\u2033°×½¼¾]")
@@ -103,13 +104,16 @@ _UNSEEN = re.compile(rf"\b(?:{_UNSEEN_WORDS})\b", re.IGNORECASE | re.VERBOSE)
 
 _SIGNS = {
     "refusal": re.compile(
-        r"sorry|apologi[sz]e|ai|language|can(?:no|')t|can|unable|able|access|enough|help|assist|provide|possible|request"
+        r"sorry|apologi[sz]e|ai|language|can(?:no|')t|unable|able|access|enough|help|assist|provide|possible|request"
     ),
     "role": re.compile("user|assistant|human|system|gpt|bot|ai|model|instruction|response"),
     "person": re.compile(r"(?:i|we|my|me|our|us|myself|ourselves|you|yours?|yourself)(?:'\w+)?"),
     "meta": re.compile(
         r"(?:caption|prompt|passage|paragraph|image|picture|photo|photograph|scene|illustration)s?|text|description|"
         r"mentioned|described|stated|according|photographers?"
+    ),
+    "text": re.compile(
+        r"(?:word|sentence|phrase|question|answer|text|writer|author|narrator|detail)s?|information|context|above"
     ),
     "judgement": re.compile(rf"(?:{_NON_VISUAL_WORDS})|types?|kinds?|scene|used", re.VERBOSE),
     "past": re.compile("was|were|had|did|became|began"),
@@ -119,28 +123,38 @@ _SIGNS = {
 _MARKS = re.compile(r"[][*`^_~=+$#@<>|{}\\&•:\n]")
 _WEAK = word_set("ago price prices orders offered millions energy called best quality")
 _YEAR = re.compile(r"(?:1[1-9]|20)\d\ds?")
+_CAPITALS = re.compile("[A-Z]{2}")
 _QUOTED = re.compile(r'"[^"]*"|“[^”]*”|\b[A-Z]{2,}(?:[ ,]+[A-Z]{2,})+\b')  # a sign may be written in capitals
 _ITEM = re.compile(r" *(?:-|\d+[.)]) ")
 
 
-@lru_cache(1 << 16)
-def _signs_of(word: str) -> frozenset[str]:
+def _signs_in(word: str) -> frozenset[str]:
     """Which gates have to look at a text with this word: their patterns cost much more than a look at its words."""
     parts = {word, *re.split(r"[-']", word)}
     found = {gate for gate, sign in _SIGNS.items() if any(sign.fullmatch(part) for part in parts)}
     return frozenset(found | {"odd"} if len(word) > 24 or _ODD.search(word) else found)
 
 
+_SIGNS_OF = WordMemo(_signs_in)
+
+
 @lru_cache(2048)
 def _signs(text: str) -> frozenset[str]:
     parts = sentences(text)
-    return frozenset().union(*(map(_signs, parts) if len(parts) > 1 else map(_signs_of, set(words(text)))))
+    return frozenset().union(*(map(_signs, parts) if len(parts) > 1 else map(_SIGNS_OF.__getitem__, words(text))))
 
 
 @lru_cache(2048)
 def _marks(text: str) -> frozenset[str]:
     """The characters that only marks are made of, and plain prose has hardly any of."""
     return frozenset(_MARKS.findall(text))
+
+
+@lru_cache(2048)
+def clean(text: str) -> bool:
+    """Whether no word, mark or character calls for a look by a gate on any text: the usual case, told at once."""
+    quiet = _signs(text).isdisjoint(("refusal", "role", "person", "meta", "odd", "text"))
+    return quiet and not _marks(text) and text.isascii() and not _ITEM.match(text) and garbled(text) is None
 
 
 def markup(text: str) -> Fault | None:
@@ -176,12 +190,12 @@ def garbled(text: str) -> Fault | None:
     found = None if text.isascii() and text.isprintable() else _FOREIGN.search(text)
     if found:
         return Fault("garbled", f"Write English only; {found.group(0)!r} does not belong there.")
-    bare = _TIME.sub("", text).encode("ascii", "replace").translate(None, _SPACE)
+    bare = (_TIME.sub("", text) if _DIGIT.search(text) else text).encode("ascii", "replace").translate(None, _SPACE)
     if not words(text) or (len(bare) >= 20 and len(bare.translate(None, _LETTERS)) > 0.2 * len(bare)):
         return Fault("garbled", "Less than 80 % of the characters are letters.")
     if "odd" not in _signs(text):
         return None
-    odd = next(word for word in words(text) if "odd" in _signs_of(word))
+    odd = next(word for word in words(text) if "odd" in _SIGNS_OF[word])
     return Fault("garbled", f"{odd!r} is not a word.")
 
 
@@ -229,7 +243,7 @@ def non_visual(text: str, *, strict: bool = True) -> Fault | None:
 @lru_cache(2048)
 def unquoted(text: str) -> str:
     """`text` without what stands in quotation marks: a sign may say anything."""
-    return _QUOTED.sub('"', text)
+    return _QUOTED.sub('"', text) if '"' in text or "“" in text or _CAPITALS.search(text) else text
 
 
 def stutter(text: str) -> Fault | None:
@@ -243,7 +257,8 @@ def stutter(text: str) -> Fault | None:
     if len(set(stems)) < len(stems):
         thrice = [word for word, count in Counter(stems).items() if count >= 3]
         pairs = [pair for pair, count in Counter(ngrams(stems, 2)).items() if count >= 2]
-    of_itself = [a for a, of, b in zip(plain, plain[1:], plain[2:], strict=False) if of == "of" and stem(a) == stem(b)]
+    triples = zip(plain, plain[1:], plain[2:], strict=False) if "of" in plain else ()
+    of_itself = [a for a, of, b in triples if of == "of" and stem(a) == stem(b)]
     again = double or of_itself or thrice or [" ".join(pair) for pair in pairs]
     return Fault("repetitive", f"{again[0]!r} is repeated within a sentence.") if again else None
 
@@ -254,14 +269,18 @@ _ADVERBS = word_set("left right back top front far")
 def circular(text: str) -> Fault | None:
     """'The cat is a black cat', 'the cat wears a cat': the subject's noun is said of itself."""
     plain = words(text)
-    for index, word in enumerate(plain[1:], 1):
-        if word in ("is", "are", "wears", "wear", "has"):
-            subject = _stems(plain[:index]) - _ADVERBS
-            again = subject & _stems(plain[index + 1 :])
-            if len(subject) <= 3 and again:
-                return Fault("repetitive", f"It is said of {min(again)!r} that it is itself.")
-            return None
-    return None
+    verbs = _SAYING_VERBS.intersection(plain[1:])
+    if not verbs:
+        return None
+    index = min(plain.index(verb, 1) for verb in verbs)
+    subject = _stems(plain[:index]) - _ADVERBS
+    if len(subject) > 3:
+        return None
+    again = subject & _stems(plain[index + 1 :])
+    return Fault("repetitive", f"It is said of {min(again)!r} that it is itself.") if again else None
+
+
+_SAYING_VERBS = word_set("is are wears wear has")
 
 
 def _stems(plain: Sequence[str]) -> set[str]:
@@ -270,18 +289,19 @@ def _stems(plain: Sequence[str]) -> set[str]:
 
 def repeated_trigrams(text: str) -> float:
     """Share of the word 3-grams of `text` that occur more than once, 0 to 1."""
-    grams = ngrams(words(text), 3)
-    if len(set(grams)) == len(grams):
+    plain = words(text)
+    if len(set(zip(plain, plain[1:], plain[2:], strict=False))) == max(0, len(plain) - 2):
         return 0.0
+    grams = ngrams(plain, 3)
     return sum(count for count in Counter(grams).values() if count > 1) / len(grams)
 
 
 def echo(text: str, prompt_grams: frozenset[tuple[str, ...]], size: int = 5) -> Fault | None:
     """A run of `size` words that stands in the prompt's own text (its instructions and examples)."""
-    grams = ngrams(words(text), size)
-    if prompt_grams.isdisjoint(grams):
+    plain = words(text)
+    if prompt_grams.isdisjoint(zip(*(plain[start:] for start in range(size)), strict=False)):
         return None
-    found = next(gram for gram in grams if gram in prompt_grams)
+    found = next(gram for gram in ngrams(plain, size) if gram in prompt_grams)
     return Fault("prompt_echo", f"{' '.join(found)!r} is copied from the instructions.")
 
 
@@ -314,7 +334,8 @@ _ODD_PAIRS = frozenset(
 
 def broken_grammar(text: str) -> Fault | None:
     """A few mistakes that only weak models make: 'a three apples', 'made of white', 'the a'."""
-    found = None if _ODD_PAIRS.isdisjoint(ngrams(words(text), 2)) else _BROKEN.search(text)
+    plain = words(text)
+    found = None if _ODD_PAIRS.isdisjoint(pairwise(plain)) else _BROKEN.search(text)
     return Fault("garbled", f"{found.group(0)!r} is not English.") if found else None
 
 

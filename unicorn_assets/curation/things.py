@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache, lru_cache
 from importlib.resources import files
 
-from unicorn_assets.curation.words import FUNCTION_WORDS, content_set, stem, word_set, words
+from unicorn_assets.curation.words import FUNCTION_WORDS, WordMemo, content_set, stem, word_set, words
 
 _IRREGULAR = {
     "men": "man", "women": "woman", "children": "child", "people": "person", "feet": "foot", "teeth": "tooth",
@@ -41,9 +41,7 @@ def _nouns() -> dict[str, frozenset[str]]:
     return {line.partition(" ")[0]: frozenset(line.split()) for line in lines}
 
 
-@lru_cache(1 << 16)
-def thing(word: str) -> str | None:
-    """The singular of a noun for a thing that can be seen; None for any other word."""
+def _thing(word: str) -> str | None:
     nouns = _nouns()
     forms = [word, _IRREGULAR.get(word, "")]
     if word.endswith("ies"):
@@ -51,6 +49,23 @@ def thing(word: str) -> str | None:
     elif word.endswith("s") and not word.endswith("ss"):
         forms.append(word[:-2] if word.endswith(("ches", "shes", "sses", "xes", "zes", "oes")) else word[:-1])
     return next((form for form in forms if form in nouns), None)
+
+
+_THINGS = WordMemo(_thing)
+
+
+def thing(word: str) -> str | None:
+    """The singular of a noun for a thing that can be seen; None for any other word."""
+    return _THINGS[word]
+
+
+_NAMED = WordMemo(
+    lambda word: (
+        frozenset(found for part in {word, *word.split("-")} if (found := _THINGS[part]) is not None)
+        if word not in FUNCTION_WORDS
+        else frozenset[str]()
+    )
+)
 
 
 def kinds(word: str) -> frozenset[str]:
@@ -61,8 +76,7 @@ def kinds(word: str) -> frozenset[str]:
 @lru_cache(2048)
 def things(text: str) -> frozenset[str]:
     """The things that a text names, in the singular."""
-    parts = (part for word in words(text) if word not in FUNCTION_WORDS for part in (word, *word.split("-")))
-    return frozenset(found for part in parts if (found := thing(part)) is not None)
+    return frozenset().union(*map(_NAMED.__getitem__, words(text)))
 
 
 @lru_cache(2048)

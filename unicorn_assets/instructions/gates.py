@@ -53,6 +53,8 @@ def texts_of(pair: Pair) -> list[str]:
 
 def prose_fault(text: str, gates: InstructionGates) -> Fault | None:
     """The gates of any prose, for one field of a pair."""
+    if prose.clean(text):
+        return None
     fault = (
         prose.refusal(text)
         or prose.markup(text)

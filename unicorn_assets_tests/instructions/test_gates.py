@@ -193,6 +193,21 @@ def test_extractive_reasons_are_each_said_by_one_step(answer: str, reason: str |
     assert (fault.reason if fault else None) == reason
 
 
+def test_a_reason_is_not_the_step_that_says_what_is_asked():
+    said = "A man in a yellow helmet digs a hole next to a brick house."
+    pair = {
+        "question": "How can one tell that the man in a yellow helmet digs a hole?",
+        "steps": [said, "A heap of sand lies on the grass."],
+        "answer": "One can tell because the man in a yellow helmet digs a hole next to a brick house.",
+    }
+    strict = GATES.model_copy(update={"extractive": True})
+    fault = fault_of(Problem.model_validate(pair), CAPTION, strict)
+    assert fault is not None
+    assert fault.reason == "circular"
+    other = pair | {"answer": "One can tell because a heap of sand lies on the grass and the man digs a hole."}
+    assert fault_of(Problem.model_validate(other), CAPTION, strict) is None
+
+
 def test_extractive_claims_stand_in_the_caption_in_one_run():
     strict = GATES.model_copy(update={"extractive": True})
     change = {"question": "How can one tell that the sand lies on a hole?"}

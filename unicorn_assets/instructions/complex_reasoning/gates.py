@@ -78,8 +78,9 @@ def _taken_up(wanted: frozenset[str], text: str) -> frozenset[str]:
     """Those stems that a text has too, in whatever form: 'pianist' and 'piano', 'bridge' and 'footbridge'."""
     own = content_set(text)
     long = [other for other in own if len(other) > 3]
+    begins = {other[:4] for other in long}
     return frozenset(
-        word for word in wanted if word in own or any(word[:4] == other[:4] or other.endswith(word) for other in long)
+        word for word in wanted if word in own or word[:4] in begins or any(other.endswith(word) for other in long)
     )
 
 
@@ -91,6 +92,9 @@ def _claim_fault(pair: Problem, caption: str, gates: InstructionGates) -> Fault 
     if max(share_in(claim, content_set(sentence)) for sentence in sentences(caption)) < gates.min_alignment:
         return Fault("misaligned", f"{pair.question!r} takes for granted what no sentence says.")
     reasons = [word for word in content(pair.answer) if word not in claim and word not in GENERIC_STEMS]
+    shown = frozenset().union(*(content_set(step) for step in pair.steps if share_in(claim, content_set(step)) == 1))
+    if shown and shown.issuperset(reasons):
+        return Fault("circular", "The answer only repeats the step that says what is asked; give another reason.")
     if share_in(reasons, frozenset().union(*map(content_set, pair.steps))) < gates.min_grounding:
         return Fault("unsupported", "The answer does not rest on the steps.")
     if gates.extractive:
