@@ -1,7 +1,6 @@
 """A sample of benchmarks/hostile.py through the real command line, and that its judges see what they are there for."""
 
 import json
-import signal
 import subprocess
 import sys
 import time
@@ -112,7 +111,7 @@ def test_a_lane_ends_with_whoever_started_it(tmp_path: Path) -> None:
         assert process.stdout is not None
         pids = [int(pid) for pid in process.stdout.readline().split()]
         assert len(pids) == 2
-        process.send_signal(signal.SIGTERM)
+        process.kill()
     until = time.monotonic() + 60
     while (left := [pid for pid in pids if not is_gone(pid)]) and time.monotonic() < until:
         time.sleep(0.05)

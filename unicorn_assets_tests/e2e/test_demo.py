@@ -72,7 +72,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     folder = tmp_path_factory.mktemp("project")
     recipe = yaml.safe_load(DEMO.read_text(encoding="utf-8"))
     recipe |= {"name": "small", "sources": [{"name": "lines", "path": "seeds.txt"}], "shard_rows": SHARD}
-    recipe["instructions"]["share"] = 0.4  # the LLM's answers are most of the time, and pairs the longest of them
+    # The LLM's answers are most of the time, and pairs the longest of them. Weights: what this LLM can do, since a
+    # release needs a record.
+    recipe["instructions"]["share"] = 0.7
+    recipe["instructions"]["question_answering"]["weight"] = 5
+    recipe["instructions"]["complex_reasoning"]["weight"] = 1
     lines = [json.loads(line)["text"] for line in EVERYDAY.read_text(encoding="utf-8").splitlines()]
     (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
     (folder / "seeds.txt").write_text("\n".join(lines[: 3 * SHARD]) + "\n", encoding="utf-8")
