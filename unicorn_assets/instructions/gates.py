@@ -47,7 +47,7 @@ def prose_fault_of(pair: Pair, gates: InstructionGates) -> Fault | None:
 def texts_of(pair: Pair) -> list[str]:
     """Every text of a pair, in the order of its fields."""
     fields = [getattr(pair, name) for name in type(pair).model_fields]
-    several = [field if isinstance(field, list) else [field] for field in fields]
+    several = [field if isinstance(field, (list, tuple)) else [field] for field in fields]
     return [text for field in several for text in field if isinstance(text, str)]
 
 

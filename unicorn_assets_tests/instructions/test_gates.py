@@ -3,6 +3,7 @@ import pytest
 from unicorn_assets.curation.prose import Fault
 from unicorn_assets.instructions.answer import FreePair
 from unicorn_assets.instructions.complex_reasoning.answer import Problem
+from unicorn_assets.instructions.gates import texts_of
 from unicorn_assets.instructions.multiple_choice.answer import ChoicePair
 from unicorn_assets.instructions.rules import rules_of
 from unicorn_assets.recipe import InstructionGates
@@ -244,3 +245,11 @@ def test_a_colour_must_be_the_whole_colour_of_the_thing(answer: str, reason: str
     pair = FreePair(question="What color is the cow?", answer=answer)
     fault = fault_of(pair, "A black and white cow looks over a red gate.", GATES)
     assert (fault.reason if fault else None) == reason
+
+
+def test_every_text_of_a_pair_is_looked_at_whatever_holds_it():
+    class Odd(FreePair):
+        hints: tuple[str, ...]
+        number: int
+
+    assert texts_of(Odd(question="a?", answer="b", hints=("c", "d"), number=3)) == ["a?", "b", "c", "d"]
