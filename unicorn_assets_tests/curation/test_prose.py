@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from unicorn_assets.curation import prose
 from unicorn_assets.curation.spool import Spool
-from unicorn_assets.curation.words import content, sentences, stem, words
+from unicorn_assets.curation.words import content, sentences, stem, word_set, words
 
 CLEAN = [
     "A photo of a red bus stands on a shelf.",
@@ -163,3 +163,32 @@ def test_quoted_words_and_names_are_no_marks():
         "A C++ book and a C++ mug.",
     ):  # fmt: skip
         assert prose.emphasis(text) is None
+
+
+TOKENS = word_set(
+    """
+a the bus. I we you I'm you're caption the image shows photo is taken As an AI sorry cannot fulfil this request USER:
+Assistant: model: <s> <|im_end|> [INST] *red* _red_ ~~x~~ `code` #tag @name $x$ - 1. 1) ** & &nbsp; http://x {y} [z] •
+"YOU" PAY HERE, 12:30 1000 buuus re-caption you-know it's According described sentences
+"""
+)
+TRICKY = st.lists(st.sampled_from([*sorted(TOKENS), "\n"]) | st.text(max_size=6), max_size=12).map(" ".join)
+
+
+@given(TRICKY)
+def test_a_clean_text_is_one_that_every_gate_passes(text: str):
+    """`clean` and the signs only spare a look: what the patterns themselves would find is found."""
+    plain = prose.unquoted(text)
+    found = {
+        prose.refusal: prose._REFUSAL.search(text),
+        prose.markup: prose._TURN_MARK.search(text) or prose._MARKUP.search(text),
+        prose.chat_mark: prose._TURN_MARK.search(text) or prose._CHAT_MARK.search(text),
+        prose.emphasis: prose._EMPHASIS.search(text),
+        prose.meta: prose._META.search(plain),
+        prose.person: prose._FIRST.search(plain) or prose._SECOND.search(plain),
+    }
+    for gate, match in found.items():
+        assert (gate(text) is not None) == bool(match), (gate.__name__, match)
+    if prose.clean(text):
+        assert not any(found.values())
+        assert prose.garbled(text) is None
