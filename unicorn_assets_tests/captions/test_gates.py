@@ -150,3 +150,13 @@ def test_people_may_wear_things_but_not_what_was_something_else_before():
     odd = "A woman in a red coat walks a small dog through snow. She is wearing a brown dog and a scarf."
     assert caption_of(good, seed, gates, PROMPT) == good
     assert reason_of(odd, gates, seed) == "implausible"
+
+
+def test_things_that_the_list_of_nouns_lacks_do_not_make_a_caption_unseen():
+    seed = "A curved trolley and a knotted teapot"
+    text = (
+        f"{seed} stand in a workshop. A heavy pillar stands beside the dotted chest. A crooked stool stands beside the "
+        "weathered haystack. A tiled loom leans near the tall hammock. A panelled signpost rests behind the woven "
+        "spindle."
+    )
+    assert caption_of(text, seed, CaptionGates(min_words=15), frozenset()) == text
