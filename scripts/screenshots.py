@@ -39,12 +39,12 @@ class Page:
 
 PAGES = {
     "graph": Page(
-        "/assets/unicorn_471k_instruction?view=lineage&lineageScope=upstream&lineageDepth=20", "seed_catalog"
+        "/assets/demo/unicorn_471k_instruction?view=lineage&lineageScope=upstream&lineageDepth=20", "seed_catalog"
     ),
-    "captions": Page("/assets/captions?view=overview", "Owners"),
-    "checks": Page("/assets/captions?view=checks", "no_near_duplicate"),
+    "captions": Page("/assets/demo/captions?view=overview", "Owners"),
+    "checks": Page("/assets/demo/captions?view=checks", "no_near_duplicate"),
     "gap": Page("file://{lake}/artifacts/modality_gap.html", "What was measured on what"),
-    "releases": Page("/assets/unicorn_1_2m?view=overview", "version"),
+    "releases": Page("/assets/demo/unicorn_1_2m?view=overview", "version"),
 }
 
 

@@ -10,7 +10,8 @@ from rich.console import Console
 from unicorn_assets.automation.local_run import Outcome, _bury_dead_runs, _run, local_instance
 from unicorn_assets.definitions import build_defs
 from unicorn_assets.home import find_home
-from unicorn_assets.partitions import RANGE_END, RANGE_START, SHARDS_NAME
+from unicorn_assets.partitions import RANGE_END, RANGE_START, known_shards
+from unicorn_assets.recipe_file import load_recipe
 from unicorn_assets.resources.progress import listening
 from unicorn_assets.terminal.bars import shown_on
 
@@ -26,10 +27,11 @@ def main() -> int:
     outcome = Outcome()
     with shown_on(Console()) as progress, local_instance(home) as instance, listening(progress):
         _bury_dead_runs(instance)
+        data_set = load_recipe(home.recipe).name
         job = build_defs(home).resolve_implicit_global_asset_job_def()
-        if _run(job, instance, ["seed_catalog"], {}, outcome):
-            shards = sorted(instance.get_dynamic_partitions(SHARDS_NAME))
-            _run(job, instance, STAGES, {RANGE_START: shards[0], RANGE_END: shards[-1]}, outcome)
+        if _run(job, instance, data_set, ["seed_catalog"], {}, outcome):
+            shards = sorted(known_shards(instance, data_set))
+            _run(job, instance, data_set, STAGES, {RANGE_START: shards[0], RANGE_END: shards[-1]}, outcome)
     print(*outcome.problems, sep="\n")
     return 1 if outcome.problems else 0
 

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from unicorn_assets.assets import captions, embeddings, gap, generation, instructions, releases, seeds, transfer
-from unicorn_assets.automation.jobs import JOBS
+from unicorn_assets.automation.jobs import build_jobs
 from unicorn_assets.automation.nightly import NIGHTLY, with_conditions
 from unicorn_assets.checks import build_checks
 from unicorn_assets.gpu import step_executor
@@ -32,7 +32,7 @@ def build_defs(home: Home | None = None, *, resource_overrides: Mapping[str, Any
     return dg.Definitions(
         assets=assets,
         asset_checks=build_checks(recipe),
-        jobs=JOBS,
+        jobs=build_jobs(recipe.name),
         sensors=[NIGHTLY],
         executor=step_executor(),
         resources={**resources, **(resource_overrides or {})},

@@ -1,35 +1,45 @@
-"""The one partitions definition: a partition is a shard of a source, key `<source>-<00000>`.
+"""The one partitions definition of a data set: a partition is a shard of a source, key `<source>-<00000>`.
 
-Dynamic, because a source that grows adds shards; a row never moves from one shard to another.
+Dynamic, because a source that grows adds shards; a row never moves from one shard to another. Each data set has its
+own (`data_set` is its recipe's name), so that no other one's keys come or go with it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 
 import dagster as dg
 
-SHARDS_NAME = "shards"
-SHARDS = dg.DynamicPartitionsDefinition(name=SHARDS_NAME)
+from unicorn_assets.keys import shards_name
 
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 PARTITION = "dagster/partition"
 
 
-def register(instance: dg.DagsterInstance, shards: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Make the instance's partition keys equal to `shards`; returns the keys added and removed."""
-    known = instance.get_dynamic_partitions(SHARDS_NAME)
+def shards_definition(data_set: str) -> dg.DynamicPartitionsDefinition:
+    """The partitions of all assets of this data set that are made shard by shard."""
+    return dg.DynamicPartitionsDefinition(name=shards_name(data_set))
+
+
+def known_shards(instance: dg.DagsterInstance, data_set: str) -> list[str]:
+    """The partition keys of this data set, in the instance's order."""
+    return list(instance.get_dynamic_partitions(shards_name(data_set)))
+
+
+def register(instance: dg.DagsterInstance, data_set: str, shards: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Make the data set's partition keys equal to `shards`; returns the keys added and removed."""
+    known = known_shards(instance, data_set)
     added = [key for key in shards if key not in set(known)]
     removed = [key for key in known if key not in set(shards)]
     if added:
-        instance.add_dynamic_partitions(SHARDS_NAME, added)
+        instance.add_dynamic_partitions(shards_name(data_set), added)
     for key in removed:
-        instance.delete_dynamic_partition(SHARDS_NAME, key)
+        instance.delete_dynamic_partition(shards_name(data_set), key)
     return added, removed
 
 
-def shards_of_run(instance: dg.DagsterInstance, tags: Mapping[str, str]) -> list[str]:
+def shards_of_run(instance: dg.DagsterInstance, data_set: str, tags: Mapping[str, str]) -> list[str]:
     """The shards that a run with these tags works on; all of them when it names none."""
-    keys = list(instance.get_dynamic_partitions(SHARDS_NAME))
+    keys = known_shards(instance, data_set)
     if PARTITION in tags:
         return [tags[PARTITION]]
     if RANGE_START in tags:
@@ -37,12 +47,12 @@ def shards_of_run(instance: dg.DagsterInstance, tags: Mapping[str, str]) -> list
     return keys
 
 
-def ranges(instance: dg.DagsterInstance, chosen: Iterable[str]) -> list[tuple[str, str]]:
-    """The chosen shards as first and last key of runs of neighbours, in the instance's order of keys."""
+def ranges(keys: Iterable[str], chosen: Iterable[str]) -> list[tuple[str, str]]:
+    """The chosen shards as first and last key of runs of neighbours, in the order of the partition keys."""
     wanted = set(chosen)
     found: list[tuple[str, str]] = []
     before_was_chosen = False
-    for key in instance.get_dynamic_partitions(SHARDS_NAME):
+    for key in keys:
         if key in wanted:
             start = found.pop()[0] if before_was_chosen else key
             found.append((start, key))

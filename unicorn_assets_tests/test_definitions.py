@@ -13,7 +13,8 @@ from unicorn_assets.automation.nightly import FILL_CRON
 from unicorn_assets.definitions import build_defs
 from unicorn_assets.gpu import GPU_POOL, LLM_POOL
 from unicorn_assets.home import find_home
-from unicorn_assets.partitions import SHARDS_NAME
+from unicorn_assets.keys import asset_key
+from unicorn_assets.partitions import register
 
 ROOT = Path(__file__).parents[1]
 SNAPSHOT = Path(__file__).parent / "definitions.json"
@@ -67,7 +68,10 @@ def test_a_large_model_of_our_own_takes_a_gpu(tmp_path: Path) -> None:
     text = (ROOT / "recipes" / "unicorn-1.2m.yaml").read_text(encoding="utf-8")
     recipe = ROOT / "recipes" / "unicorn-1.2m.yaml"
     graph = build_defs(find_home(str(tmp_path), recipe=str(recipe))).resolve_asset_graph()
-    pools = {key: graph.get(dg.AssetKey(key)).pools for key in ("caption_drafts", "text_embeddings", "captions")}
+    pools = {
+        key: graph.get(asset_key("unicorn-1-2m", key)).pools
+        for key in ("caption_drafts", "text_embeddings", "captions")
+    }
     assert pools["text_embeddings"] == {GPU_POOL}
     assert pools["caption_drafts"] == ({GPU_POOL} if "endpoint: vllm" in text else {LLM_POOL})
     assert not pools["captions"]
@@ -77,12 +81,12 @@ def test_the_night_fills_what_is_missing_as_one_backfill(definitions: dg.Definit
     from datetime import datetime
 
     with dg.DagsterInstance.ephemeral() as instance:
-        instance.add_dynamic_partitions(SHARDS_NAME, ["a-00000", "a-00001", "b-00000"])
+        register(instance, "demo", ["a-00000", "a-00001", "b-00000"])
         before = datetime.fromisoformat("2026-05-01T01:59:00+00:00")
         first = dg.evaluate_automation_conditions(definitions, instance, evaluation_time=before)
         after = datetime.fromisoformat("2026-05-01T02:01:00+00:00")
         night = dg.evaluate_automation_conditions(definitions, instance, evaluation_time=after, cursor=first.cursor)
-        requested = night.get_requested_partitions(dg.AssetKey("caption_drafts"))
+        requested = night.get_requested_partitions(asset_key("demo", "caption_drafts"))
         assert FILL_CRON == "0 2 * * *"
         assert requested == {"a-00000", "a-00001", "b-00000"}
         soon = datetime.fromisoformat("2026-05-01T02:02:00+00:00")

@@ -23,6 +23,7 @@ from unicorn_assets.graph import (
     stretches,
 )
 from unicorn_assets.home import find_home
+from unicorn_assets.keys import asset_name
 from unicorn_assets.lake import quarantine, schemas
 from unicorn_assets.recipe import Instructions
 from unicorn_assets.stages import stages
@@ -39,11 +40,11 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def test_dagster_draws_what_the_table_says(drawn: Any) -> None:
-    keys = {key.to_user_string(): drawn.get(key) for key in drawn.get_all_asset_keys()}
+    keys = {asset_name(key): drawn.get(key) for key in drawn.get_all_asset_keys()}
     assert set(keys) == set(ASSETS)
     for name, node in keys.items():
         asset = ASSETS[name]
-        assert {parent.to_user_string() for parent in node.parent_keys} == set(asset.parents)
+        assert {asset_name(parent) for parent in node.parent_keys} == set(asset.parents)
         assert (node.is_partitioned, node.group_name) == (asset.by_shard, asset.group)
         assert node.description == asset.about
 

@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from unicorn_assets.assets.common import CPU_SHARDS, OWNERS, graph_row
+from unicorn_assets.assets.common import OWNERS, cpu_shards, graph_row
 from unicorn_assets.assets.metadata import shard_metadata, with_sample
 from unicorn_assets.assets.plots import histogram
 from unicorn_assets.assets.shard_work import Rows, Vectors, errors_for_people, fill_shards, parents
@@ -15,6 +15,7 @@ from unicorn_assets.captions.stage import lengths
 from unicorn_assets.curation.near_duplicates import near_duplicates as find_near_duplicates
 from unicorn_assets.curation.near_duplicates import version as duplicates_version
 from unicorn_assets.lake.store import ALL, Made, ShardInfo, content_hash
+from unicorn_assets.partitions import known_shards
 from unicorn_assets.progress import StageProgress
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.resources import LakeResource, ProgressResource
@@ -26,7 +27,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     """The assets that make captions of drafts for one recipe."""
 
     @dg.asset(
-        **graph_row("near_duplicates"),
+        **graph_row(recipe, "near_duplicates"),
         kinds={"polars", "parquet"},
         owners=OWNERS,
         code_version=duplicates_version(recipe),
@@ -44,7 +45,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
             )
 
         with errors_for_people():
-            shards = list(there(context.instance, store, "caption_drafts"))
+            shards = list(there(store, "caption_drafts", known_shards(context.instance, recipe.name)))
             made = Made(
                 recipe.name, duplicates_version(recipe), parents(store, *(("caption_drafts", s) for s in shards))
             )
@@ -52,7 +53,9 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
             info, reused = make_whole(log, "near_duplicates", made, known, make, "captions")
         return dg.MaterializeResult(metadata=shard_metadata(store, "near_duplicates", ALL, info, reused))
 
-    @dg.asset(**graph_row("captions"), **CPU_SHARDS, kinds={"polars", "parquet"}, code_version=version(recipe))
+    @dg.asset(
+        **graph_row(recipe, "captions"), **cpu_shards(recipe), kinds={"polars", "parquet"}, code_version=version(recipe)
+    )
     def captions(
         context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource
     ) -> dg.MaterializeResult[Any]:

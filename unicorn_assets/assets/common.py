@@ -8,20 +8,21 @@ from unicorn_assets.assets.metadata import column_schema
 from unicorn_assets.assets.shard_work import FORCE
 from unicorn_assets.gpu import GPU_POOL, LLM_POOL, gpu_op_tags, step_executor
 from unicorn_assets.graph import ASSETS, Kind
-from unicorn_assets.partitions import SHARDS
+from unicorn_assets.keys import asset_key
+from unicorn_assets.partitions import shards_definition
 from unicorn_assets.recipe import Recipe
 
 OWNERS = ["team:data"]
 
 
-def graph_row(name: str) -> dict[str, Any]:
+def graph_row(recipe: Recipe, name: str) -> dict[str, Any]:
     """Arguments of the asset that its row in graph.py decides."""
     asset = ASSETS[name]
     columns = {"metadata": column_schema(name)} if asset.kind is Kind.TABLE else {}
     config = {"config_schema": {FORCE: _FORCED}} if asset.kind is not Kind.RELEASE else {}  # a release never changes
     return {
-        "name": name, "description": asset.about, "group_name": asset.group, "deps": list(asset.parents), **columns,
-        **config,
+        "key": asset_key(recipe.name, name), "description": asset.about, "group_name": asset.group,
+        "deps": [asset_key(recipe.name, parent) for parent in asset.parents], **columns, **config,
     }  # fmt: skip
 
 
@@ -36,22 +37,24 @@ _FORCED = dg.Field(
 # the rest; faults that a person must mend are raised with allow_retries=False.
 RETRY = dg.RetryPolicy(max_retries=2, delay=30) if step_executor() else None
 LLM_KINDS = {"embedded": "llamacpp", "url": "openai", "vllm": "vllm"}
-CPU_SHARDS: dict[str, Any] = {
-    "partitions_def": SHARDS,
-    "backfill_policy": dg.BackfillPolicy.single_run(),
-    "owners": OWNERS,
-    "retry_policy": RETRY,
-}
+
+
+def cpu_shards(recipe: Recipe) -> dict[str, Any]:
+    """Arguments of assets that need neither an LLM nor the encoder."""
+    return {
+        "partitions_def": shards_definition(recipe.name),
+        "backfill_policy": dg.BackfillPolicy.single_run(),
+        "owners": OWNERS,
+        "retry_policy": RETRY,
+    }
 
 
 def llm_shards(recipe: Recipe) -> dict[str, Any]:
     """Arguments of assets that ask an LLM: a run of 8 shards is lost at most in part, the journal keeps the answers."""
     needs_gpu = recipe.llm.endpoint == "vllm"
     return {
-        "partitions_def": SHARDS,
+        **cpu_shards(recipe),
         "backfill_policy": dg.BackfillPolicy.multi_run(8),
-        "owners": OWNERS,
-        "retry_policy": RETRY,
         "pool": GPU_POOL if needs_gpu else LLM_POOL,
         "op_tags": gpu_op_tags(recipe.llm.vllm.tensor_parallel_size) if needs_gpu else {},
     }
@@ -61,10 +64,8 @@ def encoder_shards(recipe: Recipe) -> dict[str, Any]:
     """Arguments of assets that run the encoder."""
     needs_gpu = recipe.encoder.kind != "pocket" and recipe.encoder.device != "cpu"
     return {
-        "partitions_def": SHARDS,
-        "backfill_policy": dg.BackfillPolicy.multi_run(8) if needs_gpu else dg.BackfillPolicy.single_run(),
-        "owners": OWNERS,
-        "retry_policy": RETRY,
+        **cpu_shards(recipe),
+        **({"backfill_policy": dg.BackfillPolicy.multi_run(8)} if needs_gpu else {}),
         "pool": GPU_POOL if needs_gpu else None,
         "op_tags": gpu_op_tags() if needs_gpu else {},
     }

@@ -22,7 +22,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     """The assets of this stage for one recipe."""
 
     @dg.asset(
-        **graph_row("text_embeddings"),
+        **graph_row(recipe, "text_embeddings"),
         **encoder_shards(recipe),
         kinds={"pytorch", "safetensors"},
         code_version=encoder_version(recipe),
@@ -52,7 +52,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         )  # fmt: skip
 
     @dg.asset(
-        **graph_row("image_reference"),
+        **graph_row(recipe, "image_reference"),
         **encoder_step(recipe),
         kinds={"pytorch", "safetensors"},
         owners=OWNERS,

@@ -21,6 +21,7 @@ from unicorn_assets.ids import digest
 from unicorn_assets.images.reference import SAMPLE_ROWS, ImageReference
 from unicorn_assets.lake.artifacts import artifact_info, read_artifact, write_artifact
 from unicorn_assets.lake.store import Lake, Made, ShardInfo
+from unicorn_assets.partitions import known_shards
 from unicorn_assets.progress import StageProgress
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.resources import LakeResource, ProgressResource
@@ -38,7 +39,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     version = digest(["gap-2", transfer_version(recipe)], 8)  # raised with the report's form and formulas
 
     @dg.asset(
-        **graph_row("modality_gap"),
+        **graph_row(recipe, "modality_gap"),
         kinds={"numpy", "json"},
         owners=OWNERS,
         code_version=version,
@@ -62,7 +63,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
             return info
 
         with errors_for_people():
-            shards = finished(context.instance, store, "image_embeddings")
+            shards = finished(store, "image_embeddings", known_shards(context.instance, recipe.name))
             made = Made(recipe.name, version, {
                 **parents(store, *((name, s) for s in shards for name in ("text_embeddings", "image_embeddings"))),
                 **reference_parent(store),

@@ -26,7 +26,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
 
 def _asset(recipe: Recipe, stage: Stage) -> dg.AssetsDefinition:
     @dg.asset(
-        **graph_row(stage.name),
+        **graph_row(recipe, stage.name),
         **llm_shards(recipe),
         kinds={LLM_KINDS[recipe.llm.endpoint], "parquet"},
         code_version=stage.version,

@@ -4,7 +4,7 @@ from typing import Any
 
 import dagster as dg
 
-from unicorn_assets.assets.common import CPU_SHARDS, graph_row
+from unicorn_assets.assets.common import cpu_shards, graph_row
 from unicorn_assets.assets.shard_work import Rows, Vectors, fill_shards, parents
 from unicorn_assets.graph import TASK_NAMES
 from unicorn_assets.instructions.conversation import to_records, version
@@ -16,7 +16,12 @@ from unicorn_assets.resources import LakeResource, ProgressResource
 def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     """The asset of the records for one recipe."""
 
-    @dg.asset(**graph_row("instructions"), **CPU_SHARDS, kinds={"polars", "parquet"}, code_version=version(recipe))
+    @dg.asset(
+        **graph_row(recipe, "instructions"),
+        **cpu_shards(recipe),
+        kinds={"polars", "parquet"},
+        code_version=version(recipe),
+    )
     def instructions(
         context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource
     ) -> dg.MaterializeResult[Any]:

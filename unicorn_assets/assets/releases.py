@@ -1,7 +1,7 @@
 """Releases: immutable, versioned, ready to train on. A version is the hash of what went in."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -15,6 +15,7 @@ from unicorn_assets.assets.whole_work import finished, there
 from unicorn_assets.graph import ASSETS, RELEASES
 from unicorn_assets.lake.artifacts import artifact_info, read_artifact
 from unicorn_assets.lake.store import ALL, Lake
+from unicorn_assets.partitions import known_shards
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.release import ReleaseFacts, ReleaseInfo, package_versions, release_instruction, release_pretrain
 from unicorn_assets.release.build import recipe_hash
@@ -34,7 +35,7 @@ def _release_asset(recipe: Recipe, name: str, release: Release) -> dg.AssetsDefi
     table = ASSETS[name].table
 
     @dg.asset(
-        **graph_row(name),
+        **graph_row(recipe, name),
         kinds={"json", "parquet", "safetensors"},
         owners=OWNERS,
         code_version=recipe_hash(recipe)[:16],
@@ -44,7 +45,7 @@ def _release_asset(recipe: Recipe, name: str, release: Release) -> dg.AssetsDefi
     ) -> dg.MaterializeResult[Any]:
         store = lake.open()
         with errors_for_people():
-            shards = releasable(context.instance, store, table)
+            shards = releasable(store, table, known_shards(context.instance, recipe.name))
             records = sum(made.rows for shard in shards if (made := store.info(table, shard)))
             if not records:
                 context.log.warning(f"{table} holds no row yet, so there is no {name} to cut; see the quarantine")
@@ -69,10 +70,10 @@ def _release_asset(recipe: Recipe, name: str, release: Release) -> dg.AssetsDefi
     return cut
 
 
-def releasable(instance: dg.DagsterInstance, lake: Lake, table: str) -> list[str]:
-    """Shards whose table and vectors are finished; refuses bad and lost ones."""
-    found, made = [], there(instance, lake, table)
-    for shard in finished(instance, lake, "image_embeddings"):
+def releasable(lake: Lake, table: str, shards: Sequence[str]) -> list[str]:
+    """Those of the shards whose table and vectors are finished; refuses bad and lost ones."""
+    found, made = [], there(lake, table, shards)
+    for shard in finished(lake, "image_embeddings", shards):
         if shard in made:
             guard(lake, table, shard, made[shard].content)
             found.append(shard)

@@ -5,7 +5,7 @@ from functools import lru_cache, partial
 import dagster as dg
 import polars as pl
 
-from unicorn_assets.assets.common import CPU_SHARDS, OWNERS, graph_row
+from unicorn_assets.assets.common import OWNERS, cpu_shards, graph_row
 from unicorn_assets.assets.metadata import shard_metadata, with_sample
 from unicorn_assets.assets.shard_work import Rows, Vectors, errors_for_people, fill_shards, parents
 from unicorn_assets.assets.whole_work import make_whole, reusable
@@ -22,7 +22,9 @@ from unicorn_assets.seeds.catalog import build_catalog, catalog_made, seeds_made
 def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     """The assets of this stage for one recipe."""
 
-    @dg.asset(**graph_row("seed_catalog"), kinds={"polars", "parquet"}, owners=OWNERS, code_version=version(recipe))
+    @dg.asset(
+        **graph_row(recipe, "seed_catalog"), kinds={"polars", "parquet"}, owners=OWNERS, code_version=version(recipe)
+    )
     def seed_catalog(
         context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource
     ) -> dg.MaterializeResult:
@@ -32,12 +34,14 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
             write = partial(_write_catalog, store, recipe, made)
             info, reused = make_whole(progress.to_log(context.log), "seed_catalog", made, known, write)
             shards = shards_of(store.read("seed_catalog"))
-        added, removed = register(context.instance, shards)
+        added, removed = register(context.instance, recipe.name, shards)
         context.log.info(f"{len(shards)} shards: {len(added)} new, {len(removed)} gone")
         metadata = shard_metadata(store, "seed_catalog", "all", info, reused)
         return dg.MaterializeResult(metadata=metadata | {"shards": len(shards), "new shards": len(added)})
 
-    @dg.asset(**graph_row("seeds"), **CPU_SHARDS, kinds={"polars", "parquet"}, code_version=version(recipe))
+    @dg.asset(
+        **graph_row(recipe, "seeds"), **cpu_shards(recipe), kinds={"polars", "parquet"}, code_version=version(recipe)
+    )
     def seeds(
         context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource
     ) -> dg.MaterializeResult:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from unicorn_assets.assets.metadata import shard_metadata, with_sample
 from unicorn_assets.assets.troubles import EXIT_CODE, Troubles
 from unicorn_assets.errors import MachineError, UserError, machine_error
+from unicorn_assets.keys import asset_name
 from unicorn_assets.lake.shards import proved_info, refusals_there, shard_info
 from unicorn_assets.lake.store import ALL, Lake, Made
 from unicorn_assets.lake.verdicts import failed_checks
@@ -105,7 +106,7 @@ def fill_shards(
     rows_of: Callable[[str], int],
 ) -> dg.MaterializeResult[Any]:
     """Bring the run's shards of this asset up to date. `rows_of` says how many rows a shard's work will advance."""
-    name, troubles, made_of = context.asset_key.to_user_string(), Troubles(), dict[str, Made]()
+    name, troubles, made_of = asset_name(context.asset_key), Troubles(), dict[str, Made]()
     shards, stale, shown = list(context.partition_keys), dict[str, int](), dict[str, Mapping[str, Any]]()
 
     def told(shard: str) -> dict[str, Any]:
@@ -127,15 +128,17 @@ def fill_shards(
                     shown[shard] = output.shown
                     if len(shards) > 1:
                         # The run's own events come at its end; this one survives if the pod does not.
-                        context.log_event(dg.AssetMaterialization(name, partition=shard, metadata=told(shard)))
+                        context.log_event(
+                            dg.AssetMaterialization(context.asset_key, partition=shard, metadata=told(shard))
+                        )
         good = [shard for shard in shards if shard not in troubles.found]
         if troubles.found:  # the run's own events will not come: of all its shards none would count as made
             for shard in good if len(shards) > 1 else ():
                 if shard not in stale:
-                    context.log_event(dg.AssetMaterialization(name, partition=shard, metadata=told(shard)))
+                    context.log_event(dg.AssetMaterialization(context.asset_key, partition=shard, metadata=told(shard)))
         troubles.tell(name, len(shards))
         for shard in good:
-            context.add_asset_metadata(told(shard), asset_key=name, partition_key=shard)
+            context.add_asset_metadata(told(shard), asset_key=context.asset_key, partition_key=shard)
     context.log.info(f"{name}: {len(stale)} of {len(shards)} shards made, the others were current")
     return dg.MaterializeResult()
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 import numpy as np
 
-from unicorn_assets.assets.common import CPU_SHARDS, OWNERS, graph_row
+from unicorn_assets.assets.common import OWNERS, cpu_shards, graph_row
 from unicorn_assets.assets.embeddings import REFERENCE
 from unicorn_assets.assets.shard_work import Rows, Vectors, errors_for_people, fill_shards, parents
 from unicorn_assets.assets.whole_work import artifact_metadata, finished, make_whole, reusable
@@ -15,6 +15,7 @@ from unicorn_assets.ids import digest
 from unicorn_assets.images.reference import ImageReference
 from unicorn_assets.lake.artifacts import artifact_info, read_artifact, write_artifact
 from unicorn_assets.lake.store import Lake, Made, ShardInfo
+from unicorn_assets.partitions import known_shards
 from unicorn_assets.plain_files import read_anywhere, why
 from unicorn_assets.progress import StageProgress
 from unicorn_assets.recipe import Recipe
@@ -35,7 +36,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
     """The assets of this stage for one recipe."""
 
     @dg.asset(
-        **graph_row("transfer"),
+        **graph_row(recipe, "transfer"),
         kinds={"numpy", "safetensors"},
         owners=OWNERS,
         code_version=version(recipe),
@@ -56,7 +57,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
             return write_artifact(store, TRANSFER, fitted.to_bytes(), made, 0, extra)
 
         with errors_for_people():
-            shards = finished(context.instance, store, "text_embeddings")
+            shards = finished(store, "text_embeddings", known_shards(context.instance, recipe.name))
             given = given_transfer(recipe)
             made = Made(recipe.name, version(recipe), {
                 **parents(store, *(("text_embeddings", shard) for shard in shards)),
@@ -68,8 +69,8 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         return dg.MaterializeResult(metadata=artifact_metadata(info, reused))
 
     @dg.asset(
-        **graph_row("image_embeddings"),
-        **CPU_SHARDS,
+        **graph_row(recipe, "image_embeddings"),
+        **cpu_shards(recipe),
         kinds={"numpy", "safetensors"},
         code_version=version(recipe),
     )

@@ -3,7 +3,7 @@
 Here: that frame, for tables and for single files alike. Not here: any asset's work, partitioned assets (shard_work.py).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -17,7 +17,6 @@ from unicorn_assets.lake.artifacts import artifact_info
 from unicorn_assets.lake.shards import proved_info, refusals_there
 from unicorn_assets.lake.store import ALL, Lake, Made, ShardInfo
 from unicorn_assets.lake.verdicts import failed_checks, look
-from unicorn_assets.partitions import SHARDS_NAME
 from unicorn_assets.progress import Progress, StageProgress
 
 
@@ -51,11 +50,11 @@ def whole_table(lake: Lake, name: str) -> ShardInfo | None:
     return info if info is not None and refusals_there(lake, name, ALL, info) else None
 
 
-def there(instance: dg.DagsterInstance, lake: Lake, name: str) -> dict[str, ShardInfo]:
-    """What the shards of `name` say of themselves, in the order of the partition keys; those that nobody made yet are
-    left out. Refuses to go on without a shard that was there: what is made of the others would silently lack its rows.
+def there(lake: Lake, name: str, shards: Sequence[str]) -> dict[str, ShardInfo]:
+    """What these shards of `name` say of themselves, in the order of `shards`; those that nobody made yet are left out.
+    Refuses to go on without a shard that was there: what is made of the others would silently lack its rows.
     """
-    seen = look(lake, name, list(instance.get_dynamic_partitions(SHARDS_NAME)), deep=False)  # whoever reads, proves
+    seen = look(lake, name, shards, deep=False)  # whoever reads, proves
     lost = {shard: each.damage for shard, each in seen.items() if each.damage}
     if lost:
         names = ", ".join(f"{shard} ({damage})" for shard, damage in list(lost.items())[:5])
@@ -66,10 +65,10 @@ def there(instance: dg.DagsterInstance, lake: Lake, name: str) -> dict[str, Shar
     return {shard: each.info for shard, each in seen.items() if each.info is not None}
 
 
-def finished(instance: dg.DagsterInstance, lake: Lake, name: str) -> list[str]:
-    """Shards of these vectors that have rows, in the order of the partition keys; refuses bad and lost ones."""
+def finished(lake: Lake, name: str, shards: Sequence[str]) -> list[str]:
+    """Those of the shards of these vectors that have rows, in the order of `shards`; refuses bad and lost ones."""
     found, empty = [], 0
-    for shard, info in there(instance, lake, name).items():
+    for shard, info in there(lake, name, shards).items():
         empty += not info.rows
         if info.rows:
             guard(lake, name, shard, info.content)

@@ -21,12 +21,14 @@ from unicorn_assets.ending import told_to_end
 from unicorn_assets.errors import UserError
 from unicorn_assets.graph import ASSETS, llm_first, stretches
 from unicorn_assets.home import Home
+from unicorn_assets.keys import asset_key, asset_name, step_key, step_name
 from unicorn_assets.lake.damage import Damage as LakeDamage
 from unicorn_assets.lake.store import ALL
 from unicorn_assets.llm.endpoints import ServerWarning
 from unicorn_assets.llm.journal import Damage as JournalDamage
-from unicorn_assets.partitions import RANGE_END, RANGE_START, SHARDS_NAME, ranges
+from unicorn_assets.partitions import RANGE_END, RANGE_START, known_shards, ranges
 from unicorn_assets.progress import Progress
+from unicorn_assets.resources.loaded import loaded
 from unicorn_assets.resources.observing import EVENTS
 from unicorn_assets.resources.progress import listening
 
@@ -87,22 +89,23 @@ def run_graph(
         _bury_dead_runs(instance)
         definitions = build_defs(home)
         job = definitions.resolve_implicit_global_asset_job_def()
-        if not _run(job, instance, [CATALOG], {}, outcome, force) or outcome.problems:
+        data_set = loaded(str(home.recipe)).name
+        if not _run(job, instance, data_set, [CATALOG], {}, outcome, force) or outcome.problems:
             return outcome
-        known = list(instance.get_dynamic_partitions(SHARDS_NAME))
+        known = known_shards(instance, data_set)
         if not known:
             raise UserError("the sources gave no usable seed", "look at `unicorn show quarantine` for the reasons")
         forced = {shard for shards in force.values() for shard in shards} - {ALL}
         unknown = sorted({*(chosen or ()), *forced} - set(known))
         if unknown:
             raise UserError(f"there is no shard {unknown[0]!r}", f"the shards are {', '.join(known[:20])}")
-        neighbours = ranges(instance, chosen or known)
+        neighbours = ranges(known, chosen or known)
         split = len(neighbours) > 1
         for names in _runs(split):
             by_shard = any(ASSETS[name].by_shard for name in names)
             for start, end in neighbours if by_shard else [neighbours[0]]:
                 tags = {RANGE_START: start, RANGE_END: end} if by_shard else {}
-                if not _run(job, instance, names, tags, outcome, force) or (outcome.problems and split):
+                if not _run(job, instance, data_set, names, tags, outcome, force) or (outcome.problems and split):
                     return outcome
     return outcome
 
@@ -122,6 +125,7 @@ def _runs(split: bool) -> Iterator[tuple[str, ...]]:
 def _run(
     job: dg.JobDefinition,
     instance: dg.DagsterInstance,
+    data_set: str,
     names: Sequence[str],
     tags: dict[str, str],
     outcome: Outcome,
@@ -129,8 +133,9 @@ def _run(
 ) -> bool:
     """Whether all steps were done; what went wrong, and what checks found, is in `outcome`."""
     before = len(outcome.problems)
-    keys = [dg.AssetKey(name) for name in names]
-    ops = {name: {"config": {FORCE: list(shards)}} for name, shards in (force or {}).items() if name in names}
+    keys = [asset_key(data_set, name) for name in names]
+    forced = {name: shards for name, shards in (force or {}).items() if name in names}
+    ops = {step_key(data_set, name): {"config": {FORCE: list(shards)}} for name, shards in forced.items()}
     all_tags = {**tags, PROCESS_TAG: f"{os.getpid()}:{_start_time(os.getpid())}"}
     try:
         result = job.execute_in_process(
@@ -146,7 +151,7 @@ def _run(
     found: dict[tuple[str, str], list[dg.AssetCheckEvaluation]] = {}
     for check in result.get_asset_check_evaluations():
         if not check.passed:  # what is said of several checks is said once: a damaged shard breaks them all
-            found.setdefault((check.asset_key.to_user_string(), str(check.description)), []).append(check)
+            found.setdefault((asset_name(check.asset_key), str(check.description)), []).append(check)
     for (asset, said), checks in found.items():
         more = f" and {len(checks) - 1} more" if len(checks) > 1 else ""
         words = f"check {asset}.{checks[0].check_name}{more}: {said}"
@@ -167,13 +172,13 @@ def _run(
 
 
 def _words(event: dg.DagsterEvent) -> str:
-    failure = event.step_failure_data
+    step, failure = step_name(event.step_key or ""), event.step_failure_data
     if failure.user_failure_data is not None and failure.user_failure_data.description:
-        return f"{event.step_key}: {failure.user_failure_data.description}"
+        return f"{step}: {failure.user_failure_data.description}"
     error = failure.error
     cause = error.cause if error is not None and error.cause is not None else error
     what = cause.message.strip() if cause is not None else "failed"
-    return f"{event.step_key}: {what} (a fault of the program; the trace is in the UI, `unicorn ui`)"
+    return f"{step}: {what} (a fault of the program; the trace is in the UI, `unicorn ui`)"
 
 
 def _interrupted(event: dg.DagsterEvent) -> bool:

@@ -6,6 +6,8 @@ all missing shards at once, in the order of the graph.
 
 import dagster as dg
 
+from unicorn_assets.keys import asset_name
+
 CATALOG_CRON = "0 1 * * *"
 FILL_CRON = "0 2 * * *"
 
@@ -25,7 +27,7 @@ def with_conditions(assets: list[dg.AssetsDefinition]) -> list[dg.AssetsDefiniti
     return [
         asset.map_asset_specs(
             lambda spec: spec.replace_attributes(
-                automation_condition=REFRESH if spec.key == dg.AssetKey("seed_catalog") else FILL_MISSING
+                automation_condition=REFRESH if asset_name(spec.key) == "seed_catalog" else FILL_MISSING
             )
         )
         for asset in assets

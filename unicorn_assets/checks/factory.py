@@ -15,8 +15,9 @@ from unicorn_assets.checks.judging import Finding, Findings, judge
 from unicorn_assets.checks.queries import Query, queries
 from unicorn_assets.checks.views import thresholds
 from unicorn_assets.graph import ASSETS, RELEASES
+from unicorn_assets.keys import asset_key
 from unicorn_assets.lake.store import ALL
-from unicorn_assets.partitions import shards_of_run
+from unicorn_assets.partitions import known_shards, shards_of_run
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.resources import LakeResource
 
@@ -32,13 +33,14 @@ def build_checks(recipe: Recipe) -> list[dg.AssetChecksDefinition]:
 
 
 def _checks(recipe: Recipe, asset: str, found: Sequence[Query]) -> dg.AssetChecksDefinition:
-    specs = {q: dg.AssetCheckSpec(q.name, asset=asset, description=q.about, blocking=q.blocking) for q in found}
+    key = asset_key(recipe.name, asset)
+    specs = {q: dg.AssetCheckSpec(q.name, asset=key, description=q.about, blocking=q.blocking) for q in found}
     limits = thresholds(recipe)
 
     @dg.multi_asset_check(name=f"{asset}_checks", specs=list(specs.values()), can_subset=True)
     def checks(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Iterator[Any]:
-        known = shards_of_run(context.instance, {})
-        run = shards_of_run(context.instance, context.run.tags) if ASSETS[asset].by_shard else [ALL]
+        known = known_shards(context.instance, recipe.name)
+        run = shards_of_run(context.instance, recipe.name, context.run.tags) if ASSETS[asset].by_shard else [ALL]
         with errors_for_people():
             # All of them, also where only some were selected: a verdict speaks of all checks.
             findings = judge(lake.open(), asset, found, limits, known, run)

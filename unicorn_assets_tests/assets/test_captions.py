@@ -7,8 +7,9 @@ import dagster as dg
 import pytest
 
 from unicorn_assets.assets import captions
+from unicorn_assets.keys import asset_key
 from unicorn_assets.lake.store import Lake
-from unicorn_assets.partitions import RANGE_END, RANGE_START, SHARDS_NAME
+from unicorn_assets.partitions import RANGE_END, RANGE_START, register
 from unicorn_assets.resources import LakeResource, ProgressResource
 from unicorn_assets.resources.progress import listening
 from unicorn_assets_tests.small_lake import SHARDS, fill, small_recipe
@@ -46,7 +47,7 @@ def lake(tmp_path: Path) -> Lake:
 
 def materialize(lake: Lake, progress: Counted) -> dg.ExecuteInProcessResult:
     with dg.DagsterInstance.ephemeral() as instance, listening(progress):
-        instance.add_dynamic_partitions(SHARDS_NAME, list(SHARDS))
+        register(instance, "small", SHARDS)
         return dg.materialize(
             captions.build(small_recipe()), instance=instance, tags={RANGE_START: SHARDS[0], RANGE_END: SHARDS[-1]},
             resources={"lake": LakeResource(url=lake.url), "progress": ProgressResource()},
@@ -82,6 +83,6 @@ def test_one_histogram_for_each_shard_that_was_made_of_its_own_captions(
     shown = {
         event.step_materialization_data.materialization.partition: event.step_materialization_data.materialization
         for event in result.get_asset_materialization_events()
-        if event.asset_key == dg.AssetKey("captions")
+        if event.asset_key == asset_key("small", "captions")
     }
     assert [captions.ABOUT in shown[shard].metadata for shard in SHARDS] == [False, True, False]

@@ -9,9 +9,10 @@ import pytest
 
 from unicorn_assets.assets.embeddings import REFERENCE, build
 from unicorn_assets.encoders import identify
+from unicorn_assets.keys import asset_key, step_key
 from unicorn_assets.lake.artifacts import artifact_info
 from unicorn_assets.lake.store import Lake
-from unicorn_assets.partitions import PARTITION, SHARDS_NAME
+from unicorn_assets.partitions import PARTITION, register
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.resources import EncoderResource, LakeResource, ProgressResource
 from unicorn_assets.resources.loaded import keep
@@ -44,14 +45,14 @@ def materialize(lake: Lake, folder: Path, name: str) -> dict[str, Any]:
         "lake": LakeResource(url=lake.url), "progress": ProgressResource(),
         "encoder": EncoderResource(recipe=str(folder / "recipe.yaml")),
     }  # fmt: skip
-    (asset,) = [asset for asset in build(recipe(folder)) if dg.AssetKey(name) in asset.keys]
+    (asset,) = [asset for asset in build(recipe(folder)) if asset_key("test", name) in asset.keys]
     tags = {PARTITION: SHARD} if asset.partitions_def else {}
     with dg.DagsterInstance.ephemeral() as instance:
-        instance.add_dynamic_partitions(SHARDS_NAME, [SHARD])
+        register(instance, "test", [SHARD])
         result = dg.materialize(
             [asset], instance=instance, resources=resources, tags=tags, partition_key=SHARD if tags else None
         )
-        (event,) = result.asset_materializations_for_node(name)
+        (event,) = result.asset_materializations_for_node(step_key("test", name))
         return {key: value.value for key, value in event.metadata.items()}
 
 
@@ -101,7 +102,7 @@ def test_only_images_ask_for_a_gpu(folder: Path) -> None:
             encoder={"kind": "open_clip", "model": "local-dir:model", "device": device},
             image_reference=settings,
         )
-        (asset,) = [asset for asset in build(made) if dg.AssetKey("image_reference") in asset.keys]
+        (asset,) = [asset for asset in build(made) if asset_key("test", "image_reference") in asset.keys]
         return asset.op.pool
 
     images, file = {"kind": "images", "path": "streets.tar"}, {"kind": "vectors", "path": "v.npy"}

@@ -12,9 +12,10 @@ from unicorn_assets.assets.embeddings import REFERENCE
 from unicorn_assets.assets.gap import GAP, GAP_PAGE, build
 from unicorn_assets.assets.transfer import TRANSFER
 from unicorn_assets.images.reference import ImageReference, Pairs
+from unicorn_assets.keys import asset_key, step_key
 from unicorn_assets.lake.artifacts import artifact_info, read_artifact, write_artifact
 from unicorn_assets.lake.store import Lake, Made
-from unicorn_assets.partitions import SHARDS_NAME
+from unicorn_assets.partitions import register
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.resources import EncoderResource, LakeResource, ProgressResource
 from unicorn_assets.transfer import fit
@@ -52,11 +53,11 @@ def materialize(lake: Lake, recipe: Recipe = RECIPE) -> dict[str, Any]:
         "lake": LakeResource(url=url), "progress": ProgressResource(), "encoder": EncoderResource(recipe="recipe.yaml"),
     }  # fmt: skip
     with dg.DagsterInstance.ephemeral() as instance:
-        instance.add_dynamic_partitions(SHARDS_NAME, list(SHARDS))
+        register(instance, recipe.name, SHARDS)
         definitions = dg.Definitions(build(recipe), resources=resources)
         job = definitions.resolve_implicit_global_asset_job_def()
-        result = job.execute_in_process(instance=instance, asset_selection=[dg.AssetKey("modality_gap")])
-        (event,) = result.asset_materializations_for_node("modality_gap")
+        result = job.execute_in_process(instance=instance, asset_selection=[asset_key(recipe.name, "modality_gap")])
+        (event,) = result.asset_materializations_for_node(step_key(recipe.name, "modality_gap"))
         return {key: value.value for key, value in event.metadata.items()}
 
 

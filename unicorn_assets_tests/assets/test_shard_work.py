@@ -14,7 +14,7 @@ from unicorn_assets.lake.files import Files
 from unicorn_assets.lake.store import Lake
 from unicorn_assets.lake.verdicts import Broken, Verdict, failed_checks, write_verdict
 from unicorn_assets.llm.errors import ServerBroken
-from unicorn_assets.partitions import RANGE_END, RANGE_START, SHARDS, SHARDS_NAME
+from unicorn_assets.partitions import RANGE_END, RANGE_START, register, shards_definition
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.resources import LakeResource, ProgressResource
 from unicorn_assets_tests.lakes import SHARD, tiny_lake
@@ -33,7 +33,7 @@ class Bench:
         self.shown_as_made: set[str | None] = set()
 
     def run(self) -> dg.ExecuteInProcessResult:
-        @dg.asset(partitions_def=SHARDS, backfill_policy=dg.BackfillPolicy.single_run())
+        @dg.asset(partitions_def=shards_definition("tiny"), backfill_policy=dg.BackfillPolicy.single_run())
         def captions(context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource) -> Any:
             store = lake.open()
 
@@ -48,7 +48,7 @@ class Bench:
             )  # fmt: skip
 
         with dg.DagsterInstance.ephemeral() as instance:
-            instance.add_dynamic_partitions(SHARDS_NAME, ["a-00000", "a-00001"])
+            register(instance, "tiny", ["a-00000", "a-00001"])
             result = dg.materialize(
                 [captions], instance=instance, raise_on_error=False,
                 tags={RANGE_START: "a-00000", RANGE_END: "a-00001"},

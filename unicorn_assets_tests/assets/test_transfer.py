@@ -13,10 +13,11 @@ from unicorn_assets.assets.transfer import TRANSFER, build
 from unicorn_assets.assets.whole_work import finished
 from unicorn_assets.errors import UserError
 from unicorn_assets.images.reference import ImageReference
+from unicorn_assets.keys import asset_key, step_key
 from unicorn_assets.lake.artifacts import artifact_info, read_artifact, write_artifact
 from unicorn_assets.lake.files import Files
 from unicorn_assets.lake.store import Lake, Made
-from unicorn_assets.partitions import SHARDS_NAME
+from unicorn_assets.partitions import register
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.resources import EncoderResource, LakeResource, ProgressResource
 from unicorn_assets.transfer import METHODS, Transfer, fit
@@ -61,11 +62,14 @@ def materialize(lake: Lake, wanted: Recipe, shards: int, asset: str = "transfer"
         "lake": LakeResource(url=lake.url), "progress": ProgressResource(), "encoder": EncoderResource(recipe="r.yaml"),
     }  # fmt: skip
     with dg.DagsterInstance.ephemeral() as instance:
-        instance.add_dynamic_partitions(SHARDS_NAME, [shard(number) for number in range(shards)])
+        register(instance, wanted.name, [shard(number) for number in range(shards)])
         job = dg.Definitions(build(wanted), resources=resources).resolve_implicit_global_asset_job_def()
         key = shard(0) if asset == "image_embeddings" else None
-        result = job.execute_in_process(instance=instance, asset_selection=[dg.AssetKey(asset)], partition_key=key)
-        return {name: value.value for name, value in result.asset_materializations_for_node(asset)[0].metadata.items()}
+        result = job.execute_in_process(
+            instance=instance, asset_selection=[asset_key(wanted.name, asset)], partition_key=key
+        )
+        (event,) = result.asset_materializations_for_node(step_key(wanted.name, asset))
+        return {name: value.value for name, value in event.metadata.items()}
 
 
 @pytest.fixture
@@ -155,8 +159,6 @@ def test_a_given_move_is_used_as_it_is(tmp_path: Path) -> None:
 def test_a_lake_whose_captions_were_all_refused_is_told_to_look_into_the_quarantine(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path))
     lake.write_vectors("text_embeddings", shard(0), [], np.zeros((0, 8), np.float16), Made(), ABOUT)
-    with dg.DagsterInstance.ephemeral() as instance:
-        instance.add_dynamic_partitions(SHARDS_NAME, [shard(0), shard(1)])
-        with pytest.raises(UserError, match="no caption was accepted in 1 finished shards") as told:
-            finished(instance, lake, "text_embeddings")
+    with pytest.raises(UserError, match="no caption was accepted in 1 finished shards") as told:
+        finished(lake, "text_embeddings", [shard(0), shard(1)])
     assert "unicorn quarantine" in told.value.hint

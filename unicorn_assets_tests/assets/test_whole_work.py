@@ -2,14 +2,12 @@
 
 from pathlib import Path
 
-import dagster as dg
 import pytest
 
 from unicorn_assets.assets.whole_work import make_whole, there, whole_table
 from unicorn_assets.errors import UserError
 from unicorn_assets.lake.store import ALL, Made, ShardInfo
 from unicorn_assets.lake.verdicts import Verdict, write_verdict
-from unicorn_assets.partitions import SHARDS_NAME
 from unicorn_assets.progress import LogProgress, StageProgress
 from unicorn_assets_tests.lakes import SHARD, tiny_lake
 
@@ -60,9 +58,8 @@ def test_a_table_whose_refused_rows_are_gone_is_not_there(tmp_path: Path) -> Non
 
 def test_nothing_over_all_shards_is_made_without_one_that_was_lost(tmp_path: Path) -> None:
     lake = tiny_lake().write(tmp_path)
-    with dg.DagsterInstance.ephemeral() as instance:
-        instance.add_dynamic_partitions(SHARDS_NAME, [SHARD, "tiny-00001"])
-        assert list(there(instance, lake, "captions")) == [SHARD], "what nobody made yet is no loss"
-        write_verdict(lake, "captions", "tiny-00001", Verdict("content"))
-        with pytest.raises(UserError, match=r"captions lacks 1 of its shards: tiny-00001 \(it was there and is gone\)"):
-            there(instance, lake, "captions")
+    shards = [SHARD, "tiny-00001"]
+    assert list(there(lake, "captions", shards)) == [SHARD], "what nobody made yet is no loss"
+    write_verdict(lake, "captions", "tiny-00001", Verdict("content"))
+    with pytest.raises(UserError, match=r"captions lacks 1 of its shards: tiny-00001 \(it was there and is gone\)"):
+        there(lake, "captions", shards)

@@ -18,7 +18,7 @@ from unicorn_assets_tests.llm.journal.test_journal import answer
 
 
 def test_ctrl_c_inside_a_step_is_an_interruption_and_no_failure() -> None:
-    @dg.asset
+    @dg.asset(key_prefix="mine")
     def long_work() -> None:
         os.kill(os.getpid(), signal.SIGINT)
         signal.pause()
@@ -26,7 +26,7 @@ def test_ctrl_c_inside_a_step_is_an_interruption_and_no_failure() -> None:
     job = dg.Definitions([long_work]).resolve_implicit_global_asset_job_def()
     outcome = Outcome()
     with dg.DagsterInstance.ephemeral() as instance, pytest.raises(KeyboardInterrupt):
-        _run(job, instance, ["long_work"], {}, outcome)
+        _run(job, instance, "mine", ["long_work"], {}, outcome)
     assert outcome.problems == []
 
 
@@ -38,7 +38,7 @@ def test_a_damaged_journal_is_heard_by_who_runs_and_by_who_looks(tmp_path: Path)
     (part,) = (tmp_path / "journal").glob(f"*{PART_SUFFIX}")
     os.truncate(part, part.stat().st_size // 2)
 
-    @dg.asset
+    @dg.asset(key_prefix="mine")
     def work() -> None:
         with Journal.open(str(tmp_path), events=EVENTS):
             pass
@@ -47,7 +47,7 @@ def test_a_damaged_journal_is_heard_by_who_runs_and_by_who_looks(tmp_path: Path)
     outcome = Outcome()
     with dg.DagsterInstance.ephemeral() as instance, EVENTS.heard(Damage, lambda damage: outcome.warn(str(damage))):
         for _ in range(2):  # the second run finds all in order
-            assert _run(job, instance, ["work"], {}, outcome)
+            assert _run(job, instance, "mine", ["work"], {}, outcome)
     (warning,) = outcome.warnings
     assert warning.startswith(f"journal: {part.name} was damaged or half written; ")
     line = journal_line(gather(Lake(str(tmp_path))))

@@ -17,7 +17,7 @@ from unicorn_assets.gap import compare
 from unicorn_assets.lake.artifacts import write_artifact
 from unicorn_assets.lake.store import ALL, Lake, Made
 from unicorn_assets.lake.verdicts import failed_checks
-from unicorn_assets.partitions import PARTITION, SHARDS_NAME
+from unicorn_assets.partitions import PARTITION, register
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.resources import LakeResource
 from unicorn_assets.transfer import fit
@@ -161,11 +161,11 @@ def test_a_failed_gate_on_the_gap_leaves_a_verdict_also_in_a_run_over_one_shard(
     gap("after", "neighbour_overlap", value)(report)
     lake = write(tmp_path, report, {})
 
-    @dg.asset
+    @dg.asset(key_prefix=RECIPE.name)
     def modality_gap() -> None:
         """Made already."""
 
-    @dg.asset
+    @dg.asset(key_prefix=RECIPE.name)
     def transfer() -> None:
         """Made already."""
 
@@ -175,7 +175,7 @@ def test_a_failed_gate_on_the_gap_leaves_a_verdict_also_in_a_run_over_one_shard(
         [modality_gap, transfer], asset_checks=checks, resources={"lake": LakeResource(url=lake.url)}
     )
     with dg.DagsterInstance.ephemeral() as instance:
-        instance.add_dynamic_partitions(SHARDS_NAME, list(SHARDS))
+        register(instance, RECIPE.name, SHARDS)
         job = definitions.resolve_implicit_global_asset_job_def()
         result = job.execute_in_process(instance=instance, tags={PARTITION: SHARDS[0]}, raise_on_error=False)
     found = {check.check_name for check in result.get_asset_check_evaluations() if not check.passed}

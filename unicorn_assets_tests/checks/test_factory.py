@@ -7,7 +7,7 @@ import pytest
 
 from unicorn_assets.checks.factory import build_checks
 from unicorn_assets.lake.verdicts import failed_checks
-from unicorn_assets.partitions import SHARDS, SHARDS_NAME
+from unicorn_assets.partitions import register, shards_definition
 from unicorn_assets.resources import LakeResource
 from unicorn_assets_tests.checks.test_queries import RECIPE
 from unicorn_assets_tests.lakes import SHARD, TinyLake, tiny_lake
@@ -17,14 +17,14 @@ def run_checks(tiny: TinyLake, folder: Path) -> tuple[dg.ExecuteInProcessResult,
     """The checks of `captions` over one shard, as in a run of that partition; and the verdict they leave."""
     lake = tiny.write(folder)
 
-    @dg.asset(partitions_def=SHARDS)
+    @dg.asset(key_prefix=RECIPE.name, partitions_def=shards_definition(RECIPE.name))
     def captions() -> None:
         """Made already."""
 
     checks = [found for found in build_checks(RECIPE) if "captions_checks" in found.node_def.name]
     definitions = dg.Definitions([captions], asset_checks=checks, resources={"lake": LakeResource(url=lake.url)})
     with dg.DagsterInstance.ephemeral() as instance:
-        instance.add_dynamic_partitions(SHARDS_NAME, [SHARD])
+        register(instance, RECIPE.name, [SHARD])
         job = definitions.resolve_implicit_global_asset_job_def()
         result = job.execute_in_process(instance=instance, partition_key=SHARD, raise_on_error=False)
     info = lake.info("captions", SHARD)

@@ -18,11 +18,13 @@ from unicorn_assets.automation import local_run
 from unicorn_assets.definitions import build_defs
 from unicorn_assets.graph import VECTORS
 from unicorn_assets.home import Home, find_home
+from unicorn_assets.keys import asset_key, step_key
 from unicorn_assets.lake.shards import path_of, shard_info
 from unicorn_assets.lake.store import Lake
 from unicorn_assets.partitions import RANGE_END, RANGE_START
 from unicorn_assets_tests.finished import Data, finished, unicorn
 
+NAME = "mine"  # of the recipe
 GOOD, BAD = "lines-00000", "lines-00001"
 ASSETS = (
     "seeds", "caption_drafts", "captions", "multiple_choice", "question_answering", "instructions", "text_embeddings",
@@ -48,16 +50,17 @@ class Ui:
         self.job = build_defs(home).resolve_implicit_global_asset_job_def()
 
     def materialize(self, asset: str, *shards: str, force: list[str] | None = None) -> dg.ExecuteInProcessResult:
+        ops = {step_key(NAME, asset): {"config": {FORCE: force}}} if force else {}
         tags = {RANGE_START: shards[0], RANGE_END: shards[-1]} if shards else {}
         return self.job.execute_in_process(
-            asset_selection=[dg.AssetKey(asset)], instance=self.instance, tags=tags, raise_on_error=False,
-            run_config={**local_run.CONFIG, "ops": {asset: {"config": {FORCE: force}}} if force else {}},
+            asset_selection=[asset_key(NAME, asset)], instance=self.instance, tags=tags, raise_on_error=False,
+            run_config={**local_run.CONFIG, "ops": ops},
         )  # fmt: skip
 
     def red(self, asset: str) -> dict[str, str]:
         """Checks of the asset that are not green, with what they say."""
         graph = self.job.asset_layer.asset_graph
-        keys = graph.get_check_keys_for_assets({dg.AssetKey(asset)})
+        keys = graph.get_check_keys_for_assets({asset_key(NAME, asset)})
         latest = self.instance.event_log_storage.get_latest_asset_check_execution_by_key(list(keys))
         return {
             key.name: (record.evaluation.description or "") if record.evaluation else "not judged"

@@ -10,8 +10,9 @@ import pytest
 
 from unicorn_assets.definitions import build_defs
 from unicorn_assets.home import find_home
+from unicorn_assets.keys import asset_key
 from unicorn_assets.lake.store import Lake
-from unicorn_assets.partitions import RANGE_END, RANGE_START, SHARDS_NAME
+from unicorn_assets.partitions import RANGE_END, RANGE_START, known_shards
 from unicorn_assets_tests.servers import (
     PostgresServer,
     S3Server,
@@ -91,12 +92,12 @@ def test_our_assets_fill_a_lake_in_s3(instance: dg.DagsterInstance, s3_server: S
     home = find_home(home=str(tmp_path), lake=lake, recipe=str(DEPLOY.parent / "recipes" / "demo.yaml"))
     job = build_defs(home).resolve_implicit_global_asset_job_def()
 
-    catalog = job.execute_in_process(asset_selection=[dg.AssetKey("seed_catalog")], instance=instance)
+    catalog = job.execute_in_process(asset_selection=[asset_key("demo", "seed_catalog")], instance=instance)
     assert catalog.success
-    shards = instance.get_dynamic_partitions(SHARDS_NAME)
+    shards = known_shards(instance, "demo")
     assert len(shards) > 1
     filled = job.execute_in_process(
-        asset_selection=[dg.AssetKey("seeds")],
+        asset_selection=[asset_key("demo", "seeds")],
         instance=instance,
         tags={RANGE_START: shards[0], RANGE_END: shards[-1]},
     )
@@ -105,7 +106,7 @@ def test_our_assets_fill_a_lake_in_s3(instance: dg.DagsterInstance, s3_server: S
     assert s3_server.keys(s3_url.removeprefix("s3://"), "demo/tables/seeds/") == sorted(
         f"demo/tables/seeds/{shard}.parquet" for shard in shards
     )
-    assert instance.get_materialized_partitions(dg.AssetKey("seeds")) == set(shards)
+    assert instance.get_materialized_partitions(asset_key("demo", "seeds")) == set(shards)
     data = Lake(lake)
     rows = sum(data.read("seeds", shard).height for shard in shards)
     assert rows == data.read("seed_catalog").height > 0

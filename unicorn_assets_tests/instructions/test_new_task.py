@@ -70,6 +70,7 @@ from typer.testing import CliRunner
 from unicorn_assets.automation import local_run
 from unicorn_assets.cli import app
 from unicorn_assets.definitions import build_defs
+from unicorn_assets.keys import asset_key
 
 def unicorn(*arguments):
     result = CliRunner().invoke(app, arguments)
@@ -85,7 +86,7 @@ plain_encoder.install()
 instance = dg.DagsterInstance.ephemeral()  # Dagster's records on disk would cost half of the time
 local_run.local_instance = lambda home: contextlib.nullcontext(instance)
 unicorn("run", "--recipe", "recipe.yaml")
-graph, key = build_defs().resolve_asset_graph(), dg.AssetKey("counting")
+graph, key = build_defs().resolve_asset_graph(), asset_key("mine", "counting")
 rows = told("show", "counting", "--rows", "1")
 answers = {
     "status": told("status"), "plan": told("plan", "--sample", "0"), "rows": rows,

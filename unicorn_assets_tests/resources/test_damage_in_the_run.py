@@ -6,9 +6,10 @@ import dagster as dg
 
 from unicorn_assets.definitions import build_defs
 from unicorn_assets.home import find_home
+from unicorn_assets.keys import asset_key
 from unicorn_assets.llm.journal.blocks import CLOSED_HEADER
 from unicorn_assets.llm.journal.store import PART_SUFFIX, new_name
-from unicorn_assets.partitions import RANGE_END, RANGE_START, SHARDS_NAME
+from unicorn_assets.partitions import RANGE_END, RANGE_START, known_shards
 from unicorn_assets_tests.plan.server import Scripted, write_recipe
 
 KEY = "damaged journal parts"
@@ -23,12 +24,12 @@ def test_log_and_metadata_of_the_run(tmp_path: Path) -> None:
         write_recipe(tmp_path, server.url, rows=60)
         home = find_home(str(tmp_path / "home"), None, str(tmp_path / "recipe.yaml"))
         job = build_defs(home).resolve_implicit_global_asset_job_def()
-        assert job.execute_in_process(instance=instance, asset_selection=[dg.AssetKey("seed_catalog")]).success
-        shards = list(instance.get_dynamic_partitions(SHARDS_NAME))
+        assert job.execute_in_process(instance=instance, asset_selection=[asset_key("mine", "seed_catalog")]).success
+        shards = known_shards(instance, "mine")
         assert len(shards) == 3
         run = job.execute_in_process(
             instance=instance,
-            asset_selection=[dg.AssetKey(key) for key in ("seeds", "caption_drafts")],
+            asset_selection=[asset_key("mine", key) for key in ("seeds", "caption_drafts")],
             tags={RANGE_START: shards[0], RANGE_END: shards[-1]},
         )
         assert run.success
@@ -38,6 +39,6 @@ def test_log_and_metadata_of_the_run(tmp_path: Path) -> None:
         made = {
             event.partition: event.materialization.metadata[KEY].value
             for event in run.get_asset_materialization_events()
-            if event.asset_key == dg.AssetKey("caption_drafts") and KEY in event.materialization.metadata
+            if event.asset_key == asset_key("mine", "caption_drafts") and KEY in event.materialization.metadata
         }
         assert made == dict(zip(shards, (1, 0, 0), strict=True))

@@ -7,6 +7,7 @@ import pytest
 
 from unicorn_assets.definitions import build_defs
 from unicorn_assets.home import Home
+from unicorn_assets.keys import asset_key
 from unicorn_assets.lake.store import Lake
 
 RECIPE = "name: {name}\nsources: [{{name: lines, path: {name}.txt}}]\nllm: {{}}\n"
@@ -22,7 +23,7 @@ def catalog_of(tmp_path: Path):
         home = Home(tmp_path / f"home-{name}", str(tmp_path / "lake"), tmp_path / f"{name}.yaml")
         with dg.DagsterInstance.ephemeral() as instance:
             job = build_defs(home).resolve_implicit_global_asset_job_def()
-            chosen = [dg.AssetKey("seed_catalog")]
+            chosen = [asset_key(name, "seed_catalog")]
             return job.execute_in_process(asset_selection=chosen, instance=instance, raise_on_error=False)
 
     return run
