@@ -22,15 +22,20 @@ POOLS = (GPU_POOL, LLM_POOL)
 DEFAULT_GPU_NODES = "nvidia.com/gpu.present=true"
 """The label that NVIDIA's GPU feature discovery puts on nodes."""
 
+DEFAULT_REQUESTS = "cpu=4,memory=24Gi,ephemeral-storage=10Gi"
+"""What a GPU step asks of its node besides GPUs. Without requests it is placed beside too many, and evicted first."""
+
 SHARED_MEMORY = "shared-memory"
+SHARED_MEMORY_LIMIT = "8Gi"
+"""Of /dev/shm, whose bytes count as the step's memory."""
 
 
 def gpu_op_tags(gpus: int = 1) -> dict[str, Any]:
     """Tags of an op that needs `gpus` GPUs on one node, for Kubernetes and ECS; other engines ignore them.
 
     Where GPUs are is read from the environment of the code server: UNICORN_GPU_NODES (node labels, `a=b,c=d`; empty
-    for none), UNICORN_GPU_IMAGE (image of GPU pods), UNICORN_ECS_GPU_CAPACITY (capacity provider),
-    UNICORN_ECS_GPU_TASK (task definition).
+    for none), UNICORN_GPU_IMAGE (image of GPU pods), UNICORN_GPU_REQUESTS (`cpu=4,memory=24Gi`),
+    UNICORN_ECS_GPU_CAPACITY (capacity provider), UNICORN_ECS_GPU_TASK (task definition).
     """
     if gpus < 1:
         raise ValueError(f"a GPU step needs at least one GPU, not {gpus}")
@@ -62,9 +67,10 @@ def step_executor() -> dg.ExecutorDefinition | None:
 
 def _kubernetes(gpus: int) -> dict[str, Any]:
     amount = {"nvidia.com/gpu": str(gpus)}
+    requests = _pairs("UNICORN_GPU_REQUESTS", DEFAULT_REQUESTS, "amounts")
     container: dict[str, Any] = {
         # Kubernetes wants requests and limits of an extended resource to be equal.
-        "resources": {"requests": amount, "limits": amount},
+        "resources": {"requests": {**requests, **amount}, "limits": amount},
         "volume_mounts": [{"name": SHARED_MEMORY, "mount_path": "/dev/shm"}],
     }
     image = os.environ.get("UNICORN_GPU_IMAGE")
@@ -73,10 +79,9 @@ def _kubernetes(gpus: int) -> dict[str, Any]:
     pod: dict[str, Any] = {
         "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
         # A container's default of 64 MB is too little for PyTorch workers and for vLLM on several GPUs.
-        "volumes": [{"name": SHARED_MEMORY, "empty_dir": {"medium": "Memory"}}],
+        "volumes": [{"name": SHARED_MEMORY, "empty_dir": {"medium": "Memory", "size_limit": SHARED_MEMORY_LIMIT}}],
     }
-    nodes = _labels(os.environ.get("UNICORN_GPU_NODES", DEFAULT_GPU_NODES))
-    if nodes:
+    if nodes := _pairs("UNICORN_GPU_NODES", DEFAULT_GPU_NODES, "node labels"):
         pod["node_selector"] = nodes
     return {"container_config": container, "pod_spec_config": pod}
 
@@ -91,11 +96,12 @@ def _ecs_placement() -> dict[str, Any]:
     return {"ecs/run_task_kwargs": placement} if placement else {}
 
 
-def _labels(text: str) -> dict[str, str]:
-    labels = {}
-    for part in filter(None, (piece.strip() for piece in text.split(","))):
+def _pairs(variable: str, default: str, what: str) -> dict[str, str]:
+    """`a=b,c=d` of a variable; empty for none."""
+    pairs = {}
+    for part in filter(None, (piece.strip() for piece in os.environ.get(variable, default).split(","))):
         key, equals, value = part.partition("=")
         if not (key and equals and value):
-            raise UserError(f"UNICORN_GPU_NODES has {part!r}", "write node labels as key=value, separated by commas")
-        labels[key.strip()] = value.strip()
-    return labels
+            raise UserError(f"{variable} has {part!r}", f"write {what} as key=value, separated by commas")
+        pairs[key.strip()] = value.strip()
+    return pairs

@@ -16,6 +16,7 @@ from unicorn_assets.gpu import GPU_POOL, gpu_op_tags, step_executor
 PLACES = (
     "UNICORN_GPU_NODES",
     "UNICORN_GPU_IMAGE",
+    "UNICORN_GPU_REQUESTS",
     "UNICORN_ECS_GPU_CAPACITY",
     "UNICORN_ECS_GPU_TASK",
     "UNICORN_ENGINE",
@@ -56,19 +57,24 @@ def test_the_pod_of_a_step_asks_for_its_gpus():
     pod = pod_of_a_step(2)
     container = pod.containers[0]
     assert container.resources.limits == {"nvidia.com/gpu": "2"}
-    assert container.resources.requests == {"nvidia.com/gpu": "2"}
+    assert container.resources.requests == {
+        "nvidia.com/gpu": "2", "cpu": "4", "memory": "24Gi", "ephemeral-storage": "10Gi",
+    }  # fmt: skip
     assert container.image == "unicorn:cpu"
     assert pod.node_selector == {"nvidia.com/gpu.present": "true"}
     assert [(t.key, t.operator, t.effect) for t in pod.tolerations] == [("nvidia.com/gpu", "Exists", "NoSchedule")]
     mounts = {mount.name: mount.mount_path for mount in container.volume_mounts}
-    volumes = {volume.name: volume.empty_dir.medium for volume in pod.volumes if volume.empty_dir}
-    assert [mounts[name] for name, medium in volumes.items() if medium == "Memory"] == ["/dev/shm"]
+    volumes = {volume.name: volume.empty_dir for volume in pod.volumes if volume.empty_dir}
+    assert [mounts[name] for name, folder in volumes.items() if folder.medium == "Memory"] == ["/dev/shm"]
+    assert volumes["shared-memory"].size_limit == "8Gi"
 
 
 def test_image_and_nodes_come_from_the_environment(monkeypatch):
     monkeypatch.setenv("UNICORN_GPU_IMAGE", "unicorn:gpu")
     monkeypatch.setenv("UNICORN_GPU_NODES", "gpu=h100, zone=a")
+    monkeypatch.setenv("UNICORN_GPU_REQUESTS", "")
     pod = pod_of_a_step(1)
+    assert pod.containers[0].resources.requests == {"nvidia.com/gpu": "1"}
     assert pod.containers[0].image == "unicorn:gpu"
     assert pod.node_selector == {"gpu": "h100", "zone": "a"}
 
@@ -78,9 +84,10 @@ def test_no_node_labels_when_the_variable_is_empty(monkeypatch):
     assert pod_of_a_step(1).node_selector is None
 
 
-def test_a_malformed_label_is_named(monkeypatch):
-    monkeypatch.setenv("UNICORN_GPU_NODES", "gpu:h100")
-    with pytest.raises(UserError, match="gpu:h100"):
+@pytest.mark.parametrize("variable", ["UNICORN_GPU_NODES", "UNICORN_GPU_REQUESTS"])
+def test_a_malformed_pair_is_named(monkeypatch, variable):
+    monkeypatch.setenv(variable, "gpu:h100")
+    with pytest.raises(UserError, match=f"{variable} has 'gpu:h100'"):
         gpu_op_tags()
 
 

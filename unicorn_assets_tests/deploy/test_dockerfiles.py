@@ -31,8 +31,17 @@ def test_extras_exist(file):
         assert set(extras.split(",")) <= set(EXTRAS)
 
 
-def test_the_gpu_image_has_what_gpu_runs_need():
-    assert set(arguments(FILES[1])["EXTRAS"].split(",")) == {"deploy", "encode", "vllm"}
+def test_the_gpu_image_has_what_gpu_steps_need():
+    """Encoders; a server of its own for each run is the exception, said in the file's head."""
+    assert set(arguments(FILES[1])["EXTRAS"].split(",")) == {"deploy", "encode"}
+    assert "-devel-" in re.findall(r"--build-arg CUDA=(\S+)", FILES[1].read_text())[0], "vLLM compiles"
+
+
+@each_file
+def test_the_launcher_becomes_part_of_the_instance(file):
+    assert arguments(file)["LAUNCHER"] == "default"
+    (append,) = [line for line in lines(file, "RUN") if "LAUNCHER" in line]
+    assert append.endswith('cat "${LAUNCHER}.yaml" >> dagster.yaml')
 
 
 @each_file
@@ -74,8 +83,10 @@ def test_copied_files_exist_and_reach_the_build(file):
         if parts[0].startswith("--from"):
             continue
         for source in parts[:-1]:
+            source = source.replace("${LAUNCHER}", arguments(file)["LAUNCHER"])
             assert (ROOT / source).exists(), source
-            assert any(fnmatch(source, pattern) for pattern in allowed), f"{source} is not in .dockerignore"
+            covers = [pattern for pattern in allowed if fnmatch(source, pattern) or source.startswith(f"{pattern}/")]
+            assert covers, f"{source} is not in .dockerignore"
 
 
 def test_the_declared_python_is_one_that_the_package_takes():

@@ -16,7 +16,7 @@ from unicorn_assets.gpu import gpu_op_tags
 from unicorn_assets_tests.deploy.test_instance_config import PRODUCTION, ROOT
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def values():
     return yaml.safe_load((ROOT / "deploy" / "helm" / "values.yaml").read_text())
 
@@ -75,8 +75,11 @@ def test_logs_fit_the_log_managers_schema(values, monkeypatch):
 
 
 def test_limits_are_said_once(values):
-    """Any key left in the chart's coordinator settings becomes a second limit, which Dagster refuses."""
+    """What is left in the chart's coordinator settings becomes a second limit, which Dagster refuses; of one the chart
+    asks for the length, so that null does not render.
+    """
     coordinator = values["dagsterDaemon"]["runCoordinator"]["config"]["queuedRunCoordinator"]
+    assert coordinator.pop("tagConcurrencyLimits") == []
     assert set(coordinator.values()) == {None}
 
 
@@ -97,7 +100,8 @@ def step_pod(values: dict, tags: dict):
         "volume_mounts": code["volumeMounts"],
         "resources": code["resources"],
     }
-    launcher = {"resources": values["runLauncher"]["config"]["k8sRunLauncher"]["resources"]}
+    config = values["runLauncher"]["config"]["k8sRunLauncher"]
+    launcher = {"resources": config["resources"], "run_k8s_config": snake(config["runK8sConfig"])}
     context = K8sContainerContext.create_from_config({"k8s": launcher})
     context = context.merge(K8sContainerContext.create_from_config({"k8s": location}))
     context = context.merge(K8sContainerContext(run_k8s_config=get_user_defined_k8s_config(tags)))
@@ -119,8 +123,12 @@ def test_a_gpu_step_gets_gpu_image_recipe_and_secrets(values, monkeypatch):
     container = pod.containers[0]
     assert container.image == code["env"]["UNICORN_GPU_IMAGE"]
     assert container.resources.limits == {"nvidia.com/gpu": "2"}, "a memory limit would kill the step"
-    assert container.resources.requests["nvidia.com/gpu"] == "2"
-    assert {"/etc/unicorn", "/dev/shm"} <= {mount.mount_path for mount in container.volume_mounts}
+    wanted = dict(part.split("=") for part in code["env"]["UNICORN_GPU_REQUESTS"].split(","))
+    assert container.resources.requests == {"nvidia.com/gpu": "2", **wanted}
+    mounts = {mount.mount_path for mount in container.volume_mounts}
+    assert {"/etc/unicorn", "/dev/shm", code["env"]["HF_HOME"]} <= mounts
+    assert [toleration.key for toleration in pod.tolerations].count("nvidia.com/gpu") == 1
+    assert len(pod.tolerations) > 1, "and those of spot nodes"
     assert {"unicorn-s3", "unicorn-llm"} <= {
         source.secret_ref.name for source in container.env_from if source.secret_ref
     }
@@ -128,10 +136,17 @@ def test_a_gpu_step_gets_gpu_image_recipe_and_secrets(values, monkeypatch):
 
 
 def test_a_cpu_step_stays_on_the_cpu_image_without_gpu(values):
+    (code,) = values["dagster-user-deployments"]["deployments"]
     pod = step_pod(values, {})
-    assert pod.containers[0].image == "unicorn-assets:cpu"
-    assert not pod.containers[0].resources.limits
+    container = pod.containers[0]
+    assert container.image == f"{code['image']['repository']}:{code['image']['tag']}"
+    assert not container.resources.limits
+    assert set(container.resources.requests) == {"cpu", "memory", "ephemeral-storage"}
     assert not pod.node_selector
+    assert (pod.security_context.run_as_non_root, pod.security_context.run_as_user) == (True, 10001)
+    assert container.security_context.read_only_root_filesystem
+    assert not container.security_context.allow_privilege_escalation
+    assert pod.priority_class_name == "unicorn-runs"
 
 
 def test_code_location_runs_steps_as_pods_on_the_lake_in_s3(values):
@@ -147,6 +162,52 @@ def test_all_that_load_the_instance_know_bucket_and_credentials(values):
     for part in (values["dagsterWebserver"], values["dagsterDaemon"], code):
         assert "UNICORN_LOG_BUCKET" in part["env"]
         assert {"name": "unicorn-s3"} in part["envSecrets"]
+
+
+def parts(values) -> list[dict]:
+    return [values["dagsterWebserver"], values["dagsterDaemon"], *values["dagster-user-deployments"]["deployments"]]
+
+
+def test_no_tag_can_mean_another_image_tomorrow(values):
+    tags = {part["image"]["tag"] for part in parts(values)}
+    tags.add(parts(values)[-1]["env"]["UNICORN_GPU_IMAGE"].rsplit(":", 1)[1])
+    assert tags == {"cpu-REVISION", "gpu-REVISION"}
+    assert {part["image"]["pullPolicy"] for part in parts(values)} == {"IfNotPresent"}
+
+
+def test_pods_have_no_privileges_and_write_to_bounded_volumes_only(values):
+    for part in parts(values):
+        assert part["podSecurityContext"]["runAsNonRoot"]
+        assert part["securityContext"]["readOnlyRootFilesystem"]
+        assert part["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        places = {mount["mountPath"] for mount in part["volumeMounts"]}
+        assert {"/tmp", values["global"]["dagsterHome"]} <= places
+        assert all("sizeLimit" in volume["emptyDir"] for volume in part["volumes"] if "emptyDir" in volume)
+        assert {mount["name"] for mount in part["volumeMounts"]} == {volume["name"] for volume in part["volumes"]}
+
+
+def test_pods_are_watched_from_their_start(values):
+    for part in parts(values):
+        assert part["startupProbe"]["enabled"]
+        assert "livenessProbe" in part
+    webserver = values["dagsterWebserver"]
+    port = webserver["service"]["port"]
+    assert port > 1023, "a user without privileges may not open others everywhere"
+    probes = [webserver[f"{name}Probe"]["httpGet"] for name in ("startup", "readiness", "liveness")]
+    assert probes == [{"path": "/server_info", "port": port}] * 3
+
+
+def test_only_runs_and_the_code_location_have_the_llms_key(values):
+    webserver, daemon, code = ({secret["name"] for secret in part["envSecrets"]} for part in parts(values))
+    assert "unicorn-llm" in code
+    assert webserver == daemon == {"unicorn-s3"}
+
+
+def test_the_ui_is_published_with_a_login_only(values):
+    assert "ingress" not in values
+    ingress = yaml.safe_load((ROOT / "deploy" / "helm" / "login.yaml").read_text())["ingress"]
+    assert {f"nginx.ingress.kubernetes.io/auth-{name}" for name in ("url", "signin")} <= set(ingress["annotations"])
+    assert ingress["dagsterWebserver"]["tls"]["enabled"]
 
 
 def keys(tree) -> set[str]:
