@@ -1,5 +1,6 @@
 """The Compose files: variables, health checks, and that they agree with the other files."""
 
+import json
 import re
 from pathlib import Path
 
@@ -27,8 +28,66 @@ def example_variables() -> dict[str, str]:
 @pytest.mark.parametrize("service", OURS)
 def test_services_that_load_the_instance_have_all_its_variables(compose, service):
     needed = variables(yaml.safe_load(PRODUCTION.read_text()))
-    needed |= {"AWS_ENDPOINT_URL_S3", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "UNICORN_LAKE", "UNICORN_RECIPE"}
+    needed |= {"AWS_ENDPOINT_URL_S3", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+    if service != "webserver":
+        needed |= {"UNICORN_LAKE", "UNICORN_RECIPE"}
     assert needed <= set(compose["services"][service]["environment"])
+
+
+def test_only_the_daemon_has_the_llms_key_which_it_gives_to_runs(compose):
+    assert [name for name in OURS if "LLM_API_KEY" in compose["services"][name]["environment"]] == ["daemon"]
+    assert set(launcher()["env_vars"]) <= set(compose["services"]["daemon"]["environment"])
+    production = variables(yaml.safe_load(PRODUCTION.read_text()))
+    assert production | {"LLM_API_KEY", "UNICORN_LAKE", "UNICORN_RECIPE"} <= set(launcher()["env_vars"])
+
+
+def launcher() -> dict:
+    name = yaml.safe_load(COMPOSE.read_text())["x-dagster"]["build"]["args"]["LAUNCHER"]
+    return yaml.safe_load((DEPLOY / "launchers" / f"{name}.yaml").read_text())["run_launcher"]["config"]
+
+
+@pytest.mark.parametrize("file", ["docker-compose.yaml", "docker-compose.gpu.yaml"])
+def test_a_run_is_a_container_that_outlives_the_code_server(compose, file):
+    """Its image and volumes are the code server's, its network the one where the others are found."""
+    code = compose["services"]["code"] | yaml.safe_load((DEPLOY / file).read_text())["services"]["code"]
+    assert code["environment"]["DAGSTER_CURRENT_IMAGE"] == code["image"]
+    run = json.loads(code["environment"]["DAGSTER_CONTAINER_CONTEXT"])["docker"]["container_kwargs"]
+    assert run["volumes_from"] == [compose["services"]["code"]["container_name"]]
+    assert launcher()["network"] == compose["networks"]["default"]["name"]
+    assert "mem_limit" in run
+    assert ("device_requests" in run) == ("gpu" in file)
+
+
+def test_dagster_takes_the_docker_launchers_settings(compose):
+    docker = pytest.importorskip("dagster_docker", reason="left out: Compose's run launcher: no package dagster-docker")
+    from dagster._config import validate_config
+    from dagster_docker.container_context import DockerContainerContext
+
+    result = validate_config(docker.DockerRunLauncher.config_type(), launcher())
+    assert result.success, result.errors
+    for file in ("docker-compose.yaml", "docker-compose.gpu.yaml"):
+        code = yaml.safe_load((DEPLOY / file).read_text())["services"]["code"]["environment"]
+        DockerContainerContext.create_from_config(json.loads(code["DAGSTER_CONTAINER_CONTEXT"]))
+
+
+def test_dockers_api_is_reached_by_two_services_and_only_to_make_containers(compose):
+    services = compose["services"]
+    assert [name for name, service in services.items() if "/var/run/docker.sock" in str(service.get("volumes"))] == [
+        "docker"
+    ]
+    callers = {name for name, service in services.items() if "docker" in service.get("networks", [])} - {"docker"}
+    assert callers == {"webserver", "daemon"}
+    assert all(services[name]["environment"]["DOCKER_HOST"].startswith("tcp://docker:") for name in callers)
+    assert compose["networks"]["docker"] == {"internal": True}
+    assert set(services["docker"]["environment"]) == {"CONTAINERS", "POST", "ALLOW_START", "ALLOW_STOP"}
+
+
+def test_every_service_has_limits_and_ours_no_privileges(compose):
+    for name, service in compose["services"].items():
+        assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory"}, name
+    for name in OURS:
+        assert compose["services"][name]["cap_drop"] == ["ALL"]
+        assert "healthcheck" in compose["services"][name]
 
 
 def test_every_variable_from_outside_is_in_the_example():
@@ -63,9 +122,9 @@ def test_services_start_when_those_they_need_are_healthy(compose):
     services = compose["services"]
     for service in OURS:
         for needed, when in services[service]["depends_on"].items():
-            assert when == {"condition": "service_healthy"}
-            assert "healthcheck" in services[needed]
-    assert set(services["daemon"]["depends_on"]) == {"postgres", "objects", "code"}
+            healthy = "service_healthy" if "healthcheck" in services[needed] else "service_started"
+            assert when == {"condition": healthy}
+    assert set(services["daemon"]["depends_on"]) == {"postgres", "objects", "code", "docker"}
 
 
 def test_nothing_is_published_beyond_this_machine(compose):
@@ -80,7 +139,7 @@ def test_images_are_pinned_and_volumes_declared(compose):
         assert not service["image"].endswith(":latest")
         for volume in service.get("volumes", []):
             name = volume.split(":")[0]
-            assert name in compose["volumes"] or (DEPLOY / name).exists()
+            assert name in compose["volumes"] or name == "/var/run/docker.sock" or (DEPLOY / name).exists()
 
 
 @pytest.mark.parametrize("file", ["docker-compose.yaml", "docker-compose.gpu.yaml"])
@@ -101,10 +160,3 @@ def test_one_tag_is_always_the_same_build(compose):
         if "build" in service:
             assert builds.setdefault(service["image"], service["build"]) == service["build"]
     assert set(builds) == {"unicorn-assets:cpu", "unicorn-assets:cpu-full"}
-
-
-def test_the_gpu_file_reserves_gpus():
-    code = yaml.safe_load((DEPLOY / "docker-compose.gpu.yaml").read_text())["services"]["code"]
-    (device,) = code["deploy"]["resources"]["reservations"]["devices"]
-    assert device["driver"] == "nvidia"
-    assert device["capabilities"] == ["gpu"]
