@@ -110,7 +110,8 @@ def write_pairs(
     text = json.dumps(lines, ensure_ascii=False, indent=0)
     (out / PAIRS_TEXT).write_text(text + "\n", encoding="utf-8")
     image = images[rows]
-    save_file({"vectors": image.astype(np.float16)}, out / PAIRS, about)
+    short = encoder.encode_texts([texts["caption"] for texts in written])
+    save_file({"vectors": image.astype(np.float16), "texts": short.astype(np.float16)}, out / PAIRS, about)
     kinds = {kind: [texts[kind] for texts in written] for kind in written[0]}
     vectors = {
         kind: through_head(encoder.pocket, text_features(encoder.pocket, texts, cache, print)).astype(np.float64)

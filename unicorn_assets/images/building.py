@@ -52,7 +52,7 @@ def build_image_reference(
     """
     settings = recipe.image_reference
     if settings.kind == "pocket":
-        return _from_pocket(recipe.encoder.width, settings.name, encoder_factory, on_progress)
+        return _from_pocket(recipe.encoder.width, settings.name)
     shown = without_secrets(settings.path or "")
     path, name = recipe.locate(settings.path or ""), settings.name or name_of(shown)
     if settings.kind == "images":
@@ -120,20 +120,17 @@ def from_reference(path: str, shown: str, name: str | None, identity: tuple[str,
     return found if name is None else ImageReference(**{**vars(found), "name": name})
 
 
-def _from_pocket(
-    width: str, name: str | None, encoder_factory: Callable[[], Encoder], on_progress: Progress | None
-) -> ImageReference:
+def _from_pocket(width: str, name: str | None) -> ImageReference:
+    from unicorn_assets.encoders.pocket.files import identity as identity_of
     from unicorn_assets.encoders.pocket.files import model_folder, read_evaluation_pairs, read_reference
 
     folder = model_folder(width)
     (statistics, vectors), pairs = read_reference(folder), read_evaluation_pairs(folder)
-    encoder = encoder_factory()
-    statistics.space.require(space_of(encoder), "the captions of the evaluation pairs")
+    statistics.space.require(Space(*identity_of(folder, width), pairs.texts.shape[1]), "the shipped weights")
     paired = Space(pairs.encoder, pairs.revision, pairs.vectors.shape[1])
     statistics.space.require(paired, "the evaluation pairs")
     sample = Sample(SAMPLE_ROWS).add(vectors)
-    text = encoder.encode_texts(pairs.captions, on_progress).astype(np.float16)
-    evaluation = Pairs(text, pairs.vectors.astype(np.float16), pairs.ids, pairs.held_out.astype(np.bool_))
+    evaluation = Pairs(pairs.texts, pairs.vectors.astype(np.float16), pairs.ids, pairs.held_out.astype(np.bool_))
     source = "the pocket encoder's own"
     return ImageReference(statistics, sample.rows, evaluation, source=source, name=name or "pocket-icons")
 

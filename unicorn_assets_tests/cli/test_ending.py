@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from unicorn_assets_tests.plan.server import Scripted, write_recipe
+from unicorn_assets_tests.plan.server import IN_FLIGHT, Scripted, write_recipe
 
 BOUND_S = 60  # of the wait; a busy machine gives a process seconds late what it asks for
 
@@ -108,7 +108,8 @@ def test_a_run_ends_whenever_it_is_told_and_the_next_goes_on(tmp_path: Path) -> 
         write_recipe(tmp_path, server.url)
         recipe, home = str(tmp_path / "recipe.yaml"), str(tmp_path / "home")
         command = [sys.executable, "-c", RUN, "run", "--recipe", recipe, "--home", home]
-        for number in range(int(os.environ.get("UNICORN_TEST_ENDINGS", "2"))):
+        endings = int(os.environ.get("UNICORN_TEST_ENDINGS", "2"))
+        for number in range(endings):
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             if number % 2:
                 time.sleep(draw.uniform(0, 6))
@@ -123,4 +124,5 @@ def test_a_run_ends_whenever_it_is_told_and_the_next_goes_on(tmp_path: Path) -> 
             assert "Traceback" not in said
         done = subprocess.run(command, capture_output=True, text=True, timeout=240)
         assert done.returncode == 0, done.stdout + done.stderr
-        assert set(server.messages.values()) == {1}, "no question was asked twice but those that were on their way"
+        again = server.messages.total() - len(server.messages)
+        assert again <= IN_FLIGHT * endings, "no question is asked twice but those that were on their way"

@@ -274,9 +274,9 @@ def test_a_reference_of_another_lake_is_taken_as_it_is(folder: Path) -> None:
 def test_pocket_reference_agrees_with_its_encoder(tmp_path: Path, width: str) -> None:
     recipe = recipe_of(tmp_path, encoder={"kind": "pocket", "width": width})
     encoder = open_encoder(recipe)
-    found = build_image_reference(recipe, lambda: encoder)
+    found = build_image_reference(recipe, never)
     assert found.evaluation is not None
-    assert found.space.encoder == f"pocket-{width}"
+    assert (found.space.encoder, found.space.revision) == (f"pocket-{width}", encoder.revision)
     assert found.name == "pocket-icons"
     assert found.space.dimension == encoder.dimension == found.sample.shape[1]
     covariance = found.statistics.covariance

@@ -15,13 +15,14 @@ PAIRS = [
 PLACES = ("river", "market", "station", "harbour", "meadow", "bridge", "garden", "square")
 COLOURS = ("red", "blue", "green", "black", "white", "brown", "grey", "purple")
 THINGS = ("tram", "dog", "ladder", "fountain", "bicycle", "tent", "horse", "lantern")
+IN_FLIGHT = 8
 RECIPE = """
 name: mine
 shard_rows: 40
 sources:
   - {name: lines, path: lines.txt}
   - {name: more, path: more.txt}
-llm: {endpoint: url, url: URL, model: m, max_drafts: 2, concurrency: 8%s}
+llm: {endpoint: url, url: URL, model: m, max_drafts: 2, concurrency: IN_FLIGHT%s}
 captions:
   gates: {min_words: 8, min_seed_overlap: 0.0, max_faulty_sentences: 1.0, max_repeated_trigrams: 1.0}
 near_duplicates: {threshold: 1.0}
@@ -69,7 +70,7 @@ class Scripted(FaultyServer):
 
 
 def write_recipe(folder, url: str, rows: int = 120, llm: str = "") -> None:
-    text = (RECIPE % llm).replace("URL", url)
+    text = (RECIPE % llm).replace("URL", url).replace("IN_FLIGHT", str(IN_FLIGHT))
     (folder / "recipe.yaml").write_text(text, encoding="utf-8")
     for name, part in (("lines", rows * 3 // 4), ("more", rows - rows * 3 // 4)):
         lines = [f"{name} {number} near a {PLACES[number % 8]}\n" for number in range(part)]

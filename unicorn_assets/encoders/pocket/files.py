@@ -4,7 +4,7 @@ A folder (one per gap width) holds
   open_clip_config.json          architecture, tokenizer and preprocessing, in open_clip's own format
   open_clip_model.safetensors    every trained weight, fp16; MiniLM itself comes from its installed package
   image_reference.safetensors    image vectors of the training vendors: mean, covariance, count, a sample and its names
-  evaluation_pairs.safetensors   image vectors of the held-out vendor (see `EvaluationPairs`)
+  evaluation_pairs.safetensors   vectors of the held-out vendor's images and of their captions (see `EvaluationPairs`)
   evaluation_pairs.json          the concept, captions and split of each of those rows
   metrics.json, README.md        what training measured, and the card that is made of it (tools/pocket/card.py)
 """
@@ -52,11 +52,13 @@ def identity(folder: Path, width: str) -> tuple[str, str]:
 class EvaluationPairs:
     """Real image-caption pairs of a vendor whose pictures were never trained on; row i of everything is one concept.
 
-    vectors (n, d) float32 unit rows; captions are short ("An emoji of ..."); held_out (n,) bool says that the concept
-    too, with its whole family, was kept out of training. The file of texts holds longer kinds of captions too.
+    vectors (n, d) float32 unit rows are the images', texts (n, d) float16 the captions', as this encoder gives them;
+    captions are short ("An emoji of ..."); held_out (n,) bool says that the concept too, with its whole family, was
+    kept out of training. The file of texts holds longer kinds of captions too.
     """
 
     vectors: Floats
+    texts: Floats
     ids: list[str]
     captions: list[str]
     held_out: npt.NDArray[np.bool_]
@@ -91,6 +93,7 @@ def read_evaluation_pairs(folder: Path | None = None, *, width: str = "narrow") 
         about = file.metadata()
         return EvaluationPairs(
             vectors=unit_rows(file.get_tensor("vectors")),
+            texts=file.get_tensor("texts"),
             ids=[row["id"] for row in rows],
             captions=[row["caption"] for row in rows],
             held_out=np.array([row["held_out"] for row in rows]),

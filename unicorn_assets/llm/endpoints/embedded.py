@@ -50,10 +50,6 @@ class EmbeddedEndpoint(Endpoint):
                     "--slots", str(self._settings.slots), "--context", str(self._settings.context),
                 ],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
-                # Threads that spin at OpenMP's barriers make the model some twenty times slower as soon as another
-                # program wants a core; threads that sleep at once cost a third on an idle machine. A short spin costs
-                # neither: 152 tokens/s against 103 asleep and 157 spinning; beside two busy programs 69 against 63.
-                env={"GOMP_SPINCOUNT": "2000", **os.environ},
             )  # fmt: skip
         url = self._announced()
         if url is None or not alive(f"{url}/models", {}):

@@ -113,6 +113,12 @@ def test_texts_find_their_pictures_far_above_chance(encoder: PocketEncoder) -> N
         assert np.mean(ranks <= 5) > margin * chance, split
 
 
+def test_the_shipped_vectors_of_captions_are_what_it_gives_them(encoder: PocketEncoder) -> None:
+    pairs = read_evaluation_pairs(encoder.pocket.folder)
+    found = encoder.encode_texts(pairs.captions[::16])
+    assert np.abs(found - pairs.texts[::16].astype(np.float32)).max() < 1e-3, "half precision rounds"
+
+
 def test_recall_in_the_metrics_is_what_the_shipped_files_give(encoder: PocketEncoder) -> None:
     pairs = read_evaluation_pairs(encoder.pocket.folder)
     rows = np.flatnonzero(pairs.held_out)
