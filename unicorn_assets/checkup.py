@@ -164,7 +164,7 @@ def _shards(lake: Lake, repair: bool, checkup: Checkup, on_file: Callable[[], ob
         names = [f"{kind.folder}/{name}" for name in lake.files.walk(kind.folder, kind.suffix) if ASIDE not in name]
         if not kind.suffix:  # no folders belong here: one that holds files lies where a file should
             names = [name[: (name + "/").index("/", len(kind.folder) + 1)] for name in names]
-        for name in (*names, *_folders(lake, kind)):
+        for name in names:
             todo.setdefault(name, kind)
     with ThreadPoolExecutor(4) as pool:  # hashing lets go of the interpreter
         proved = pool.map(lambda item: _proved(lake, *item), todo.items())
@@ -174,15 +174,6 @@ def _shards(lake: Lake, repair: bool, checkup: Checkup, on_file: Callable[[], ob
             checkup.unsealed += unsealed
             if reason:
                 yield Finding(name, reason, _set_aside(lake, name, repair, kind.remedy))
-
-
-def _folders(lake: Lake, kind: _Kind) -> list[str]:
-    """Folders that lie where files of this kind should; a listing of files does not show them."""
-    root = Path(lake.files.path(kind.folder))
-    if not lake.files.is_local or not kind.suffix or not root.is_dir():
-        return []
-    found = (path for path in root.rglob(f"*{kind.suffix}") if path.is_dir() and ASIDE not in path.name)
-    return [f"{kind.folder}/{path.relative_to(root)}" for path in found]
 
 
 def _releases(lake: Lake, repair: bool, checkup: Checkup, on_file: Callable[[], object]) -> Iterator[Finding]:

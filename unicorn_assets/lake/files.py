@@ -96,10 +96,13 @@ class Files:
         return sorted(name for name in bare if name.endswith(suffix) and not name.startswith("."))
 
     def walk(self, folder: str, suffix: str = "") -> list[str]:
-        """Sorted names, relative to `folder`, of all files below it that end with `suffix`; none that is hidden."""
+        """Sorted names, relative to `folder`, of all files below it that end with `suffix`; none that is hidden.
+
+        With a suffix a folder of such a name is among them: it lies where a file should, and whoever reads it says so.
+        """
         self._forget(folder)
         start = len(self.path(folder)) + 1
-        found = (str(path)[start:] for path in self.fs.find(self.path(folder)))
+        found = (str(path)[start:] for path in self.fs.find(self.path(folder), withdirs=bool(suffix)))
         return sorted(name for name in found if name.endswith(suffix) and "/." not in f"/{name}")
 
     def write(self, name: str, data: bytes) -> None:
