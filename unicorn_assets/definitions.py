@@ -12,7 +12,7 @@ from unicorn_assets.checks import build_checks
 from unicorn_assets.gpu import step_executor
 from unicorn_assets.home import Home, find_home
 from unicorn_assets.recipe_file import load_recipe
-from unicorn_assets.resources import EncoderResource, LakeResource, LlmResource, ProgressResource
+from unicorn_assets.resources import EncoderResource, LakeResource, LlmResource, ProgressResource, RecipeResource
 from unicorn_assets.resources.loaded import keep
 
 
@@ -23,10 +23,12 @@ def build_defs(home: Home | None = None, *, resource_overrides: Mapping[str, Any
     keep(str(home.recipe), recipe)
     stages = (seeds, generation, captions, instructions, embeddings, transfer, gap, releases)
     assets = with_conditions([asset for stage in stages for asset in stage.build(recipe)])
+    variant = RecipeResource.configure_at_launch()
     resources = {
-        "lake": LakeResource(url=home.lake_url, recipe=recipe.name),
-        "llm": LlmResource(recipe=str(home.recipe), lake_url=home.lake_url, logs=str(home.logs)),
-        "encoder": EncoderResource(recipe=str(home.recipe)),
+        "recipe": variant,
+        "lake": LakeResource(url=home.lake_url, variant=variant),
+        "llm": LlmResource(recipe=str(home.recipe), variant=variant, lake_url=home.lake_url, logs=str(home.logs)),
+        "encoder": EncoderResource(recipe=str(home.recipe), variant=variant),
         "progress": ProgressResource(),
     }
     return dg.Definitions(

@@ -22,9 +22,11 @@ MAX_TOLD = 6
 """Errors of a recipe that are told at a time."""
 
 
-def load_recipe(path: str | Path, *, files_exist: bool = True) -> Recipe:
-    """The recipe in `path`, checked; a UserError names file, line and key. Files it refers to must exist, if asked."""
-    document = read_document(Path(path))
+def load_recipe(path: str | Path, *, files_exist: bool = True, text: str | None = None) -> Recipe:
+    """The recipe in `path`, checked; a UserError names file, line and key. Files it refers to must exist, if asked.
+    `text`: what it says, instead of a file; `path` then is its name in errors, and where its relative paths start.
+    """
+    document = read_document(Path(path), text)
     try:
         recipe = Recipe.model_validate(document.values)
     except ValidationError as error:

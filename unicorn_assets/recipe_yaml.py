@@ -61,9 +61,9 @@ def shown(file: Path) -> str:
     return " ".join(str(file).splitlines())
 
 
-def read_document(file: Path) -> Document:
-    """The recipe in `file` as plain values. UserError for everything that is no recipe."""
-    text = _read(file)
+def read_document(file: Path, given: str | None = None) -> Document:
+    """The recipe in `file`, or of the text `given`, as plain values. UserError for everything that is no recipe."""
+    text = _read(file) if given is None else given[:MAX_BYTES]
     try:
         loader = yaml.SafeLoader(text)
         _check_depth(file, text)

@@ -23,19 +23,19 @@ from unicorn_assets.resources import LakeResource, ProgressResource
 ABOUT = "words per caption"
 
 
-def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
+def build(planned: Recipe) -> list[dg.AssetsDefinition]:
     """The assets that make captions of drafts for one recipe."""
 
     @dg.asset(
-        **graph_row(recipe, "near_duplicates"),
+        **graph_row(planned, "near_duplicates"),
         kinds={"polars", "parquet"},
         owners=OWNERS,
-        code_version=duplicates_version(recipe),
+        code_version=duplicates_version(planned),
     )
     def near_duplicates(
         context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource
     ) -> dg.MaterializeResult[Any]:
-        store = lake.open()
+        store, recipe = lake.begin(planned)
 
         def make(running: StageProgress) -> ShardInfo:
             drafts = ((shard, store.read("caption_drafts", shard)) for shard in shards)
@@ -54,12 +54,15 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         return dg.MaterializeResult(metadata=shard_metadata(store, "near_duplicates", ALL, info, reused))
 
     @dg.asset(
-        **graph_row(recipe, "captions"), **cpu_shards(recipe), kinds={"polars", "parquet"}, code_version=version(recipe)
+        **graph_row(planned, "captions"),
+        **cpu_shards(planned),
+        kinds={"polars", "parquet"},
+        code_version=version(planned),
     )
     def captions(
         context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource
     ) -> dg.MaterializeResult[Any]:
-        store = lake.open()
+        store, recipe = lake.begin(planned)
         with errors_for_people():
             parents(store, ("near_duplicates", ALL))
             repeated = store.read("near_duplicates").partition_by("shard", as_dict=True)

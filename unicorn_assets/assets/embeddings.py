@@ -18,19 +18,19 @@ from unicorn_assets.vectors.shard_statistics import keep_statistics
 REFERENCE = ARTIFACTS["image_reference"]
 
 
-def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
+def build(planned: Recipe) -> list[dg.AssetsDefinition]:
     """The assets of this stage for one recipe."""
 
     @dg.asset(
-        **graph_row(recipe, "text_embeddings"),
-        **encoder_shards(recipe),
+        **graph_row(planned, "text_embeddings"),
+        **encoder_shards(planned),
         kinds={"pytorch", "safetensors"},
-        code_version=encoder_version(recipe),
+        code_version=encoder_version(planned),
     )
     def text_embeddings(
         context: dg.AssetExecutionContext, lake: LakeResource, encoder: EncoderResource, progress: ProgressResource
     ) -> dg.MaterializeResult:
-        store = lake.open()
+        store, recipe = lake.begin(planned)
         with errors_for_people():
             fetch_weights(recipe)
 
@@ -52,16 +52,16 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         )  # fmt: skip
 
     @dg.asset(
-        **graph_row(recipe, "image_reference"),
-        **encoder_step(recipe),
+        **graph_row(planned, "image_reference"),
+        **encoder_step(planned),
         kinds={"pytorch", "safetensors"},
         owners=OWNERS,
-        code_version=reference_version(recipe),
+        code_version=reference_version(planned),
     )
     def image_reference(
         context: dg.AssetExecutionContext, lake: LakeResource, encoder: EncoderResource, progress: ProgressResource
     ) -> dg.MaterializeResult:
-        store = lake.open()
+        store, recipe = lake.begin(planned)
 
         def make(stage: StageProgress) -> ShardInfo:
             found = build_image_reference(recipe, encoder.open, stage.advance)

@@ -34,20 +34,24 @@ Vectors = tuple[Rows, Rows, tuple[Rows, Rows] | None]  # texts, images, pairs
 Pictures = dict[str, dg.MarkdownMetadataValue]
 
 
-def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
+def version(recipe: Recipe) -> str:
+    """Code version of the gap and its report."""
+    return digest(["gap-2", transfer_version(recipe)], 8)  # raised with the report's form and formulas
+
+
+def build(planned: Recipe) -> list[dg.AssetsDefinition]:
     """The asset of this stage for one recipe."""
-    version = digest(["gap-2", transfer_version(recipe)], 8)  # raised with the report's form and formulas
 
     @dg.asset(
-        **graph_row(recipe, "modality_gap"),
+        **graph_row(planned, "modality_gap"),
         kinds={"numpy", "json"},
         owners=OWNERS,
-        code_version=version,
+        code_version=version(planned),
     )
     def modality_gap(
         context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource
     ) -> dg.MaterializeResult:
-        store = lake.open()
+        store, recipe = lake.begin(planned)
         pictures: Pictures = {}
 
         def make(stage: StageProgress) -> ShardInfo:
@@ -64,7 +68,7 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
 
         with errors_for_people():
             shards = finished(store, "image_embeddings", known_shards(context.instance, recipe.name))
-            made = Made(recipe.name, version, {
+            made = Made(recipe.name, version(recipe), {
                 **parents(store, *((name, s) for s in shards for name in ("text_embeddings", "image_embeddings"))),
                 **reference_parent(store),
             })  # fmt: skip

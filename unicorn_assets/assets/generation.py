@@ -19,22 +19,23 @@ from unicorn_assets.resources.observing import EVENTS
 from unicorn_assets.stages import stages
 
 
-def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
+def build(planned: Recipe) -> list[dg.AssetsDefinition]:
     """The assets of stages 1 and 2 for one recipe that ask its LLM."""
-    return [_asset(recipe, stage) for stage in stages(recipe).values()]
+    return [_asset(planned, stage) for stage in stages(planned).values()]
 
 
-def _asset(recipe: Recipe, stage: Stage) -> dg.AssetsDefinition:
+def _asset(planned: Recipe, own: Stage) -> dg.AssetsDefinition:
     @dg.asset(
-        **graph_row(recipe, stage.name),
-        **llm_shards(recipe),
-        kinds={LLM_KINDS[recipe.llm.endpoint], "parquet"},
-        code_version=stage.version,
+        **graph_row(planned, own.name),
+        **llm_shards(planned),
+        kinds={LLM_KINDS[planned.llm.endpoint], "parquet"},
+        code_version=own.version,
     )
     def generated(
         context: dg.AssetExecutionContext, lake: LakeResource, llm: LlmResource, progress: ProgressResource
     ) -> dg.MaterializeResult[Any]:
-        store = lake.open()
+        store, recipe = lake.begin(planned)
+        stage = own if recipe is planned else stages(recipe)[own.name]
         redrives = Redrives(store, stage.name)
 
         def work(shard: str, running: StageProgress) -> Rows | Vectors:

@@ -13,19 +13,19 @@ from unicorn_assets.recipe import Recipe
 from unicorn_assets.resources import LakeResource, ProgressResource
 
 
-def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
+def build(planned: Recipe) -> list[dg.AssetsDefinition]:
     """The asset of the records for one recipe."""
 
     @dg.asset(
-        **graph_row(recipe, "instructions"),
-        **cpu_shards(recipe),
+        **graph_row(planned, "instructions"),
+        **cpu_shards(planned),
         kinds={"polars", "parquet"},
-        code_version=version(recipe),
+        code_version=version(planned),
     )
     def instructions(
         context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource
     ) -> dg.MaterializeResult[Any]:
-        store = lake.open()
+        store, recipe = lake.begin(planned)
 
         def work(shard: str, running: StageProgress) -> Rows | Vectors:
             pairs = {task: store.read(task, shard) for task in TASK_NAMES}

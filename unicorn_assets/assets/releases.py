@@ -26,24 +26,24 @@ Release = Callable[..., ReleaseInfo]
 CUT_BY: Mapping[str, Release] = {"unicorn_1_2m": release_pretrain, "unicorn_471k_instruction": release_instruction}
 
 
-def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
+def build(planned: Recipe) -> list[dg.AssetsDefinition]:
     """The assets of this stage for one recipe."""
-    return [_release_asset(recipe, name, CUT_BY[name]) for name in RELEASES]
+    return [_release_asset(planned, name, CUT_BY[name]) for name in RELEASES]
 
 
-def _release_asset(recipe: Recipe, name: str, release: Release) -> dg.AssetsDefinition:
+def _release_asset(planned: Recipe, name: str, release: Release) -> dg.AssetsDefinition:
     table = ASSETS[name].table
 
     @dg.asset(
-        **graph_row(recipe, name),
+        **graph_row(planned, name),
         kinds={"json", "parquet", "safetensors"},
         owners=OWNERS,
-        code_version=recipe_hash(recipe)[:16],
+        code_version=recipe_hash(planned)[:16],
     )
     def cut(
         context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource
     ) -> dg.MaterializeResult[Any]:
-        store = lake.open()
+        store, recipe = lake.begin(planned)
         with errors_for_people():
             shards = releasable(store, table, known_shards(context.instance, recipe.name))
             records = sum(made.rows for shard in shards if (made := store.info(table, shard)))

@@ -19,16 +19,16 @@ from unicorn_assets.resources import LakeResource, ProgressResource
 from unicorn_assets.seeds.catalog import build_catalog, catalog_made, seeds_made, seeds_of, shards_of, version
 
 
-def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
+def build(planned: Recipe) -> list[dg.AssetsDefinition]:
     """The assets of this stage for one recipe."""
 
     @dg.asset(
-        **graph_row(recipe, "seed_catalog"), kinds={"polars", "parquet"}, owners=OWNERS, code_version=version(recipe)
+        **graph_row(planned, "seed_catalog"), kinds={"polars", "parquet"}, owners=OWNERS, code_version=version(planned)
     )
     def seed_catalog(
         context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource
     ) -> dg.MaterializeResult:
-        store = lake.open()
+        store, recipe = lake.begin(planned)
         with errors_for_people():
             made, known = catalog_made(recipe), reusable(context, store, "seed_catalog")
             write = partial(_write_catalog, store, recipe, made)
@@ -40,12 +40,12 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         return dg.MaterializeResult(metadata=metadata | {"shards": len(shards), "new shards": len(added)})
 
     @dg.asset(
-        **graph_row(recipe, "seeds"), **cpu_shards(recipe), kinds={"polars", "parquet"}, code_version=version(recipe)
+        **graph_row(planned, "seeds"), **cpu_shards(planned), kinds={"polars", "parquet"}, code_version=version(planned)
     )
     def seeds(
         context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource
     ) -> dg.MaterializeResult:
-        store = lake.open()
+        store, recipe = lake.begin(planned)
         with errors_for_people():
             parents(store, ("seed_catalog", "all"))
             catalog = store.read("seed_catalog")

@@ -32,19 +32,19 @@ def version(recipe: Recipe) -> str:
     return digest(["transfer-2", recipe.section_hash("transfer")], 8)
 
 
-def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
+def build(planned: Recipe) -> list[dg.AssetsDefinition]:
     """The assets of this stage for one recipe."""
 
     @dg.asset(
-        **graph_row(recipe, "transfer"),
+        **graph_row(planned, "transfer"),
         kinds={"numpy", "safetensors"},
         owners=OWNERS,
-        code_version=version(recipe),
+        code_version=version(planned),
     )
     def transfer(
         context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource
     ) -> dg.MaterializeResult:
-        store = lake.open()
+        store, recipe = lake.begin(planned)
 
         def make(stage: StageProgress) -> ShardInfo:
             space = one_space(store, shards)
@@ -69,15 +69,15 @@ def build(recipe: Recipe) -> list[dg.AssetsDefinition]:
         return dg.MaterializeResult(metadata=artifact_metadata(info, reused))
 
     @dg.asset(
-        **graph_row(recipe, "image_embeddings"),
-        **cpu_shards(recipe),
+        **graph_row(planned, "image_embeddings"),
+        **cpu_shards(planned),
         kinds={"numpy", "safetensors"},
-        code_version=version(recipe),
+        code_version=version(planned),
     )
     def image_embeddings(
         context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource
     ) -> dg.MaterializeResult:
-        store = lake.open()
+        store, recipe = lake.begin(planned)
         with errors_for_people():
             fitted = Transfer.from_bytes(read_artifact(store, TRANSFER))
 

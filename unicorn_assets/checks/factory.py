@@ -32,18 +32,18 @@ def build_checks(recipe: Recipe) -> list[dg.AssetChecksDefinition]:
     return [_checks(recipe, asset, found) for asset, found in queries().items()]
 
 
-def _checks(recipe: Recipe, asset: str, found: Sequence[Query]) -> dg.AssetChecksDefinition:
-    key = asset_key(recipe.name, asset)
+def _checks(planned: Recipe, asset: str, found: Sequence[Query]) -> dg.AssetChecksDefinition:
+    key = asset_key(planned.name, asset)
     specs = {q: dg.AssetCheckSpec(q.name, asset=key, description=q.about, blocking=q.blocking) for q in found}
-    limits = thresholds(recipe)
 
     @dg.multi_asset_check(name=f"{asset}_checks", specs=list(specs.values()), can_subset=True)
     def checks(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Iterator[Any]:
+        store, recipe = lake.begin(planned)
         known = known_shards(context.instance, recipe.name)
         run = shards_of_run(context.instance, recipe.name, context.run.tags) if ASSETS[asset].by_shard else [ALL]
         with errors_for_people():
             # All of them, also where only some were selected: a verdict speaks of all checks.
-            findings = judge(lake.open(), asset, found, limits, known, run)
+            findings = judge(store, asset, found, thresholds(recipe), known, run)
         for query, spec in specs.items():
             if spec.key in context.selected_asset_check_keys:
                 yield from _results(query, spec, findings, set(run))

@@ -7,5 +7,6 @@ from unicorn_assets.resources.encoder import EncoderResource
 from unicorn_assets.resources.lake import LakeResource
 from unicorn_assets.resources.llm import LlmResource
 from unicorn_assets.resources.progress import ProgressResource
+from unicorn_assets.resources.variant import RecipeResource
 
-__all__ = ["EncoderResource", "LakeResource", "LlmResource", "ProgressResource"]
+__all__ = ["EncoderResource", "LakeResource", "LlmResource", "ProgressResource", "RecipeResource"]

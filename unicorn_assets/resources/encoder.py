@@ -6,6 +6,7 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from unicorn_assets.resources.loaded import loaded
+from unicorn_assets.resources.variant import RecipeResource
 
 if TYPE_CHECKING:
     from unicorn_assets.encoders import Encoder
@@ -15,6 +16,7 @@ class EncoderResource(dg.ConfigurableResource):
     """The text and image encoder that the recipe names."""
 
     recipe: str
+    variant: RecipeResource
     _encoder: "Encoder | None" = PrivateAttr(default=None)
 
     def open(self) -> "Encoder":
@@ -22,5 +24,5 @@ class EncoderResource(dg.ConfigurableResource):
         from unicorn_assets.encoders import open_encoder
 
         if self._encoder is None:
-            self._encoder = open_encoder(loaded(self.recipe))
+            self._encoder = open_encoder(self.variant.of(loaded(self.recipe)))
         return self._encoder

@@ -19,12 +19,14 @@ from unicorn_assets.progress import StageProgress
 from unicorn_assets.resources.loaded import loaded
 from unicorn_assets.resources.observing import EVENTS
 from unicorn_assets.resources.progress_observer import ProgressObserver
+from unicorn_assets.resources.variant import RecipeResource
 
 
 class LlmResource(dg.ConfigurableResource):
     """Asks the model that the recipe names, and keeps every answer in the lake's journal."""
 
     recipe: str
+    variant: RecipeResource
     lake_url: str
     logs: str
     _asker: Asker | None = PrivateAttr(default=None)
@@ -34,7 +36,7 @@ class LlmResource(dg.ConfigurableResource):
         """Hand out the resource; whatever it opened ends with the run, well or not. The run's log says what of the
         journal is damaged, whichever process the run is in.
         """
-        recipe, lake = loaded(self.recipe), Lake(self.lake_url)
+        recipe, lake = self.variant.of(loaded(self.recipe)), Lake(self.lake_url)
         log = context.log or dg.get_dagster_logger()
         asker = Asker(
             recipe.llm, lake.url, lake.files, Path(self.logs), recipe.folder, lake.storage_options, EVENTS

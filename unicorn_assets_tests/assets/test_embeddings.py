@@ -14,7 +14,7 @@ from unicorn_assets.lake.artifacts import artifact_info
 from unicorn_assets.lake.store import Lake
 from unicorn_assets.partitions import PARTITION, register
 from unicorn_assets.recipe import Recipe
-from unicorn_assets.resources import EncoderResource, LakeResource, ProgressResource
+from unicorn_assets.resources import EncoderResource, LakeResource, ProgressResource, RecipeResource
 from unicorn_assets.resources.loaded import keep
 from unicorn_assets_tests.encoders.conftest import TINY, save_model
 from unicorn_assets_tests.images.pictures import encoded, write_tar
@@ -42,8 +42,8 @@ def recipe(folder: Path) -> Recipe:
 def materialize(lake: Lake, folder: Path, name: str) -> dict[str, Any]:
     """Run one asset; its metadata."""
     resources = {
-        "lake": LakeResource(url=lake.url), "progress": ProgressResource(),
-        "encoder": EncoderResource(recipe=str(folder / "recipe.yaml")),
+        "lake": LakeResource(url=lake.url, variant=RecipeResource()), "progress": ProgressResource(),
+        "encoder": EncoderResource(recipe=str(folder / "recipe.yaml"), variant=RecipeResource()),
     }  # fmt: skip
     (asset,) = [asset for asset in build(recipe(folder)) if asset_key("test", name) in asset.keys]
     tags = {PARTITION: SHARD} if asset.partitions_def else {}

@@ -17,7 +17,7 @@ from unicorn_assets.lake.artifacts import artifact_info, read_artifact, write_ar
 from unicorn_assets.lake.store import Lake, Made
 from unicorn_assets.partitions import register
 from unicorn_assets.recipe import Recipe
-from unicorn_assets.resources import EncoderResource, LakeResource, ProgressResource
+from unicorn_assets.resources import EncoderResource, LakeResource, ProgressResource, RecipeResource
 from unicorn_assets.transfer import fit
 from unicorn_assets.vectors.rows import Space
 from unicorn_assets.vectors.statistics import Statistics
@@ -50,7 +50,8 @@ def materialize(lake: Lake, recipe: Recipe = RECIPE) -> dict[str, Any]:
     """Run the one asset; its metadata."""
     url = lake.url
     resources = {
-        "lake": LakeResource(url=url), "progress": ProgressResource(), "encoder": EncoderResource(recipe="recipe.yaml"),
+        "lake": LakeResource(url=url, variant=RecipeResource()), "progress": ProgressResource(),
+        "encoder": EncoderResource(recipe="recipe.yaml", variant=RecipeResource()),
     }  # fmt: skip
     with dg.DagsterInstance.ephemeral() as instance:
         register(instance, recipe.name, SHARDS)

@@ -16,7 +16,7 @@ from unicorn_assets.lake.verdicts import Broken, Verdict, failed_checks, write_v
 from unicorn_assets.llm.errors import ServerBroken
 from unicorn_assets.partitions import RANGE_END, RANGE_START, register, shards_definition
 from unicorn_assets.recipe import Recipe
-from unicorn_assets.resources import LakeResource, ProgressResource
+from unicorn_assets.resources import LakeResource, ProgressResource, RecipeResource
 from unicorn_assets_tests.lakes import SHARD, tiny_lake
 
 RECIPE = Recipe.model_validate({"name": "tiny", "sources": [{"name": "tiny", "path": "tiny.txt"}], "llm": {}})
@@ -52,7 +52,9 @@ class Bench:
             result = dg.materialize(
                 [captions], instance=instance, raise_on_error=False,
                 tags={RANGE_START: "a-00000", RANGE_END: "a-00001"},
-                resources={"lake": LakeResource(url=self.lake.url), "progress": ProgressResource()},
+                resources={
+                    "lake": LakeResource(url=self.lake.url, variant=RecipeResource()), "progress": ProgressResource(),
+                },
             )  # fmt: skip
             events = instance.all_logs(result.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
             self.shown_as_made = {event.get_dagster_event().partition for event in events}

@@ -19,7 +19,7 @@ from unicorn_assets.lake.files import Files
 from unicorn_assets.lake.store import Lake, Made
 from unicorn_assets.partitions import register
 from unicorn_assets.recipe import Recipe
-from unicorn_assets.resources import EncoderResource, LakeResource, ProgressResource
+from unicorn_assets.resources import EncoderResource, LakeResource, ProgressResource, RecipeResource
 from unicorn_assets.transfer import METHODS, Transfer, fit
 from unicorn_assets.vectors.rows import Space
 from unicorn_assets.vectors.shard_statistics import keep_statistics
@@ -59,7 +59,8 @@ def recipe(**transfer: Any) -> Recipe:
 
 def materialize(lake: Lake, wanted: Recipe, shards: int, asset: str = "transfer") -> dict[str, Any]:
     resources = {
-        "lake": LakeResource(url=lake.url), "progress": ProgressResource(), "encoder": EncoderResource(recipe="r.yaml"),
+        "lake": LakeResource(url=lake.url, variant=RecipeResource()), "progress": ProgressResource(),
+        "encoder": EncoderResource(recipe="r.yaml", variant=RecipeResource()),
     }  # fmt: skip
     with dg.DagsterInstance.ephemeral() as instance:
         register(instance, wanted.name, [shard(number) for number in range(shards)])

@@ -19,7 +19,7 @@ from unicorn_assets.lake.store import ALL, Lake, Made
 from unicorn_assets.lake.verdicts import failed_checks
 from unicorn_assets.partitions import PARTITION, register
 from unicorn_assets.recipe import Recipe
-from unicorn_assets.resources import LakeResource
+from unicorn_assets.resources import LakeResource, RecipeResource
 from unicorn_assets.transfer import fit
 from unicorn_assets.vectors.rows import Space
 from unicorn_assets.vectors.statistics import Statistics
@@ -172,7 +172,9 @@ def test_a_failed_gate_on_the_gap_leaves_a_verdict_also_in_a_run_over_one_shard(
     names = ("modality_gap_checks", "transfer_checks")
     checks = [found for found in build_checks(RECIPE) if found.node_def.name in names]
     definitions = dg.Definitions(
-        [modality_gap, transfer], asset_checks=checks, resources={"lake": LakeResource(url=lake.url)}
+        [modality_gap, transfer],
+        asset_checks=checks,
+        resources={"lake": LakeResource(url=lake.url, variant=RecipeResource())},
     )
     with dg.DagsterInstance.ephemeral() as instance:
         register(instance, RECIPE.name, SHARDS)

@@ -8,7 +8,7 @@ import pytest
 from unicorn_assets.checks.factory import build_checks
 from unicorn_assets.lake.verdicts import failed_checks
 from unicorn_assets.partitions import register, shards_definition
-from unicorn_assets.resources import LakeResource
+from unicorn_assets.resources import LakeResource, RecipeResource
 from unicorn_assets_tests.checks.test_queries import RECIPE
 from unicorn_assets_tests.lakes import SHARD, TinyLake, tiny_lake
 
@@ -22,7 +22,9 @@ def run_checks(tiny: TinyLake, folder: Path) -> tuple[dg.ExecuteInProcessResult,
         """Made already."""
 
     checks = [found for found in build_checks(RECIPE) if "captions_checks" in found.node_def.name]
-    definitions = dg.Definitions([captions], asset_checks=checks, resources={"lake": LakeResource(url=lake.url)})
+    definitions = dg.Definitions(
+        [captions], asset_checks=checks, resources={"lake": LakeResource(url=lake.url, variant=RecipeResource())}
+    )
     with dg.DagsterInstance.ephemeral() as instance:
         register(instance, RECIPE.name, [SHARD])
         job = definitions.resolve_implicit_global_asset_job_def()
