@@ -15,6 +15,7 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 
 from unicorn_assets.assets.shard_work import FORCE
 from unicorn_assets.assets.troubles import EXIT_CODE
+from unicorn_assets.automation.origin import NOT_AGAIN, of_the_code_location
 from unicorn_assets.checks.factory import ELSEWHERE
 from unicorn_assets.definitions import build_defs
 from unicorn_assets.ending import told_to_end
@@ -89,6 +90,7 @@ def run_graph(
         _bury_dead_runs(instance)
         definitions = build_defs(home)
         job = definitions.resolve_implicit_global_asset_job_def()
+        meanwhile.enter_context(of_the_code_location(instance, job))
         data_set = loaded(str(home.recipe)).name
         if not _run(job, instance, data_set, [CATALOG], {}, outcome, force) or outcome.problems:
             return outcome
@@ -136,7 +138,7 @@ def _run(
     keys = [asset_key(data_set, name) for name in names]
     forced = {name: shards for name, shards in (force or {}).items() if name in names}
     ops = {step_key(data_set, name): {"config": {FORCE: list(shards)}} for name, shards in forced.items()}
-    all_tags = {**tags, PROCESS_TAG: f"{os.getpid()}:{_start_time(os.getpid())}"}
+    all_tags = {**tags, **NOT_AGAIN, PROCESS_TAG: f"{os.getpid()}:{_start_time(os.getpid())}"}
     try:
         result = job.execute_in_process(
             asset_selection=keys,

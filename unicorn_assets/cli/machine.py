@@ -46,6 +46,7 @@ def ui(
 ) -> None:
     """The Dagster UI on 127.0.0.1 over this home's lake and instance. Ctrl-C ends it."""
     from unicorn_assets.automation.local_run import local_instance
+    from unicorn_assets.automation.origin import MODULE
     from unicorn_assets.recipe_file import load_recipe
 
     place = find_home(home, lake, recipe)
@@ -55,6 +56,6 @@ def ui(
     os.environ |= {
         "UNICORN_HOME": str(place.root), "UNICORN_LAKE": place.lake_url, "UNICORN_RECIPE": str(place.recipe),
     }  # fmt: skip
-    arguments = ["-m", "dagster", "dev", "-m", "unicorn_assets.definitions", "-h", "127.0.0.1", "-p", str(port)]
+    arguments = ["-m", "dagster", "dev", "-m", MODULE, "-h", "127.0.0.1", "-p", str(port)]
     out.print(f"Dagster UI: http://127.0.0.1:{port} (Ctrl-C ends it)", highlight=False)
     os.execv(sys.executable, [sys.executable, *arguments])
