@@ -35,7 +35,7 @@ class Bench:
     def run(self) -> dg.ExecuteInProcessResult:
         @dg.asset(partitions_def=shards_definition("tiny"), backfill_policy=dg.BackfillPolicy.single_run())
         def captions(context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource) -> Any:
-            store = lake.open()
+            store, _ = lake.begin(RECIPE)
 
             def work(shard: str, stage: Any) -> Rows:
                 self.fail(shard)

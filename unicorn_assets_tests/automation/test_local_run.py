@@ -6,8 +6,10 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.storage.tags import REPOSITORY_LABEL_TAG
 
 from unicorn_assets.automation.local_run import Outcome, _run
+from unicorn_assets.automation.origin import MODULE, of_the_code_location
 from unicorn_assets.lake.store import Lake
 from unicorn_assets.llm.journal import Damage, Journal
 from unicorn_assets.llm.journal.store import PART_SUFFIX
@@ -53,3 +55,18 @@ def test_a_damaged_journal_is_heard_by_who_runs_and_by_who_looks(tmp_path: Path)
     line = journal_line(gather(Lake(str(tmp_path))))
     assert line is not None
     assert f"{part.name}.damaged" in line
+
+
+def test_runs_are_of_the_code_location_that_the_ui_shows() -> None:
+    """As the overview asks for them: by job and location."""
+
+    @dg.asset
+    def work() -> None: ...
+
+    job = dg.Definitions([work]).resolve_implicit_global_asset_job_def()
+    with dg.DagsterInstance.ephemeral() as instance:
+        with of_the_code_location(instance, job):
+            seen = job.execute_in_process(instance=instance).run_id
+        job.execute_in_process(instance=instance)
+        overview = dg.RunsFilter(job_name=job.name, tags={REPOSITORY_LABEL_TAG: f"__repository__@{MODULE}"})
+        assert [run.run_id for run in instance.get_runs(overview)] == [seen]
