@@ -15,7 +15,8 @@ GPU_POOL = "gpu"
 """Steps that hold a GPU: encoders, and LLMs that a run serves itself. Limit: the number of GPUs."""
 
 LLM_POOL = "llm"
-"""Steps that ask an LLM server which somebody else runs. Limit: what that server bears."""
+"""Steps that run the small LLM on processors of their own machine. Limit: what the processors bear. Servers that somebody else
+runs need no pool: the engine finds out how many requests they bear, and the budget holds across processes."""
 
 POOLS = (GPU_POOL, LLM_POOL)
 

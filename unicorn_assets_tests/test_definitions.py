@@ -11,7 +11,7 @@ import pytest
 
 from unicorn_assets.automation.nightly import FILL_CRON
 from unicorn_assets.definitions import build_defs
-from unicorn_assets.gpu import GPU_POOL, LLM_POOL
+from unicorn_assets.gpu import GPU_POOL
 from unicorn_assets.home import find_home
 from unicorn_assets.keys import asset_key
 from unicorn_assets.partitions import register
@@ -65,7 +65,6 @@ def test_heavy_packages_stay_out_of_the_code_server() -> None:
 
 
 def test_a_large_model_of_our_own_takes_a_gpu(tmp_path: Path) -> None:
-    text = (ROOT / "recipes" / "unicorn-1.2m.yaml").read_text(encoding="utf-8")
     recipe = ROOT / "recipes" / "unicorn-1.2m.yaml"
     graph = build_defs(find_home(str(tmp_path), recipe=str(recipe))).resolve_asset_graph()
     pools = {
@@ -73,7 +72,7 @@ def test_a_large_model_of_our_own_takes_a_gpu(tmp_path: Path) -> None:
         for key in ("caption_drafts", "text_embeddings", "captions")
     }
     assert pools["text_embeddings"] == {GPU_POOL}
-    assert pools["caption_drafts"] == ({GPU_POOL} if "endpoint: vllm" in text else {LLM_POOL})
+    assert pools["caption_drafts"] == {GPU_POOL}
     assert not pools["captions"]
 
 

@@ -37,6 +37,7 @@ _FORCED = dg.Field(
 # the rest; faults that a person must mend are raised with allow_retries=False.
 RETRY = dg.RetryPolicy(max_retries=2, delay=30) if step_executor() else None
 LLM_KINDS = {"embedded": "llamacpp", "url": "openai", "vllm": "vllm"}
+LLM_POOLS = {"embedded": LLM_POOL, "url": None, "vllm": GPU_POOL}
 
 
 def cpu_shards(recipe: Recipe) -> dict[str, Any]:
@@ -55,7 +56,7 @@ def llm_shards(recipe: Recipe) -> dict[str, Any]:
     return {
         **cpu_shards(recipe),
         "backfill_policy": dg.BackfillPolicy.multi_run(8),
-        "pool": GPU_POOL if needs_gpu else LLM_POOL,
+        "pool": LLM_POOLS[recipe.llm.endpoint],
         "op_tags": gpu_op_tags(recipe.llm.vllm.tensor_parallel_size) if needs_gpu else {},
     }
 
