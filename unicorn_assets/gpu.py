@@ -15,8 +15,9 @@ GPU_POOL = "gpu"
 """Steps that hold a GPU: encoders, and LLMs that a run serves itself. Limit: the number of GPUs."""
 
 LLM_POOL = "llm"
-"""Steps that run the small LLM on processors of their own machine. Limit: what the processors bear. Servers that somebody else
-runs need no pool: the engine finds out how many requests they bear, and the budget holds across processes."""
+"""Steps that run the small LLM on their own processors. Limit: what those bear. Servers that somebody else runs need no
+pool: the engine finds out how many requests they bear, and the budget holds across processes.
+"""
 
 POOLS = (GPU_POOL, LLM_POOL)
 

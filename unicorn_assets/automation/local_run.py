@@ -90,8 +90,8 @@ def run_graph(
         _bury_dead_runs(instance)
         definitions = build_defs(home)
         job = definitions.resolve_implicit_global_asset_job_def()
-        meanwhile.enter_context(of_the_code_location(instance, job))
         data_set = loaded(str(home.recipe)).name
+        meanwhile.enter_context(of_the_code_location(instance, job, data_set))
         if not _run(job, instance, data_set, [CATALOG], {}, outcome, force) or outcome.problems:
             return outcome
         known = known_shards(instance, data_set)

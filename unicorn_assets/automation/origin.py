@@ -1,27 +1,38 @@
-"""Runs of `unicorn run` as the UI's own: each says which code location it is of, or the UI's overview leaves it out.
+"""The code location of one home: what `unicorn ui` loads, and what runs of `unicorn run` say that they are of.
 
-Dagster gives a run that is executed in process no origin; the daemon and the webserver give theirs one.
+It is named after the data set. The UI's overview shows the runs of its code locations only, and Dagster gives a run
+that is executed in process no origin, as the daemon and the webserver give theirs.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import dagster as dg
+import yaml
 from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
 from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 MODULE = "unicorn_assets.definitions"
-"""What `unicorn ui` loads; the code location has its name."""
 NOT_AGAIN = {"dagster/max_retries": "0"}
 """Tags of a run that belongs to somebody's terminal: a daemon does not launch it again when its process was killed."""
 
 
+def write_workspace(folder: Path, data_set: str) -> Path:
+    """A workspace file in `folder` for the UI of one data set; the environment says which recipe and lake it is."""
+    file = folder / "workspace.yaml"
+    location = {"python_module": {"module_name": MODULE, "location_name": data_set}}
+    file.write_text(yaml.safe_dump({"load_from": [location]}), encoding="utf-8")
+    return file
+
+
 @contextmanager
-def of_the_code_location(instance: dg.DagsterInstance, job: dg.JobDefinition) -> Iterator[None]:
-    """Let the runs of `job` that are created meanwhile be of the code location that `unicorn ui` shows."""
-    location = ManagedGrpcPythonEnvCodeLocationOrigin(LoadableTargetOrigin(module_name=MODULE))
+def of_the_code_location(instance: dg.DagsterInstance, job: dg.JobDefinition, data_set: str) -> Iterator[None]:
+    """Let the runs of `job` that are created meanwhile be of the data set's code location."""
+    target = LoadableTargetOrigin(module_name=MODULE)
+    location = ManagedGrpcPythonEnvCodeLocationOrigin(target, location_name=data_set)
     origin = RemoteJobOrigin(RemoteRepositoryOrigin(location, SINGLETON_REPOSITORY_NAME), job.name)
     create = instance.create_run_for_job
     # execute_in_process hands no origin on; everything else of it is what is wanted here.

@@ -46,16 +46,16 @@ def ui(
 ) -> None:
     """The Dagster UI on 127.0.0.1 over this home's lake and instance. Ctrl-C ends it."""
     from unicorn_assets.automation.local_run import local_instance
-    from unicorn_assets.automation.origin import MODULE
+    from unicorn_assets.automation.origin import write_workspace
     from unicorn_assets.recipe_file import load_recipe
 
     place = find_home(home, lake, recipe)
-    load_recipe(place.recipe)
+    data_set = load_recipe(place.recipe).name
     with local_instance(place):
-        pass
+        workspace = write_workspace(place.dagster, data_set)
     os.environ |= {
         "UNICORN_HOME": str(place.root), "UNICORN_LAKE": place.lake_url, "UNICORN_RECIPE": str(place.recipe),
     }  # fmt: skip
-    arguments = ["-m", "dagster", "dev", "-m", MODULE, "-h", "127.0.0.1", "-p", str(port)]
+    arguments = ["-m", "dagster", "dev", "-w", str(workspace), "-h", "127.0.0.1", "-p", str(port)]
     out.print(f"Dagster UI: http://127.0.0.1:{port} (Ctrl-C ends it)", highlight=False)
     os.execv(sys.executable, [sys.executable, *arguments])

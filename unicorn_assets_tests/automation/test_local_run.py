@@ -7,9 +7,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from dagster._core.storage.tags import REPOSITORY_LABEL_TAG
+from dagster._core.workspace.load import location_origins_from_yaml_paths
 
 from unicorn_assets.automation.local_run import Outcome, _run
-from unicorn_assets.automation.origin import MODULE, of_the_code_location
+from unicorn_assets.automation.origin import of_the_code_location, write_workspace
 from unicorn_assets.lake.store import Lake
 from unicorn_assets.llm.journal import Damage, Journal
 from unicorn_assets.llm.journal.store import PART_SUFFIX
@@ -57,7 +58,7 @@ def test_a_damaged_journal_is_heard_by_who_runs_and_by_who_looks(tmp_path: Path)
     assert f"{part.name}.damaged" in line
 
 
-def test_runs_are_of_the_code_location_that_the_ui_shows() -> None:
+def test_runs_are_of_the_code_location_that_the_ui_shows(tmp_path: Path) -> None:
     """As the overview asks for them: by job and location."""
 
     @dg.asset
@@ -65,8 +66,10 @@ def test_runs_are_of_the_code_location_that_the_ui_shows() -> None:
 
     job = dg.Definitions([work]).resolve_implicit_global_asset_job_def()
     with dg.DagsterInstance.ephemeral() as instance:
-        with of_the_code_location(instance, job):
+        with of_the_code_location(instance, job, "boat"):
             seen = job.execute_in_process(instance=instance).run_id
         job.execute_in_process(instance=instance)
-        overview = dg.RunsFilter(job_name=job.name, tags={REPOSITORY_LABEL_TAG: f"__repository__@{MODULE}"})
+        (location,) = location_origins_from_yaml_paths([str(write_workspace(tmp_path, "boat"))])
+        label = f"__repository__@{location.location_name}"
+        overview = dg.RunsFilter(job_name=job.name, tags={REPOSITORY_LABEL_TAG: label})
         assert [run.run_id for run in instance.get_runs(overview)] == [seen]
