@@ -64,7 +64,7 @@ def test_heavy_packages_stay_out_of_the_code_server() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_a_large_model_of_our_own_takes_a_gpu(tmp_path: Path) -> None:
+def test_encoders_take_a_gpu_and_shared_servers_none(tmp_path: Path) -> None:
     recipe = ROOT / "recipes" / "unicorn-1.2m.yaml"
     graph = build_defs(find_home(str(tmp_path), recipe=str(recipe))).resolve_asset_graph()
     pools = {
@@ -72,7 +72,7 @@ def test_a_large_model_of_our_own_takes_a_gpu(tmp_path: Path) -> None:
         for key in ("caption_drafts", "text_embeddings", "captions")
     }
     assert pools["text_embeddings"] == {GPU_POOL}
-    assert pools["caption_drafts"] == {GPU_POOL}
+    assert not pools["caption_drafts"], "shared servers ask for no slot"
     assert not pools["captions"]
 
 
