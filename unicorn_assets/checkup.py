@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from unicorn_assets.generation.asked import read_asked
 from unicorn_assets.graph import RELEASES
 from unicorn_assets.lake.artifacts import NOTE
 from unicorn_assets.lake.damage import ASIDE
@@ -108,6 +109,8 @@ _KINDS = (
     _Kind("verdicts", ".json", lambda _, __, data: read_verdict(data), "the next `unicorn run` checks again"),
     _Kind("redrives", ".json", lambda _, __, data: read_grants(data),
           "further drafts that were granted to this shard are forgotten: `unicorn quarantine retry` grants them again"),
+    _Kind("asked", ".json", lambda _, __, data: read_asked(data),
+          "the prompt of shards that were made with it is forgotten; the next shard that is made writes it again"),
     _Kind("ledger/spend", ".json", lambda _, name, data: read_records(name.rsplit("/", 1)[-1], data),
           "the budget forgets what this run has spent; bring the file back from a copy to have it"),
 )  # fmt: skip

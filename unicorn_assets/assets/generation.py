@@ -7,6 +7,7 @@ import dagster as dg
 
 from unicorn_assets.assets.common import LLM_KINDS, graph_row, llm_shards
 from unicorn_assets.assets.shard_work import Rows, Vectors, fill_shards, parents
+from unicorn_assets.generation.asked import keep_asked
 from unicorn_assets.generation.stage import Stage
 from unicorn_assets.lake.ledger import keep_shard_run
 from unicorn_assets.lake.redrives import Redrives
@@ -39,6 +40,7 @@ def _asset(planned: Recipe, own: Stage) -> dg.AssetsDefinition:
         redrives = Redrives(store, stage.name)
 
         def work(shard: str, running: StageProgress) -> Rows | Vectors:
+            keep_asked(store, stage)
             keep = partial(keep_shard_run, store, made=stage.made_from(recipe, store, shard, redrives))
             damaged: list[Damage] = []
             with EVENTS.heard(Damage, damaged.append), shard_run(stage.name, shard, keep) as run:

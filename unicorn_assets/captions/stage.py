@@ -61,6 +61,7 @@ def stage(recipe: Recipe) -> Stage:
         version=digest([*decides, *model_marks(recipe, has_schema=False)], 6),
         prompt=prompt, rows_of=rows_of, made=_made, accept=recipe.captions.accept,
         max_row_tokens=recipe.llm.max_row_tokens, hint=_of_language, figures=lengths,
+        settings=recipe.captions.model_dump(mode="json", exclude={"prompt"}), model=recipe.llm.model,
     )  # fmt: skip
 
 

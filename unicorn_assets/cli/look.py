@@ -1,4 +1,4 @@
-"""`unicorn status`, `show` and `lineage`: what a lake holds."""
+"""`unicorn status` and `show`: what a lake holds."""
 
 from pathlib import Path
 from typing import Annotated
@@ -77,23 +77,4 @@ def show(
     for block in row_blocks(frame):
         out.print(block)
     out.print(f"{frame.height} rows of {table}", highlight=False)
-    return None
-
-
-@app.command()
-@for_people
-def lineage(
-    row_id: Annotated[str, typer.Argument(metavar="ID", help="seed_id, caption_id or instruction_id")],
-    as_json: JsonOption = False,
-    lake: LakeOption = None,
-    home: HomeOption = None,
-) -> None:
-    """The whole chain of a row: from its source line to the releases that hold it."""
-    from unicorn_assets.lake.lineage import trace
-    from unicorn_assets.terminal.tables import lineage_tree
-
-    found = trace(lake_of(find_home(home, lake)), row_id)
-    if as_json:
-        return print_json(found.to_dict())
-    out.print(lineage_tree(found))
     return None

@@ -1,15 +1,32 @@
-"""Is every answer that some rows will need in the journal already? Then no server has to be started."""
+"""Rows judged by stored answers alone: is every answer there that they need, and what becomes of them by it.
+
+Nobody is asked. Here: walking a row's drafts through the journal. Not here: what is asked (stages), the verdict on an
+answer (llm/client/drafting.py).
+"""
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from unicorn_assets.errors import UserError
 from unicorn_assets.llm.client.drafting import Refusal, judge
+from unicorn_assets.llm.client.job import Job
+from unicorn_assets.llm.client.verdicts import Verdicts
 from unicorn_assets.llm.endpoints.base import Endpoint
+from unicorn_assets.llm.events import Event
+from unicorn_assets.llm.failure import Failure
 from unicorn_assets.llm.journal import Journal
-from unicorn_assets.llm.row import Draftable
+from unicorn_assets.llm.request import Answer
+from unicorn_assets.llm.row import Accepted, Draftable, Quarantined
 from unicorn_assets.llm.settings import LlmSettings
+
+NOT_STORED = "not_stored"
+"""Reason of a row whose next answer is not in the journal."""
+MORE = 1000
+"""Further drafts that a row may have had: as many as one grant or recipe can give."""
+
+Heard = Callable[[Job[Any], Answer, Refusal | None], None]
+"""Told of each draft: its request, its answer, and why a gate refused it."""
 
 
 def all_answered(
@@ -31,6 +48,42 @@ def _answered(row: Draftable[Any], journal: Journal, model: str, revision: str, 
             break
         problem = verdict.problem
     return True
+
+
+def stored(
+    journal: Journal, model: str, revision: str, settings: LlmSettings, heard: Heard = lambda *_: None
+) -> Callable[[Iterable[Draftable[Any]]], Iterator[Accepted[Any] | Quarantined]]:
+    """Asks the journal and nobody else: a row whose next answer is not there is quarantined as `NOT_STORED`."""
+
+    def ask(rows: Iterable[Draftable[Any]]) -> Iterator[Accepted[Any] | Quarantined]:
+        for row in rows:
+            found: list[Accepted[Any] | Quarantined | Event] = []
+            verdicts = Verdicts[Any](settings, model, found.append)
+            job = _job(row, 0, None, model, revision)
+            while (answer := journal.get(job.key)) is not None:
+                refusal = verdicts.judge(job, answer)
+                heard(job, answer, refusal or _refusal_of(found))
+                if refusal is None:
+                    break
+                following = _job(row, job.draft + 1, refusal.problem, model, revision)
+                following.tokens, following.seconds = job.tokens, job.seconds
+                job = following
+            else:
+                verdicts.failed(job, Failure(NOT_STORED, "its answer is not in the journal"), 0)
+            yield next(one for one in reversed(found) if not isinstance(one, Event))
+
+    return ask
+
+
+def _job(row: Draftable[Any], draft: int, problem: str | None, model: str, revision: str) -> Job[Any]:
+    request = row.request(draft, problem)
+    return Job(row, request, request.key(model, revision), draft)
+
+
+def _refusal_of(found: list[Accepted[Any] | Quarantined | Event]) -> Refusal | None:
+    """Why the last draft, after which the row was given up, was refused."""
+    last = next(one for one in reversed(found) if not isinstance(one, Event))
+    return None if isinstance(last, Accepted) else Refusal(last.reason, last.detail, again=False)
 
 
 class JournalOnly(Endpoint):

@@ -7,7 +7,7 @@ Here: from a parent's rows to outcomes, tables and their provenance. Not here: p
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -59,7 +59,8 @@ class Stage:
 
     `rows_of` makes what is asked from rows of the parent; `made` makes a table row from one of these and its accepted
     value. `task`: only rows of the parent that were chosen for it. `hint(row, reason)`: more words for people about a
-    refusal.
+    refusal. `settings`: sampling and gates of the recipe, `second` the prompt of further requests, `model` who is
+    asked: for lineage.
     """
 
     name: str
@@ -76,6 +77,9 @@ class Stage:
     follow_up: FollowUp | None = None
     hint: Callable[[Any, str], str] = lambda _row, _reason: ""
     figures: Callable[[pl.DataFrame], Mapping[str, Any]] = lambda _: {}
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    second: Prompt | None = None
+    model: str = ""
 
     def chosen(self, parents: pl.DataFrame) -> pl.DataFrame:
         """Those rows of the parent table that the stage asks about."""

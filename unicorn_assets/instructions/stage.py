@@ -97,6 +97,8 @@ def stage(recipe: Recipe, task: str) -> Stage:
         prompt=prompt, rows_of=rows_of, made=made, accept=settings.accept, max_row_tokens=recipe.llm.max_row_tokens,
         attempt=second.attempt if second else by_row, follow_up=second.follow_up if second else None,
         figures=lambda frame: {"pairs": int(frame["pairs"].list.len().sum())},
+        settings=settings.model_dump(mode="json", exclude={"prompt", "options_prompt"}),
+        second=second.second if second else None, model=recipe.llm.model,
     )  # fmt: skip
 
 

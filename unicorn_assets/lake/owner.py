@@ -6,13 +6,20 @@ from unicorn_assets.lake.store import Lake
 OWNER = "recipe-name"
 
 
+def owner(lake: Lake) -> str | None:
+    """Name of the recipe whose lake this is; None while nobody has claimed it."""
+    if not lake.files.exists(OWNER):
+        return None
+    return lake.files.read(OWNER).decode("utf-8", "replace").strip()
+
+
 def claim(lake: Lake, recipe_name: str) -> None:
     """Mark the lake as this recipe's; refuses a lake of another one."""
-    if lake.files.exists(OWNER):
-        owner = lake.files.read(OWNER).decode("utf-8", "replace").strip()
-        if owner != recipe_name:
+    name = owner(lake)
+    if name is not None:
+        if name != recipe_name:
             raise UserError(
-                f"the lake {lake.url} holds the data of recipe {owner[:100]!r}, not of {recipe_name!r}",
+                f"the lake {lake.url} holds the data of recipe {name[:100]!r}, not of {recipe_name!r}",
                 f"give this recipe a home of its own: --home .unicorn-{recipe_name}; if the lake is this recipe's, its "
                 f"file {OWNER} was damaged, and `unicorn verify --repair` writes it again",
             )

@@ -72,16 +72,35 @@ def release_manifest(lake: Lake, asset: str, version: str) -> dict[str, Any]:
         raise Damaged(name, str(error)) from None
 
 
-def release_row(lake: Lake, asset: str, manifest: dict[str, Any], record_id: str) -> int | None:
-    """0-based number of a record in a release, or None. Reads the column of ids only. Damaged: the file is junk."""
+def release_row(lake: Lake, asset: str, manifest: dict[str, Any], record_id: str, shard: str) -> int | None:
+    """0-based number of a record in a release, or None. Reads the ids of `shard` only: a release has a row group for
+    each. Damaged: the file is junk.
+    """
+    found = _one(lake, asset, manifest, "file_row_number", "id = $1 AND shard = $2", [record_id, shard])
+    return None if found is None else int(found)
+
+
+def release_id(lake: Lake, asset: str, manifest: dict[str, Any], number: int) -> str | None:
+    """Id of the record with this 0-based number, or None. Damaged: the file is junk."""
+    found = _one(lake, asset, manifest, "id", "file_row_number = $1", [number])
+    return None if found is None else str(found)
+
+
+def records_file(manifest: dict[str, Any]) -> str:
+    """Name below the lake's root of a release's records as Parquet."""
+    name = next(name for name in manifest["files"] if name.endswith(".parquet"))
+    return f"{release_folder(manifest['asset'], manifest['version'])}/{name}"
+
+
+def _one(lake: Lake, asset: str, manifest: dict[str, Any], column: str, condition: str, values: list[Any]) -> Any:
     import duckdb
 
-    name = next(name for name in manifest["files"] if name.endswith(".parquet"))
-    files = parquet_files(lake, [f"{release_folder(asset, manifest['version'])}/{name}"])
-    query = f"SELECT file_row_number FROM read_parquet({files}, file_row_number = true) WHERE id = $1"
+    name = records_file({**manifest, "asset": asset})
+    files = parquet_files(lake, [name])
+    query = f"SELECT {column} FROM read_parquet({files}, file_row_number = true) WHERE {condition}"
     with open_sql(lake) as sql:
         try:
-            found = sql.execute(query, [record_id]).fetchone()
+            found = sql.execute(query, values).fetchone()
         except duckdb.Error:
-            raise Damaged(f"{release_folder(asset, manifest['version'])}/{name}", "DuckDB cannot read it") from None
-    return int(found[0]) if found else None
+            raise Damaged(name, "DuckDB cannot read it") from None
+    return found[0] if found else None

@@ -104,6 +104,12 @@ def failed_checks(lake: Lake, asset: str, shard: str, content: str) -> list[str]
     return verdict.failed if verdict.content == content else []
 
 
+def verdict_on(lake: Lake, asset: str, shard: str, content: str) -> Verdict | None:
+    """What was found in this very content; None when nobody judged it, or what was found cannot be read."""
+    found = _read(lake, asset, shard)
+    return found if found is not None and found.content == content else None
+
+
 def look(lake: Lake, asset: str, shards: Sequence[str], deep: bool = True) -> dict[str, Seen]:
     """What is true of shards of `asset` (ALL for one over all shards), in their order. `deep`: each file is proved,
     every bit of it on local disk; otherwise descriptions are believed.

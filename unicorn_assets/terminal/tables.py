@@ -1,4 +1,4 @@
-"""Tables and trees for people. Gathering is in report.py and lake/lineage.py."""
+"""Tables for people. Gathering is in report.py."""
 
 import json
 from collections.abc import Mapping
@@ -7,10 +7,8 @@ import polars as pl
 from rich import box
 from rich.table import Table
 from rich.text import Text
-from rich.tree import Tree
 
 from unicorn_assets.gap import best
-from unicorn_assets.lake.lineage import Lineage, Step
 from unicorn_assets.redaction import redact_known
 from unicorn_assets.terminal.console import plain, to_json
 from unicorn_assets.terminal.report import Report
@@ -114,23 +112,3 @@ def row_blocks(frame: pl.DataFrame) -> list[Table]:
             block.add_row(plain(column), plain(redact_known(words)))
         blocks.append(block)
     return blocks
-
-
-def lineage_tree(lineage: Lineage) -> Tree:
-    """The chain around an id: where it came from above it, what was made of it below."""
-    tree = Tree(_named(lineage.kind, "bold", lineage.id))
-    for step in lineage.steps:
-        _grow(tree, step)
-    return tree
-
-
-def _grow(tree: Tree, step: Step) -> None:
-    branch = tree.add(_named(step.kind, "bold cyan", step.id))
-    for key, value in step.facts.items():
-        branch.add(_named(key, "dim", value))
-    for child in step.children:
-        _grow(branch, child)
-
-
-def _named(name: str, style: str, value: object) -> Text:
-    return Text.assemble((name, style), " ", plain(str(value)))
