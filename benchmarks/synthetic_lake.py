@@ -2,8 +2,8 @@
 
 Captions are the labelled good ones with some of their words exchanged, judged once by the gates; rows draw from that
 pool. Every answer lies in the journal under the key of the very request that a run would send, refused drafts too, so
-that lineage and impact find what they would find. Beyond DISTINCT shards the texts repeat under ids of their own, and the
-journal is filled up with answers that nobody looks for. Not here: measuring (lineage.py).
+that lineage and impact find what they would find. Beyond DISTINCT shards the texts repeat under ids of their own, and
+the journal is filled up with answers that nobody looks for. Not here: measuring (lineage.py).
 """
 
 import json
@@ -56,10 +56,11 @@ sources:
   - {{name: notes, path: notes.txt}}
   - {{name: extra, path: extra.txt}}
 llm:
-  {{endpoint: url, url: "http://127.0.0.1:9", model: {MODEL}, revision: {REVISION}, price: {{prompt: 0.1, completion: 0.4}}}}
+  {{endpoint: url, url: "http://127.0.0.1:9", model: {MODEL}, revision: {REVISION},
+    price: {{prompt: 0.1, completion: 0.4}}}}
 captions: {{gates: {{min_words: 51, max_words: 490}}}}
 """
-FACTS = ReleaseFacts("synthetic", "r1", DIMENSION, "mean_shift")
+ID_COLUMNS = {"seed_id", "caption_id", "instruction_id", "row_id", "parent_id", "duplicate_of"}
 
 
 @dataclass
@@ -97,12 +98,13 @@ def _fill(recipe: Recipe, lake: Lake, rows: int, told: Callable[[str], object]) 
                 maker.repeat(shard, shards[number % DISTINCT], journal)
             if number % 16 == 15:
                 told(f"{number + 1} of {len(shards)} shards")
-    lake.write("near_duplicates", ALL, pl.concat(maker.repeats), Made(recipe.name, "synthetic"))
+    lake.write("near_duplicates", ALL, pl.concat(maker.repeats.values()), Made(recipe.name, "synthetic"))
     told("releases")
+    facts = ReleaseFacts("synthetic", "r1", DIMENSION, "mean_shift")
     if 4 < len(shards) < 100:  # of a large lake one is enough
-        release_pretrain(lake, recipe, shards[:-2], FACTS)
-    release_pretrain(lake, recipe, shards, FACTS)
-    release_instruction(lake, recipe, shards, FACTS)
+        release_pretrain(lake, recipe, shards[:-2], facts)
+    release_pretrain(lake, recipe, shards, facts)
+    release_instruction(lake, recipe, shards, facts)
     return lake
 
 
@@ -110,7 +112,7 @@ class _Maker:
     def __init__(self, recipe: Recipe, lake: Lake) -> None:
         self.recipe, self.lake, self.stages = recipe, lake, stages(recipe)
         self.random = random.Random(0)
-        self.repeats: list[pl.DataFrame] = []
+        self.repeats: dict[str, pl.DataFrame] = {}
         self.filling: list[Answer] = []
         self.scenes = self._scenes()
         self.pairs = _pairs()
@@ -123,8 +125,10 @@ class _Maker:
             for row in range(count):
                 shard = f"{source}-{row // SHARD_ROWS:05}"
                 number = (at + row // SHARD_ROWS) % DISTINCT * SHARD_ROWS + row % SHARD_ROWS
-                text = f"{self.scenes[number % len(self.scenes)].seed}, number {number + 1}"
-                found.append((content_id("s", text, shard), source, text, "open", None, f"{source}.txt", row + 1, shard))
+                text = f"{self.scenes[number % len(self.scenes)].seed}, notes {number + 1}"
+                found.append(
+                    (content_id("s", text, shard), source, text, "open", None, f"{source}.txt", row + 1, shard)
+                )
             at += -(-count // SHARD_ROWS)
         self.catalog = pl.DataFrame(found, schema=polars_schema("seed_catalog"), orient="row")
         self.lake.write("seed_catalog", ALL, self.catalog, Made(self.recipe.name, "synthetic"))
@@ -138,7 +142,7 @@ class _Maker:
         near = drafts.gather_every(50, 1).select(
             "caption_id", duplicate_of=pl.lit(drafts["caption_id"][0]), jaccard=pl.lit(0.8), shard=pl.lit(shard)
         )
-        self.repeats.append(near)
+        self.repeats[shard] = near
         refused = drafts.join(near, on="caption_id").select(
             row_id="caption_id", parent_id="seed_id", reason=pl.lit("near_duplicate"),
             detail=pl.format("repeats {}", "duplicate_of"), raw_answer="text", attempts="drafts", model="model",
@@ -162,15 +166,16 @@ class _Maker:
         own = {**dict(zip(texts["text"], seeds["seed_id"], strict=False))}
         ids = {old: own[text] for old, text in texts.iter_rows() if text in own}
 
-        def renamed(table: str) -> pl.DataFrame:
-            frame = self.lake.read(table, like)
-            for column, prefix in (("row_id", ""), ("caption_id", "c"), ("instruction_id", "i"), ("seed_id", "")):
-                for name in {column, "parent_id" if column == "row_id" else column} & set(frame.columns):
-                    values = [ids.get(old) or _other(ids, old, prefix, shard) for old in frame[name]]
-                    frame = frame.with_columns(pl.Series(name, values, dtype=pl.String))
+        def renamed(table: str, frame: pl.DataFrame | None = None) -> pl.DataFrame:
+            frame = self.lake.read(table, like) if frame is None else frame
+            for name in ID_COLUMNS & set(frame.columns):
+                values = [_own(ids, old, shard) for old in frame[name]]
+                frame = frame.with_columns(pl.Series(name, values, dtype=pl.String))
             if "source" in frame.columns:
                 frame = frame.with_columns(source=pl.lit(seeds["source"][0]))
             return frame.head(seeds.height)
+
+        self.repeats[shard] = renamed("", self.repeats[like]).with_columns(shard=pl.lit(shard))
 
         for stage in self.stages.values():
             self._write(stage.name, shard, renamed(stage.name), renamed(f"quarantine/{stage.name}"), stage.version)
@@ -193,8 +198,9 @@ class _Maker:
         stage, made, given_up = self.stages["caption_drafts"], [], []
         with shard_run(stage.name, shard, partial(keep_shard_run, self.lake)) as run:
             ledger = self._ledger(run)
-            for row, number in zip(stage.rows(seeds), seeds["row"], strict=True):
-                scene, problem = self.scenes[(number - 1) % len(self.scenes)], None  # as in the catalog
+            for row in stage.rows(seeds):
+                number = int(row.seed.rsplit(" ", 1)[1]) - 1
+                scene, problem = self.scenes[number % len(self.scenes)], None
                 draw = self.random.random()
                 shorts = 3 if draw < 0.03 else int(draw < 0.13)
                 for draft in range(shorts):
@@ -292,10 +298,8 @@ class _Maker:
         write_verdict(self.lake, table, shard, Verdict(info.content, str(datetime.now(UTC))))
 
 
-def _other(ids: dict[str, str], old: str | None, prefix: str, shard: str) -> str | None:
-    if old is None:
-        return None
-    return ids.setdefault(old, content_id(prefix or old[:1], old, shard))
+def _own(ids: dict[str, str], old: str | None, shard: str) -> str | None:
+    return None if old is None else ids.setdefault(old, content_id(old[0], old, shard))
 
 
 def _labelled(name: str) -> list[dict[str, Any]]:

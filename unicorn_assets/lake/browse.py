@@ -47,16 +47,22 @@ def browse(lake: Lake, table: str, rows: int, where: str | None = None) -> pl.Da
     inner = f"(\n{table.strip().removesuffix(';')}\n)" if is_query else table
     condition = f" WHERE (\n{where}\n)" if where else ""
     named = [name for name in TABLES if re.search(rf"\b{name}\b", f"{table} {where or ''}", re.IGNORECASE)]
-    with _words_for_errors(), connect(lake, tables=named) as connection:
+    with words_for_errors("unicorn show"), connect(lake, tables=named) as connection:
         fence(connection, lake, MEMORY_BYTES)
         if is_query:
             _require_select(connection, table)
         if where:
             _require_condition(connection, condition)
-        query = f"SELECT * FROM {inner}{condition} LIMIT {int(rows)}"
-        _require_select(connection, query)
-        with _bounded_memory(2 * MEMORY_BYTES):
-            return _within(PATIENCE_S, connection, lambda: _frame(connection, query))
+        return select(connection, f"SELECT * FROM {inner}{condition} LIMIT {int(rows)}")
+
+
+def select(connection: "Connection", query: str, command: str = "unicorn show") -> pl.DataFrame:
+    """The rows of one SELECT on a connection that is fenced, in bounded memory and time; errors are DuckDB's, to be
+    put into words by `words_for_errors`.
+    """
+    _require_select(connection, query, command)
+    with _bounded_memory(2 * MEMORY_BYTES):
+        return _within(PATIENCE_S, connection, lambda: _frame(connection, query))
 
 
 def _require_condition(connection: "Connection", condition: str) -> None:
@@ -71,12 +77,12 @@ def _require_condition(connection: "Connection", condition: str) -> None:
         ) from None
 
 
-def _require_select(connection: "Connection", sql: str) -> None:
+def _require_select(connection: "Connection", sql: str, command: str = "unicorn show") -> None:
     import duckdb
 
     kinds = [statement.type for statement in connection.extract_statements(sql)]
     if kinds != [duckdb.StatementType.SELECT]:
-        raise UserError("`unicorn show` takes one SELECT and nothing else", "it reads the lake's tables only")
+        raise UserError(f"`{command}` takes one SELECT and nothing else", "it reads the lake's tables only")
 
 
 def _frame(connection: "Connection", query: str) -> pl.DataFrame:
@@ -95,7 +101,8 @@ def _frame(connection: "Connection", query: str) -> pl.DataFrame:
 
 
 @contextmanager
-def _words_for_errors() -> Iterator[None]:
+def words_for_errors(command: str) -> Iterator[None]:
+    """Whatever goes wrong with a person's query is a UserError in one line."""
     import duckdb
 
     try:
@@ -104,7 +111,7 @@ def _words_for_errors() -> Iterator[None]:
         raise UserError(f"the query was ended after {PATIENCE_S:g} s", "ask for less") from None
     except duckdb.PermissionException:
         raise UserError(
-            "`unicorn show` reads the tables of its lake, and no other file", "see docs/command-line.md"
+            f"`{command}` reads the tables of its lake, and no other file", "see docs/command-line.md"
         ) from None
     except (duckdb.OutOfMemoryException, MemoryError):
         raise UserError(

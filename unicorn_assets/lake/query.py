@@ -35,13 +35,17 @@ def open_sql(lake: Lake) -> "Connection":
     return connection
 
 
-def fence(connection: "Connection", lake: Lake, memory_bytes: int) -> None:
-    """From now on the connection reads the lake's tables and nothing else; it cannot be undone.
+def fence(
+    connection: "Connection", lake: Lake, memory_bytes: int, folders: Sequence[str] = ("tables/",), own: str = ""
+) -> None:
+    """From now on the connection reads the lake's tables (`folders`) and nothing else; it cannot be undone. `own`: one
+    more folder, on this machine.
 
     No other file, no network, no extensions, no variables of Python, no temporary files, no more memory and threads.
     """
     # DuckDB looks at a path both before and after it took wildcards out of it.
-    tables = parquet_files(lake, ["tables/"])[1:-1] + ", '" + lake.files.url("tables/").replace("'", "''") + "'"
+    plain = [*map(lake.files.url, folders), *([f"{own}/"] if own else [])]
+    tables = ", ".join([parquet_files(lake, folders)[1:-1], *("'" + path.replace("'", "''") + "'" for path in plain)])
     for setting in (
         f"memory_limit = '{memory_bytes >> 20}MiB'", "threads = 2", "temp_directory = ''", "max_expression_depth = 250",
         "python_enable_replacements = false", "autoinstall_known_extensions = false",
