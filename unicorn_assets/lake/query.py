@@ -14,6 +14,7 @@ import polars as pl
 from fsspec.implementations.memory import MemoryFileSystem
 
 from unicorn_assets.graph import ASKING, REFUSING
+from unicorn_assets.lake.files import Files
 from unicorn_assets.lake.ledger import LEDGER, unfinished
 from unicorn_assets.lake.schemas import TABLES, polars_schema
 from unicorn_assets.lake.store import Lake
@@ -57,7 +58,12 @@ def fence(
 
 def parquet_files(lake: Lake, paths: Sequence[str]) -> str:
     """Files of the lake as an SQL list for read_parquet; quotes and wildcards stand for themselves."""
-    quoted = (re.sub(r"([*?\[])", r"[\1]", lake.files.url(path)).replace("'", "''") for path in paths)
+    return sql_list(lake.files, paths)
+
+
+def sql_list(files: Files, paths: Sequence[str]) -> str:
+    """Files of any folder as such a list."""
+    quoted = (re.sub(r"([*?\[])", r"[\1]", files.url(path)).replace("'", "''") for path in paths)
     return "[" + ", ".join(f"'{path}'" for path in quoted) + "]"
 
 

@@ -178,7 +178,7 @@ def _journal(connection: "Connection", lake: Lake, folder: str) -> None:
     names = [each.name for each in fields(Answer) if each.name in EXTRA["journal"][1]]
     kept = (tuple(getattr(answer, name) for name in names) for answer in answers(_store(lake)))
     schema = {name: EXTRA["journal"][1][name].dtype for name in names}
-    paths = []
+    paths: list[str] = []
     while some := list(islice(kept, ANSWERS_AT_A_TIME)):
         path = Path(folder) / f"journal-{len(paths)}.parquet"
         pl.DataFrame(some, schema=schema, orient="row").write_parquet(path)
