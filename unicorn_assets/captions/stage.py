@@ -17,7 +17,7 @@ from unicorn_assets.captions.gates import caption_of
 from unicorn_assets.curation.words import reads_as_english
 from unicorn_assets.generation.prompt import Prompt, load_prompt
 from unicorn_assets.generation.stage import Stage, code_of, model_marks
-from unicorn_assets.ids import content_id, digest, seed_of
+from unicorn_assets.ids import content_id, seed_of
 from unicorn_assets.llm.request import ChatRequest
 from unicorn_assets.llm.row import unheard
 from unicorn_assets.recipe import Captions, Recipe
@@ -55,11 +55,13 @@ def stage(recipe: Recipe) -> Stage:
     def rows_of(seeds: pl.DataFrame) -> list[CaptionRow]:
         return [CaptionRow(row["seed_id"], row["text"], prompt, recipe.captions) for row in seeds.iter_rows(named=True)]
 
-    decides = [code_of(__name__), prompt.version, recipe.section_hash("captions")]
+    def decides() -> list[Any]:
+        marks = model_marks(recipe, has_schema=False)
+        return [code_of(__name__), prompt.version, recipe.section_hash("captions"), *marks]
+
     return Stage(
         name="caption_drafts", parent="seeds", key="seed_id",
-        version=digest([*decides, *model_marks(recipe, has_schema=False)], 6),
-        prompt=prompt, rows_of=rows_of, made=_made, accept=recipe.captions.accept,
+        decides=decides, prompt=prompt, rows_of=rows_of, made=_made, accept=recipe.captions.accept,
         max_row_tokens=recipe.llm.max_row_tokens, hint=_of_language, figures=lengths,
         settings=recipe.captions.model_dump(mode="json", exclude={"prompt"}), model=recipe.llm.model,
     )  # fmt: skip

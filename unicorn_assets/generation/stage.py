@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import polars as pl
 
 from unicorn_assets.generation.prompt import Prompt
 from unicorn_assets.generation.rounds import Ask, Attempt, Outcome, outcomes, shortfall
+from unicorn_assets.ids import digest
 from unicorn_assets.lake.quarantine_rows import quarantine_rows
 from unicorn_assets.lake.redrives import Redrives
 from unicorn_assets.lake.schemas import polars_schema
@@ -58,15 +60,15 @@ class Stage:
     """One asset that asks an LLM about rows of `parent`, told by their column `key`.
 
     `rows_of` makes what is asked from rows of the parent; `made` makes a table row from one of these and its accepted
-    value. `task`: only rows of the parent that were chosen for it. `hint(row, reason)`: more words for people about a
-    refusal. `settings`: sampling and gates of the recipe, `second` the prompt of further requests, `model` who is
-    asked: for lineage.
+    value. `decides`: all that the version is a hash of. `task`: only rows of the parent that were chosen for it.
+    `hint(row, reason)`: more words for people about a refusal. For lineage: `settings`, the recipe's sampling and
+    gates, `second`, the prompt of further requests, and `model`, who is asked.
     """
 
     name: str
     parent: str
     key: str
-    version: str
+    decides: Callable[[], Sequence[Any]]
     prompt: Prompt
     rows_of: Callable[[pl.DataFrame], list[Any]]
     made: Callable[[Any, Any], Mapping[str, Any]]
@@ -80,6 +82,11 @@ class Stage:
     settings: Mapping[str, Any] = field(default_factory=dict)
     second: Prompt | None = None
     model: str = ""
+
+    @cached_property
+    def version(self) -> str:
+        """Hash of all that decides the stage's rows. Made when somebody asks: reading all the code takes a second."""
+        return digest(list(self.decides()), 6)
 
     def chosen(self, parents: pl.DataFrame) -> pl.DataFrame:
         """Those rows of the parent table that the stage asks about."""

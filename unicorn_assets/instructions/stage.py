@@ -16,7 +16,7 @@ import polars as pl
 from unicorn_assets.curation.words import content, words
 from unicorn_assets.generation.prompt import Prompt, load_prompt
 from unicorn_assets.generation.stage import Stage, by_row, code_of, model_marks
-from unicorn_assets.ids import content_id, digest, seed_of
+from unicorn_assets.ids import content_id, seed_of
 from unicorn_assets.instructions.answer import read, schema, with_fields
 from unicorn_assets.instructions.rules import Rules, rules_of
 from unicorn_assets.llm.request import ChatRequest
@@ -86,15 +86,18 @@ def stage(recipe: Recipe, task: str) -> Stage:
         parts = [text for pair in finished for text in (pair["question"], pair["answer"])]
         return {"instruction_id": content_id("i", row.row_id, task, *parts), "pairs": finished}
 
-    decides = [
-        code_of(__name__, type(rules).__module__, f"{__package__}.{task}"),
-        [prompt.version, second.second.version if second else None],
-        settings.model_dump(mode="json", exclude={"weight"}),
-    ]
+    def decides() -> list[Any]:
+        return [
+            code_of(__name__, type(rules).__module__, f"{__package__}.{task}"),
+            [prompt.version, second.second.version if second else None],
+            settings.model_dump(mode="json", exclude={"weight"}),
+            *model_marks(recipe, has_schema=True),
+        ]
+
     return Stage(
         name=task, parent="captions", key="caption_id", task=task,
-        version=digest([*decides, *model_marks(recipe, has_schema=True)], 6),
-        prompt=prompt, rows_of=rows_of, made=made, accept=settings.accept, max_row_tokens=recipe.llm.max_row_tokens,
+        decides=decides, prompt=prompt, rows_of=rows_of, made=made, accept=settings.accept,
+        max_row_tokens=recipe.llm.max_row_tokens,
         attempt=second.attempt if second else by_row, follow_up=second.follow_up if second else None,
         figures=lambda frame: {"pairs": int(frame["pairs"].list.len().sum())},
         settings=settings.model_dump(mode="json", exclude={"prompt", "options_prompt"}),

@@ -102,7 +102,15 @@ class Files:
         """
         self._forget(folder)
         start = len(self.path(folder)) + 1
-        found = (str(path)[start:] for path in self.fs.find(self.path(folder), withdirs=bool(suffix)))
+        if self.is_local:  # fsspec asks for the size of each file, too
+            places = os.walk(self.path(folder), followlinks=True)
+            found = (
+                f"{place}/{name}"[start:]
+                for place, folders, names in places
+                for name in ([*names, *folders] if suffix else names)
+            )
+        else:
+            found = (str(path)[start:] for path in self.fs.find(self.path(folder), withdirs=bool(suffix)))
         return sorted(name for name in found if name.endswith(suffix) and "/." not in f"/{name}")
 
     def write(self, name: str, data: bytes) -> None:

@@ -47,9 +47,9 @@ class Lineage:
         return asdict(self)
 
 
-Drafts: TypeAlias = Callable[[str, ShardInfo, Mapping[str, Any] | None, str | None], Sequence[Step]]
+Drafts: TypeAlias = Callable[[str, ShardInfo, Mapping[str, Any] | None, Mapping[str, Any]], Sequence[Step]]
 """What a stage asked about a row, and the drafts that came: of a stage, its shard's description, the parent's row if it
-is there, and the journal key of the row's last answer.
+is there, and the row itself, of a table or of the quarantine.
 """
 
 
@@ -106,7 +106,7 @@ class _Walk:
         row = (accepted or self._rows("caption_drafts", caption_id=caption_id) or [{}])[0]
         facts = {"text": row.get("text"), "words": row.get("words"), "accepted": bool(accepted), **_origin(row)}
         facts |= self._made("captions" if accepted else "caption_drafts")
-        asked = self._asked("caption_drafts", self._seed_row(row.get("seed_id")), row.get("request_hash"))
+        asked = self._asked("caption_drafts", self._seed_row(row.get("seed_id")), row)
         below: list[Step] = [*self._quarantine(row_id=caption_id, parent_id=caption_id), *self._repeats(caption_id)]
         instructions = list(self._instructions(caption_id))
         if self.found.kind == "instruction":
@@ -158,11 +158,11 @@ class _Walk:
     def _asked_about(self, task: str, row: Mapping[str, Any]) -> list[Step]:
         """What was asked about a caption, whose row says by which answer it was made."""
         captions = self._rows("captions", caption_id=row["caption_id"])
-        return self._asked(task, captions[0] if captions else None, row["request_hash"])
+        return self._asked(task, captions[0] if captions else None, row)
 
-    def _asked(self, stage: str, parent: Mapping[str, Any] | None, key: str | None) -> list[Step]:
+    def _asked(self, stage: str, parent: Mapping[str, Any] | None, row: Mapping[str, Any]) -> list[Step]:
         info = self._info(stage)
-        return [] if info is None else list(self._drafts(stage, info, parent, key))
+        return [] if info is None else list(self._drafts(stage, info, parent, row))
 
     def _releases(self, asset: str, caption_id: str) -> list[Step]:
         """Releases with a record of this caption; those made without its shard are not opened."""
@@ -189,7 +189,7 @@ class _Walk:
                 for row in self._rows_any(f"quarantine/{stage}", shard, ids):
                     row_id, row["at"] = row.pop("row_id"), row["at"].isoformat()
                     asks = stage in ASKING
-                    below = self._asked(stage, self._parent(stage, row_id), row["request_hash"]) if asks else []
+                    below = self._asked(stage, self._parent(stage, row_id), row) if asks else []
                     mine = asked and row_id == self.row_id
                     steps.append(Step("quarantine", row_id, row, tuple(below), mine))
         return steps

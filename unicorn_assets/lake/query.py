@@ -80,7 +80,7 @@ def connect(
     connection = open_sql(lake)
     wanted = {table: set(names) for table, names in (shards or {}).items()}
     there: dict[str, list[str]] = {}
-    for path in lake.files.walk("tables", ".parquet"):
+    for path in _files_of(lake, tables):
         table, shard = path.removesuffix(".parquet").rsplit("/", 1)
         stage = table.removeprefix("quarantine/")
         if stage not in wanted or shard in wanted[stage]:
@@ -93,6 +93,17 @@ def connect(
         else:
             _view(connection, lake, table, table, sound(lake, there.get(table, [])))
     return connection
+
+
+ONE_BY_ONE = 3
+"""Up to so many tables are listed one by one; beyond, one listing of all of them costs less."""
+
+
+def _files_of(lake: Lake, tables: Collection[str]) -> list[str]:
+    """Names below `tables/` of at least these tables' files."""
+    if len(tables) > ONE_BY_ONE:
+        return lake.files.walk("tables", ".parquet")
+    return [f"{table}/{name}" for table in tables for name in lake.files.walk(f"tables/{table}", ".parquet")]
 
 
 def sound(lake: Lake, paths: Sequence[str]) -> list[str]:

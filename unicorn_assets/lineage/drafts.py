@@ -4,7 +4,7 @@ Requests are made again from recipe and row, answers are the journal's, verdicts
 Here: one row at a time. Not here: many rows under other gates (rejudge.py).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, Self
 
@@ -43,14 +43,18 @@ class RowDrafts:
     def __exit__(self, *error: Any) -> None:
         self._lifetime.__exit__(*error)
 
-    def __call__(self, name: str, info: ShardInfo, parent: Mapping[str, Any] | None, key: str | None) -> list[Step]:
+    def __call__(
+        self, name: str, info: ShardInfo, parent: Mapping[str, Any] | None, row: Mapping[str, Any]
+    ) -> list[Step]:
         """Steps `prompt` and `draft`, in the order of asking."""
-        stage, version = self._stages.get(name), info.made.code_version
+        stage, key, notes = self._stages.get(name), row.get("request_hash"), dict[str, str]()
         drafts = self._replayed(stage, parent) if stage is not None and parent is not None else []
-        whole = key is None or any(step.facts["key"] == key for step in drafts)
-        if not whole:
+        if key is not None and all(step.facts["key"] != key for step in drafts):
             drafts = self._last(key)
-        return [*self._prompts(name, version, stage, complete=whole), *drafts]
+            notes["earlier drafts"] = "unknown: the recipe at hand asks otherwise than what made this row"
+        elif drafts and not _as_kept(drafts, row):
+            notes["verdicts"] = "of today's gates, which are not those that made this row"
+        return [*self._prompts(name, info.made.code_version, notes), *drafts]
 
     @property
     def journal(self) -> Journal:
@@ -60,21 +64,16 @@ class RowDrafts:
             self._journal = self._lifetime.enter_context(opened)
         return self._journal
 
-    def _prompts(self, name: str, version: str, stage: Stage | None, *, complete: bool) -> list[Step]:
+    def _prompts(self, name: str, version: str, notes: Mapping[str, str]) -> list[Step]:
         """The prompts as they were kept when the shard was made."""
         asked = asked_with(self._lake, name, version)
-        notes: dict[str, Any] = {}
-        if not complete:
-            notes["earlier drafts"] = "unknown: the recipe at hand asks otherwise than what made this row"
-        elif stage is not None and stage.version != version:
-            notes["verdicts"] = "of today's gates or code, which are not those that made this row"
         if asked is None:
             return [Step("prompt", "", {"text": "was not kept when the shard was made", **notes})]
         steps = []
         for prompt in asked["prompts"]:
             text = "\n\n".join(f"# {turn['role']}\n{turn['content']}" for turn in prompt["turns"])
             facts = {"text": text, "correction": prompt["correction"], "model": asked["model"], **asked["settings"]}
-            steps.append(Step("prompt", prompt["version"], facts | notes))
+            steps.append(Step("prompt", prompt["version"], {**facts, **notes}))
         return steps
 
     def _replayed(self, stage: Stage, parent: Mapping[str, Any]) -> list[Step]:
@@ -102,6 +101,12 @@ class RowDrafts:
             return []
         step = _draft(1, answer, "", None)
         return [Step("draft", step.id, {**step.facts, "verdict": "the row's last draft"})]
+
+
+def _as_kept(drafts: Sequence[Step], row: Mapping[str, Any]) -> bool:
+    """Whether the verdicts lead to what became of the row: after as many drafts accepted, or refused."""
+    accepted = drafts[-1].facts["verdict"] == "accepted" or "question" in drafts[-1].facts
+    return accepted == ("drafts" in row) and len(drafts) == row.get("drafts", row.get("attempts"))
 
 
 def _draft(number: int, answer: Answer, row_id: str, refusal: Refusal | None) -> Step:

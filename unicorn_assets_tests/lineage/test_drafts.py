@@ -80,7 +80,7 @@ def test_without_the_recipe_that_asked_the_last_answer_is_known(lake: Lake, reci
 
 def test_gates_that_have_moved_on_are_said_to_be_today_s(lake: Lake, recipe: Recipe) -> None:
     row = lake.read("caption_drafts", SHARD).filter(pl.col("drafts") == 1).row(0, named=True)
-    gates = recipe.captions.gates.model_copy(update={"max_sentences": 39})
+    gates = recipe.captions.gates.model_copy(update={"min_seed_overlap": 1.0})
     moved = recipe.model_copy(update={"captions": recipe.captions.model_copy(update={"gates": gates})})
     assert "today's gates" in steps(told(lake, moved, row["caption_id"]), "prompt")[0].facts["verdicts"]
 
