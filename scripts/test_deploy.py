@@ -65,7 +65,6 @@ class Image:
     def __init__(self, buildah: Sequence[str], container: str, folder: Path, places: dict[str, str]) -> None:
         self._run = [*buildah, "run", "--isolation", "chroot", "--user", "10001"]
         self._container, self._folder, self._places = container, folder, places
-        (folder / "hosts").write_text(f"127.0.0.1 localhost {' '.join(COMPOSE)}\n")
         told = subprocess.run(
             [*buildah, "inspect", "--type", "image", "unicorn-assets:cpu"], capture_output=True, check=True
         )
@@ -77,8 +76,7 @@ class Image:
         service = COMPOSE[name]
         environment = {key: interpolated(str(value)) for key, value in service["environment"].items()} | self._places
         options = [part for key, value in environment.items() for part in ("--env", f"{key}={value}")]
-        volumes = (f"{self._folder / 'hosts'}:/etc/hosts:ro", f"{self._folder / 'recipes'}:{RECIPES}:ro")
-        options += [part for volume in volumes for part in ("--volume", volume)]
+        options += ["--volume", f"{self._folder / 'recipes'}:{RECIPES}:ro"]
         command = [*self._run, *options, self._container, "--", *service.get("command", self._command)]
         with (self._folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
