@@ -10,6 +10,8 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from unicorn_assets.keys import asset_key
+from unicorn_assets.lake.column_origins import ORIGINS
 from unicorn_assets.lake.schemas import TABLES
 from unicorn_assets.lake.store import ALL, Lake, ShardInfo
 
@@ -26,6 +28,15 @@ def column_schema(table: str) -> dict[str, dg.TableSchema]:
     return {"dagster/column_schema": dg.TableSchema(columns)}
 
 
+def column_lineage(table: str, recipe: str) -> dict[str, dg.TableColumnLineage]:
+    """A materialization's metadata that makes the UI draw of which columns its columns are made."""
+    origins = {
+        column: [dg.TableColumnDep(asset_key(recipe, parent), name) for parent, name in sources]
+        for column, sources in ORIGINS.get(table, {}).items()
+    }
+    return {"dagster/column_lineage": dg.TableColumnLineage(origins)} if origins and recipe else {}
+
+
 def shard_metadata(lake: Lake, name: str, shard: str, info: ShardInfo, reused: bool) -> dict[str, Any]:
     """Metadata of one shard's materialization; numeric entries are plotted over partitions and over time."""
     is_table = name in TABLES
@@ -38,6 +49,7 @@ def shard_metadata(lake: Lake, name: str, shard: str, info: ShardInfo, reused: b
         "content": info.content,
         "code version": info.made.code_version,
     }
+    metadata |= column_lineage(name, info.made.recipe)
     metadata |= figures(info.extra)
     if SAMPLE in metadata:
         metadata[SAMPLE] = dg.MetadataValue.md(metadata[SAMPLE])
