@@ -10,6 +10,7 @@ from pathlib import Path
 import dagster as dg
 from pydantic import PrivateAttr
 
+from unicorn_assets.errors import UserError
 from unicorn_assets.generation.asking import Asker
 from unicorn_assets.generation.rounds import Ask
 from unicorn_assets.lake.store import Lake
@@ -36,7 +37,11 @@ class LlmResource(dg.ConfigurableResource):
         """Hand out the resource; whatever it opened ends with the run, well or not. The run's log says what of the
         journal is damaged, whichever process the run is in.
         """
-        recipe, lake = self.variant.of(loaded(self.recipe)), Lake(self.lake_url)
+        try:
+            recipe, lake = self.variant.of(loaded(self.recipe)), Lake(self.lake_url)
+        except UserError:  # a step of it tells that in one line, as its first act (LakeResource.begin)
+            yield self
+            return
         log = context.log or dg.get_dagster_logger()
         asker = Asker(
             recipe.llm, lake.url, lake.files, Path(self.logs), recipe.folder, lake.storage_options, EVENTS

@@ -10,6 +10,7 @@ from unicorn_assets.definitions import build_defs
 from unicorn_assets.home import Home
 from unicorn_assets.keys import asset_key
 from unicorn_assets.lake.store import ALL, Lake
+from unicorn_assets.partitions import PARTITION
 from unicorn_assets.recipe_file import load_recipe
 from unicorn_assets.resources.one_recipe import BEGUN_TAG, RECIPE_TAG, recipe_tag
 
@@ -112,5 +113,6 @@ def test_a_variant_is_tried_in_one_run(steps: Steps, tmp_path: Path) -> None:
 )
 def test_what_decides_about_shards_and_pods_is_no_variant(steps: Steps, what: str, variant: str) -> None:
     (steps.recipe.parent / "b.txt").write_text("a tram\n")
-    assert f"must have the same {what}" in refusal(steps.step("seed_catalog", variant=variant))
+    for asset, tags in (("seed_catalog", {}), ("caption_drafts", {PARTITION: "lines-00000"})):
+        assert f"must have the same {what}" in refusal(steps.step(asset, tags, variant=variant))
     assert not steps.lake.files.exists("recipe-name")
