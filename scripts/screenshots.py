@@ -122,10 +122,15 @@ def main() -> None:
     """All pages, or those named on the command line."""
     if shutil.which("chromium") is None:
         raise SystemExit("chromium is missing: apt-get install chromium")
-    IMAGES.mkdir(parents=True, exist_ok=True)
-    port, chromium_port = free_port(), free_port()
-    url = f"http://127.0.0.1:{port}"
+    port = free_port()
     ui = subprocess.Popen([sys.executable, "-m", "unicorn_assets", "ui", "--port", str(port)], start_new_session=True)
+    photograph(f"http://127.0.0.1:{port}", ui, sys.argv[1:] or list(PAGES))
+
+
+def photograph(url: str, ui: subprocess.Popen[bytes], names: list[str]) -> None:
+    """Pictures of `names` in PAGES, of the UI that `ui` serves at `url`; ends it."""
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    chromium_port = free_port()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         browser = subprocess.Popen(
             [
@@ -139,7 +144,7 @@ def main() -> None:
         try:
             wait_for(f"{url}/server_info", ui)
             wait_for(f"http://127.0.0.1:{chromium_port}/json/version", browser)
-            asyncio.run(shoot_all(url, sys.argv[1:] or list(PAGES), chromium_port))
+            asyncio.run(shoot_all(url, names, chromium_port))
         finally:
             for process in (browser, ui):
                 os.killpg(process.pid, signal.SIGTERM)

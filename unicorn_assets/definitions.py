@@ -5,9 +5,13 @@ from typing import Any
 
 import dagster as dg
 
-from unicorn_assets.assets import captions, embeddings, gap, generation, instructions, releases, seeds, transfer
+from unicorn_assets.assets.every import build_assets
+from unicorn_assets.automation.alerts import build_alerts
+from unicorn_assets.automation.alerts.settings import fresh_hours
+from unicorn_assets.automation.catalog_watch import build_catalog_watch
+from unicorn_assets.automation.freshness import with_freshness
 from unicorn_assets.automation.jobs import build_jobs
-from unicorn_assets.automation.nightly import NIGHTLY, with_conditions
+from unicorn_assets.automation.night import build_night
 from unicorn_assets.checks import build_checks
 from unicorn_assets.gpu import step_executor
 from unicorn_assets.home import Home, find_home
@@ -21,8 +25,6 @@ def build_defs(home: Home | None = None, *, resource_overrides: Mapping[str, Any
     home = home or find_home()
     recipe = load_recipe(home.recipe)
     keep(str(home.recipe), recipe)
-    stages = (seeds, generation, captions, instructions, embeddings, transfer, gap, releases)
-    assets = with_conditions([asset for stage in stages for asset in stage.build(recipe)])
     variant = RecipeResource.configure_at_launch()
     resources = {
         "recipe": variant,
@@ -32,10 +34,10 @@ def build_defs(home: Home | None = None, *, resource_overrides: Mapping[str, Any
         "progress": ProgressResource(),
     }
     return dg.Definitions(
-        assets=assets,
+        assets=with_freshness(build_assets(recipe), fresh_hours()),
         asset_checks=build_checks(recipe),
         jobs=build_jobs(recipe.name),
-        sensors=[NIGHTLY],
+        sensors=[build_night(home), build_catalog_watch(home), build_alerts(home, recipe.name)],
         executor=step_executor(),
         resources={**resources, **(resource_overrides or {})},
     )

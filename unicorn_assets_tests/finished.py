@@ -75,14 +75,14 @@ def finished(
     """A finished home below `folder`, its lake in it or at `lake`; the server answers as long as the context lasts.
     `parts`: assets to make, run by run, instead of all.
     """
-    stand_in = _stand_in()
+    encoder = stand_in()
     with pytest.MonkeyPatch.context() as patch, Scripted() as server, records_in_memory():
         for name in ("UNICORN_HOME", "UNICORN_LAKE", "UNICORN_RECIPE"):
             patch.delenv(name, raising=False)
         patch.setattr(local_run, "PARTS", parts or local_run.PARTS)
-        patch.setattr(EncoderResource, "open", stand_in.opened)
+        patch.setattr(EncoderResource, "open", encoder.opened)
         write_recipe(folder, server.url, rows)
-        stand_in.write_images(folder / "images.npy")
+        encoder.write_images(folder / "images.npy")
         with (folder / "recipe.yaml").open("a", encoding="utf-8") as file:
             file.write(REST)
         data = Data(folder / "recipe.yaml", folder / "home", server)
@@ -91,7 +91,8 @@ def finished(
         yield replace(data, said=done.output)
 
 
-def _stand_in() -> Any:
+def stand_in() -> Any:
+    """The module with the encoder's stand-in."""
     path = Path(__file__).parents[1] / "benchmarks" / "hostile" / "plain_encoder.py"
     spec = importlib.util.spec_from_file_location("plain_encoder", path)
     assert spec is not None

@@ -1,6 +1,6 @@
 """A small lake in which everything is in order, for tests that then damage one thing."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,7 +33,9 @@ class TinyLake:
         lake = Lake(str(folder))
         for name, frame in self.tables.items():
             shard = ALL if name in ("seed_catalog", "near_duplicates", "quarantine/seed_catalog") else SHARD
-            lake.write(name, shard, frame, MADE)
+            drafts = lake.info("caption_drafts", SHARD)
+            seen = {f"caption_drafts/{SHARD}": drafts.content} if drafts and name == "near_duplicates" else {}
+            lake.write(name, shard, frame, replace(MADE, parents=seen))
         for name, (ids, vectors) in self.vectors.items():
             lake.write_vectors(name, SHARD, ids, vectors, MADE, {"truncated": 0, "dimension": vectors.shape[1]})
         return lake

@@ -9,12 +9,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from unicorn_assets.automation.nightly import FILL_CRON
 from unicorn_assets.definitions import build_defs
 from unicorn_assets.gpu import GPU_POOL
 from unicorn_assets.home import find_home
 from unicorn_assets.keys import asset_key
-from unicorn_assets.partitions import register
 
 ROOT = Path(__file__).parents[1]
 SNAPSHOT = Path(__file__).parent / "definitions.json"
@@ -76,27 +74,9 @@ def test_encoders_take_a_gpu_and_shared_servers_none(tmp_path: Path) -> None:
     assert not pools["captions"]
 
 
-def test_the_night_fills_what_is_missing_as_one_backfill(definitions: dg.Definitions) -> None:
-    from datetime import datetime
-
-    with dg.DagsterInstance.ephemeral() as instance:
-        register(instance, "demo", ["a-00000", "a-00001", "b-00000"])
-        before = datetime.fromisoformat("2026-05-01T01:59:00+00:00")
-        first = dg.evaluate_automation_conditions(definitions, instance, evaluation_time=before)
-        after = datetime.fromisoformat("2026-05-01T02:01:00+00:00")
-        night = dg.evaluate_automation_conditions(definitions, instance, evaluation_time=after, cursor=first.cursor)
-        requested = night.get_requested_partitions(asset_key("demo", "caption_drafts"))
-        assert FILL_CRON == "0 2 * * *"
-        assert requested == {"a-00000", "a-00001", "b-00000"}
-        soon = datetime.fromisoformat("2026-05-01T02:02:00+00:00")
-        again = dg.evaluate_automation_conditions(definitions, instance, evaluation_time=soon, cursor=night.cursor)
-        assert again.total_requested == 0
-
-
 def test_nobody_is_woken_at_night_without_asking(definitions: dg.Definitions) -> None:
-    assert {s.name: s.default_status for s in definitions.sensors or ()} == {
-        "fill_what_is_missing": dg.DefaultSensorStatus.STOPPED
-    }
+    found = {sensor.name: sensor.default_status for sensor in definitions.sensors or ()}
+    assert found == dict.fromkeys(("nights", "new_sources", "alerts"), dg.DefaultSensorStatus.STOPPED)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from unicorn_assets.assets.common import OWNERS, cpu_shards, graph_row
 from unicorn_assets.assets.metadata import shard_metadata, with_sample
 from unicorn_assets.assets.plots import histogram
 from unicorn_assets.assets.shard_work import Rows, Vectors, errors_for_people, fill_shards, parents
-from unicorn_assets.assets.whole_work import make_whole, reusable, there
+from unicorn_assets.assets.whole_work import make_whole, reusable, there, whole
 from unicorn_assets.captions.accept import accept_captions, version
 from unicorn_assets.captions.stage import lengths
 from unicorn_assets.curation.near_duplicates import near_duplicates as find_near_duplicates
@@ -51,7 +51,7 @@ def build(planned: Recipe) -> list[dg.AssetsDefinition]:
             )
             known, log = reusable(context, store, "near_duplicates"), progress.to_log(context.log)
             info, reused = make_whole(log, "near_duplicates", made, known, make, "captions")
-        return dg.MaterializeResult(metadata=shard_metadata(store, "near_duplicates", ALL, info, reused))
+        return whole(shard_metadata(store, "near_duplicates", ALL, info, reused))
 
     @dg.asset(
         **graph_row(planned, "captions"),

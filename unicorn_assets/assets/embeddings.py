@@ -4,7 +4,7 @@ import dagster as dg
 
 from unicorn_assets.assets.common import OWNERS, encoder_shards, encoder_step, graph_row
 from unicorn_assets.assets.shard_work import Rows, Vectors, errors_for_people, fill_shards, parents
-from unicorn_assets.assets.whole_work import artifact_metadata, make_whole, reusable
+from unicorn_assets.assets.whole_work import artifact_metadata, make_whole, reusable, whole
 from unicorn_assets.encoders import about, encoder_version, fetch_weights, space_of, truncated_rows
 from unicorn_assets.graph import ARTIFACTS
 from unicorn_assets.images.building import build_image_reference, reference_version
@@ -84,6 +84,6 @@ def build(planned: Recipe) -> list[dg.AssetsDefinition]:
             known = reusable(context, store, "image_reference")
             log = progress.to_log(context.log)
             info, reused = make_whole(log, "image_reference", made, known, make, "images")
-        return dg.MaterializeResult(metadata=artifact_metadata(info, reused))
+        return whole(artifact_metadata(info, reused))
 
     return [text_embeddings, image_reference]

@@ -12,7 +12,7 @@ from unicorn_assets.assets.metadata import picture
 from unicorn_assets.assets.shard_work import errors_for_people, parents
 from unicorn_assets.assets.transfer import TRANSFER, reference_parent
 from unicorn_assets.assets.transfer import version as transfer_version
-from unicorn_assets.assets.whole_work import artifact_metadata, finished, make_whole, reusable
+from unicorn_assets.assets.whole_work import artifact_metadata, finished, make_whole, reusable, whole
 from unicorn_assets.gap import compare, report_html
 from unicorn_assets.gap.plots import draw_all, png
 from unicorn_assets.gap.split import MIN_ROWS
@@ -75,7 +75,7 @@ def build(planned: Recipe) -> list[dg.AssetsDefinition]:
             known = reusable(context, store, "modality_gap") if artifact_info(store, GAP_PAGE) else None
             info, reused = make_whole(progress.to_log(context.log), "modality_gap", made, known, make, "reports")
         page = dg.MetadataValue.path(store.files.url(f"artifacts/{GAP_PAGE}"))
-        return dg.MaterializeResult(metadata={"report page": page, **pictures, **artifact_metadata(info, reused)})
+        return whole({"report page": page, **pictures, **artifact_metadata(info, reused)})
 
     return [modality_gap]
 

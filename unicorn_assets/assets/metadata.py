@@ -56,6 +56,11 @@ def shard_metadata(lake: Lake, name: str, shard: str, info: ShardInfo, reused: b
     return metadata
 
 
+def content_version(metadata: Mapping[str, Any]) -> dg.DataVersion:
+    """Dagster's version of what has this metadata: made again to the same content, it leaves its children in sync."""
+    return dg.DataVersion(metadata["content"])
+
+
 def with_sample(extra: Mapping[str, Any], frame: pl.DataFrame) -> dict[str, Any]:
     """The figures of a table that is about to be written, and a few of its rows."""
     return {**extra, SAMPLE: sample(frame)} if frame.height else dict(extra)

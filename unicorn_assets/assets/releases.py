@@ -64,7 +64,8 @@ def _release_asset(planned: Recipe, name: str, release: Release) -> dg.AssetsDef
                 "shards": len(shards),
                 "bytes": sum(file.bytes for file in info.files.values()),
                 "card": dg.MetadataValue.md(store.files.read(f"releases/{name}/{info.version}/README.md").decode()),
-            }
+            },
+            data_version=dg.DataVersion(info.version),
         )
 
     return cut

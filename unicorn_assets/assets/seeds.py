@@ -8,7 +8,7 @@ import polars as pl
 from unicorn_assets.assets.common import OWNERS, cpu_shards, graph_row
 from unicorn_assets.assets.metadata import shard_metadata, with_sample
 from unicorn_assets.assets.shard_work import Rows, Vectors, errors_for_people, fill_shards, parents
-from unicorn_assets.assets.whole_work import make_whole, reusable
+from unicorn_assets.assets.whole_work import make_whole, reusable, whole
 from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets.lake.shards import proved_info
 from unicorn_assets.lake.store import Lake, Made, ShardInfo
@@ -37,7 +37,7 @@ def build(planned: Recipe) -> list[dg.AssetsDefinition]:
         added, removed = register(context.instance, recipe.name, shards)
         context.log.info(f"{len(shards)} shards: {len(added)} new, {len(removed)} gone")
         metadata = shard_metadata(store, "seed_catalog", "all", info, reused)
-        return dg.MaterializeResult(metadata=metadata | {"shards": len(shards), "new shards": len(added)})
+        return whole(metadata | {"shards": len(shards), "new shards": len(added)})
 
     @dg.asset(
         **graph_row(planned, "seeds"), **cpu_shards(planned), kinds={"polars", "parquet"}, code_version=version(planned)

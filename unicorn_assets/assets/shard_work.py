@@ -13,9 +13,10 @@ from typing import Any
 import dagster as dg
 import numpy as np
 import polars as pl
+from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from numpy.typing import NDArray
 
-from unicorn_assets.assets.metadata import shard_metadata, with_sample
+from unicorn_assets.assets.metadata import content_version, shard_metadata, with_sample
 from unicorn_assets.assets.troubles import EXIT_CODE, Troubles
 from unicorn_assets.errors import MachineError, UserError, machine_error
 from unicorn_assets.keys import asset_name
@@ -104,7 +105,7 @@ def fill_shards(
     parents_of: Callable[[str], Parents],
     work: Work,
     rows_of: Callable[[str], int],
-) -> dg.MaterializeResult[Any]:
+) -> Any:
     """Bring the run's shards of this asset up to date. `rows_of` says how many rows a shard's work will advance."""
     name, troubles, made_of = asset_name(context.asset_key), Troubles(), dict[str, Made]()
     shards, stale, shown = list(context.partition_keys), dict[str, int](), dict[str, Mapping[str, Any]]()
@@ -128,19 +129,38 @@ def fill_shards(
                     shown[shard] = output.shown
                     if len(shards) > 1:
                         # The run's own events come at its end; this one survives if the pod does not.
-                        context.log_event(
-                            dg.AssetMaterialization(context.asset_key, partition=shard, metadata=told(shard))
-                        )
+                        context.log_event(_materialized(context, shard, told(shard)))
         good = [shard for shard in shards if shard not in troubles.found]
         if troubles.found:  # the run's own events will not come: of all its shards none would count as made
             for shard in good if len(shards) > 1 else ():
                 if shard not in stale:
-                    context.log_event(dg.AssetMaterialization(context.asset_key, partition=shard, metadata=told(shard)))
+                    context.log_event(_materialized(context, shard, told(shard)))
         troubles.tell(name, len(shards))
         for shard in good:
             context.add_asset_metadata(told(shard), asset_key=context.asset_key, partition_key=shard)
     context.log.info(f"{name}: {len(stale)} of {len(shards)} shards made, the others were current")
-    return dg.MaterializeResult()
+    if len(shards) == 1:
+        return dg.MaterializeResult(data_version=content_version(told(shards[0])))
+    return _each_of_its_content(context, {shard: told(shard) for shard in good})
+
+
+def _each_of_its_content(context: dg.AssetExecutionContext, made: Mapping[str, Mapping[str, Any]]) -> Iterator[Any]:
+    """Dagster gives all shards of a run one data version, of code and parents; here each then gets that of its content:
+    the last event of a shard counts.
+    """
+    yield dg.MaterializeResult()
+    record = context.instance.get_latest_data_version_record(context.asset_key, partition_key=next(iter(made)))
+    event = record.event_log_entry.asset_materialization if record is not None else None
+    for shard, metadata in made.items():
+        context.log_event(_materialized(context, shard, metadata, event.tags if event else None))
+
+
+def _materialized(
+    context: dg.AssetExecutionContext, shard: str, metadata: Mapping[str, Any], tags: Mapping[str, str] | None = None
+) -> dg.AssetMaterialization:
+    """`tags`: what Dagster said of code and parents."""
+    own = {**(tags or {}), DATA_VERSION_TAG: content_version(metadata).value}
+    return dg.AssetMaterialization(context.asset_key, partition=shard, metadata=metadata, tags=own)
 
 
 def is_forced(context: dg.AssetExecutionContext, shard: str) -> bool:

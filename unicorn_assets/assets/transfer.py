@@ -8,7 +8,7 @@ import numpy as np
 from unicorn_assets.assets.common import OWNERS, cpu_shards, graph_row
 from unicorn_assets.assets.embeddings import REFERENCE
 from unicorn_assets.assets.shard_work import Rows, Vectors, errors_for_people, fill_shards, parents
-from unicorn_assets.assets.whole_work import artifact_metadata, finished, make_whole, reusable
+from unicorn_assets.assets.whole_work import artifact_metadata, finished, make_whole, reusable, whole
 from unicorn_assets.errors import UserError
 from unicorn_assets.graph import ARTIFACTS
 from unicorn_assets.ids import digest
@@ -66,7 +66,7 @@ def build(planned: Recipe) -> list[dg.AssetsDefinition]:
             })  # fmt: skip
             known = reusable(context, store, "transfer")
             info, reused = make_whole(progress.to_log(context.log), "transfer", made, known, make, "vectors")
-        return dg.MaterializeResult(metadata=artifact_metadata(info, reused))
+        return whole(artifact_metadata(info, reused))
 
     @dg.asset(
         **graph_row(planned, "image_embeddings"),

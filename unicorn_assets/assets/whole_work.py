@@ -3,13 +3,13 @@
 Here: that frame, for tables and for single files alike. Not here: any asset's work, partitioned assets (shard_work.py).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
 import dagster as dg
 
-from unicorn_assets.assets.metadata import figures
+from unicorn_assets.assets.metadata import content_version, figures
 from unicorn_assets.assets.shard_work import guard, is_forced
 from unicorn_assets.errors import UserError
 from unicorn_assets.graph import ARTIFACTS
@@ -81,6 +81,11 @@ def finished(lake: Lake, name: str, shards: Sequence[str]) -> list[str]:
     if not found:
         raise UserError(f"the lake has no vectors in {name}", f"materialize {name} for at least one shard first")
     return found
+
+
+def whole(metadata: Mapping[str, Any]) -> dg.MaterializeResult[Any]:
+    """The materialization of an asset over all shards."""
+    return dg.MaterializeResult(metadata=metadata, data_version=content_version(metadata))
 
 
 def artifact_metadata(info: ShardInfo, reused: bool) -> dict[str, Any]:

@@ -7,6 +7,7 @@ Besides the tables of lake/schemas.py there are:
     gap(metric, state, value, low, high) the measured modality gap; state: before, after, cross_fitted
     release_problems(asset, problem)     what verifying the newest release found
     release_shards(asset, shard)         shards of the newest release
+    made_of(asset, parent, shard)        shards that a table over all shards saw as they are now; for captions
 """
 
 import json
@@ -50,6 +51,7 @@ def open_views(lake: Lake, asset: str, shards: Sequence[str]) -> "Connection":
         used = shards if asset in VECTORS and name in ancestors(asset) else ()
         add_table(connection, name, _vector_facts(lake, name, [s for s in used if lake.vector_info(name, s)]))
     add_table(connection, "figures", _figures(lake, asset, shards))
+    add_table(connection, "made_of", _made_of(lake, shards if asset == "captions" else ()))
     add_table(connection, "gap", _gap_frame(_gap(lake) if asset == "modality_gap" else {}))
     path, manifest = _latest(lake, asset) if asset in RELEASES else ("", {})
     problems = [(asset, problem) for problem in verify_release(path)] if path else []
@@ -114,6 +116,19 @@ def _figures(lake: Lake, asset: str, shards: Sequence[str]) -> pl.DataFrame:
         )
     schema = {"asset": pl.String, "shard": pl.String, "name": pl.String, "value": pl.Float64}
     return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _made_of(lake: Lake, shards: Sequence[str]) -> pl.DataFrame:
+    """Of these shards those that the search for near duplicates saw as they are now."""
+    info = lake.info("near_duplicates")
+    saw = info.made.parents if info else {}
+    drafts = {shard: lake.info("caption_drafts", shard) for shard in shards}
+    rows = [
+        ("near_duplicates", "caption_drafts", shard)
+        for shard, draft in drafts.items()
+        if draft is not None and saw.get(f"caption_drafts/{shard}") == draft.content
+    ]
+    return pl.DataFrame(rows, schema=dict.fromkeys(("asset", "parent", "shard"), pl.String), orient="row")
 
 
 def _gap(lake: Lake) -> dict[str, Any]:

@@ -4,16 +4,19 @@ What is not known to be good is never good: a shard that nobody judged, or that 
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from unicorn_assets.errors import UserError
 from unicorn_assets.graph import ARTIFACTS, ASKING, ASSETS, REFUSING, RELEASES
+from unicorn_assets.health.wanted import Wanted, changed, shards_differ
 from unicorn_assets.lake.artifacts import artifact_info
 from unicorn_assets.lake.redrives import Redrives
 from unicorn_assets.lake.released import latest_release, release_manifest
+from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets.lake.store import ALL, Lake, ShardInfo, content_hash
 from unicorn_assets.lake.verdicts import Seen, look
 from unicorn_assets.seals import Damaged
@@ -88,20 +91,29 @@ class Health:
         }
 
 
-def health(lake: Lake, deep: bool = True) -> Health:
-    """Look at everything. `deep`: every bit of each shard is proved on local disk; else descriptions are believed."""
+def health(lake: Lake, deep: bool = True, wanted: Wanted | None = None) -> Health:
+    """Look at everything. `deep`: every bit of each shard is proved on local disk; else descriptions are believed.
+    `wanted`: what is not as this recipe wants it is stale too; without it only what its parents left behind is.
+    """
+    wanted = wanted or Wanted()
     catalog = lake.find("seed_catalog", ALL, ["shard"])
     sizes = dict(catalog["shard"].value_counts().iter_rows()) if catalog is not None else {}
     shards = sorted(sizes)
     names = [name for name in ASSETS if name not in RELEASES]
     seen = {name: look(lake, name, shards if ASSETS[name].by_shard else [ALL], deep) for name in names}
-    now = _contents(lake, seen, shards)
+    now = {**_contents(lake, seen, shards), **wanted.outside}
+    if wanted.versions:
+        now |= _catalog_parts(lake)
     cells = {
-        name: {shard: _cell(name, shard, each, now, sizes.get(shard)) for shard, each in row.items()}
+        name: {
+            shard: _cell(name, shard, each, partial(changed, now=now, seen=seen, wanted=wanted), sizes.get(shard))
+            for shard, each in row.items()
+        }
         for name, row in seen.items()
     }
     refused = {name: _refused(seen[name]) for name in REFUSING}
-    return Health(shards, cells | {name: {ALL: _release(lake, name, now)} for name in RELEASES}, refused)
+    releases = {name: {ALL: _release(lake, name, now, seen, wanted)} for name in RELEASES}
+    return Health(shards, cells | releases, refused)
 
 
 def _refused(row: Mapping[str, Seen]) -> dict[str, int]:
@@ -109,6 +121,14 @@ def _refused(row: Mapping[str, Seen]) -> dict[str, int]:
     for seen in row.values():
         found.update(seen.info.extra.get("quarantined", {}) if seen.info else {})
     return dict(found)
+
+
+def _catalog_parts(lake: Lake) -> dict[str, str]:
+    """What the catalog holds now for each shard."""
+    catalog = lake.find("seed_catalog")
+    parts = catalog.partition_by("shard", as_dict=True, maintain_order=True) if catalog is not None else {}
+    columns = list(polars_schema("seeds"))
+    return {f"seed_catalog/{shard}": content_hash(part.select(columns)) for (shard,), part in parts.items()}
 
 
 def _contents(lake: Lake, seen: Mapping[str, Mapping[str, Seen]], shards: Sequence[str]) -> dict[str, str]:
@@ -133,7 +153,7 @@ def _contents(lake: Lake, seen: Mapping[str, Mapping[str, Seen]], shards: Sequen
     return now | ({"image_reference": reference.content} if reference else {})
 
 
-def _cell(asset: str, shard: str, seen: Seen, now: Mapping[str, str], size: int | None) -> Cell:
+def _cell(asset: str, shard: str, seen: Seen, differs: Callable[[str, str, ShardInfo], str], size: int | None) -> Cell:
     info = seen.info
     if info is None:
         return Cell(State.DAMAGED, words=seen.damage) if seen.damage else Cell(State.MISSING)
@@ -145,26 +165,19 @@ def _cell(asset: str, shard: str, seen: Seen, now: Mapping[str, str], size: int 
     failed = [f"{name} ({found.rows:,} rows)" for name, found in broken.items() if found.blocks]
     if failed:
         return Cell(State.FAILED, rows, share, ", ".join(failed))
-    changed = _changed(asset, shard, info, now)
+    other = differs(asset, shard, info)
     if asset == "seeds" and size != info.rows:
-        changed = "the catalog"
-    if changed:
-        return Cell(State.STALE, rows, share, f"{changed} changed since")
+        other = "the catalog"
+    if other:
+        return Cell(State.STALE, rows, share, f"{other} changed since")
     if seen.verdict is None:
         return Cell(State.UNCHECKED, rows, share, "no verdict on what it holds")
     return Cell(State.WARNED if broken else State.GOOD, rows, share, ", ".join(broken))
 
 
-def _changed(asset: str, shard: str, info: ShardInfo, now: Mapping[str, str]) -> str:
-    """The parent that holds something else than when the shard was made; a parent that is gone says nothing."""
-    made = info.made.parents
-    grants = f"redrives/{asset}/{shard}"
-    if now.get(grants, made.get(grants)) != made.get(grants):
-        return "what may be asked"
-    return next((name for name, content in made.items() if now.get(name, content) != content), "")
-
-
-def _release(lake: Lake, asset: str, now: Mapping[str, str]) -> Cell:
+def _release(
+    lake: Lake, asset: str, now: Mapping[str, str], seen: Mapping[str, Mapping[str, Seen]], wanted: Wanted
+) -> Cell:
     version = latest_release(lake, asset)
     if version is None:
         return Cell(State.MISSING)
@@ -173,6 +186,11 @@ def _release(lake: Lake, asset: str, now: Mapping[str, str]) -> Cell:
     except Damaged as error:
         return Cell(State.DAMAGED, words=error.reason)
     rows, words = int(manifest["rows"]), f"version {version}"
-    if any(now.get(name, content) != content for name, content in manifest["parents"].items()):
+    parents = manifest["parents"]
+    if any(now.get(name, content) != content for name, content in parents.items()):
         return Cell(State.STALE, rows, words=f"{words} is of other rows than there are now")
+    if shards_differ(parents, ASSETS[asset].table, seen):
+        return Cell(State.STALE, rows, words=f"{words} is of other shards than there are now")
+    if not str(manifest["recipe"]["hash"]).startswith(wanted.versions.get(asset, "")):
+        return Cell(State.STALE, rows, words=f"{words} is of another recipe")
     return Cell(State.GOOD, rows, words=words)

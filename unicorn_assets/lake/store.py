@@ -42,6 +42,7 @@ class Lake:
     """All data of one data set. `url` is a folder or s3://bucket/prefix; safe to share between threads and pods.
 
     `mends`: damaged files are set aside when they are met, so that they are made again. `events` gets each `Damage`.
+    `proved`: what other lakes of this process have proved of the same files, to share.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Lake:
         *,
         mends: bool = False,
         events: Stream | None = None,
+        proved: dict[str, tuple[tuple[int, ...], ShardInfo]] | None = None,
     ) -> None:
         self.events = events or Stream()
         self.storage_options = storage_options or {}
@@ -59,7 +61,7 @@ class Lake:
         self.mends = mends
         self.damaged: dict[str, Damage] = {}
         """Files that were found damaged, by name below the root."""
-        self._proved: dict[str, tuple[tuple[int, ...], ShardInfo]] = {}
+        self._proved = {} if proved is None else proved
 
     def path(self, table: str, shard: str = ALL) -> str:
         """Name of a table shard's file below the root."""

@@ -17,6 +17,7 @@ from unicorn_assets.lake.store import Lake
 from unicorn_assets.llm.journal import Damage
 from unicorn_assets.llm.spend.ledger import Ledger, ShardRun
 from unicorn_assets.progress import StageProgress
+from unicorn_assets.resources.ceiling import under_ceiling
 from unicorn_assets.resources.loaded import loaded
 from unicorn_assets.resources.observing import EVENTS
 from unicorn_assets.resources.progress_observer import ProgressObserver
@@ -43,8 +44,9 @@ class LlmResource(dg.ConfigurableResource):
             yield self
             return
         log = context.log or dg.get_dagster_logger()
+        settings = under_ceiling(recipe.llm, context.run.tags if context.run else {})
         asker = Asker(
-            recipe.llm, lake.url, lake.files, Path(self.logs), recipe.folder, lake.storage_options, EVENTS
+            settings, lake.url, lake.files, Path(self.logs), recipe.folder, lake.storage_options, EVENTS
         )  # fmt: skip
         with EVENTS.heard(Damage, lambda damage: log.warning(str(damage))), asker:
             self._asker = asker

@@ -158,6 +158,27 @@ def test_damage_is_seen(name: str, tmp_path: Path) -> None:
     assert not broken(named(name), tiny, tmp_path).is_empty()
 
 
+def nothing_in(*tables: str) -> Callable[[TinyLake], None]:
+    return lambda tiny: tiny.tables.update({table: tiny.tables[table].clear() for table in tables})
+
+
+COMPARED_NOTHING: dict[str, Callable[[TinyLake], None]] = {
+    "seeds.same_as_catalog": nothing_in("seeds"),
+    "caption_drafts.no_row_lost": nothing_in("caption_drafts", "quarantine/caption_drafts"),
+    "captions.no_row_lost": nothing_in("captions"),
+    "captions.no_near_duplicate": lambda tiny: tiny.tables.__delitem__("near_duplicates"),
+    **{f"{task}.no_row_lost": nothing_in(task) for task in TASK_NAMES},
+}
+
+
+@pytest.mark.parametrize("name", sorted(COMPARED_NOTHING))
+def test_a_check_that_had_nothing_to_look_at_does_not_pass(name: str, tmp_path: Path) -> None:
+    tiny = tiny_lake()
+    COMPARED_NOTHING[name](tiny)
+    assert named(name).blocking
+    assert SHARD in broken(named(name), tiny, tmp_path)["shard"].to_list()
+
+
 def test_each_table_has_at_least_three_checks() -> None:
     assert {asset: len(found) for asset, found in BY_ASSET.items() if len(found) < 3} == {}
 
