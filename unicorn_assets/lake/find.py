@@ -47,6 +47,7 @@ _NEAREST = """
     ORDER BY NOT starts_with(id, $1), levenshtein(id, $1), id LIMIT 3"""
 _LINE = re.compile(r"(.+):(\d{1,18})", re.DOTALL)
 _RECORD = re.compile(rf"({'|'.join(RELEASES)})(?:[@/]([0-9a-z]+))?:(\d{{1,18}})")
+_SHARD = re.compile(r".+-\d{5}")
 _KEY = re.compile(r"[0-9a-f]{32}")
 FORMS = (
     "ids look like s0123456789abcdef (seed), c... (caption), i... (instruction); file.csv:12 (row of a source), "
@@ -60,9 +61,12 @@ def find(lake: Lake, row_id: str) -> Found:
     record = _RECORD.fullmatch(row_id)
     if record:
         return _by_id(lake, _of_release(lake, *record.groups())) or _unknown(lake, row_id)
+    shard = _by_shard(lake, row_id) if _SHARD.fullmatch(row_id) else None
+    if shard:
+        return shard
     line = _LINE.fullmatch(row_id)
     found = _look_up(lake, "seed", "seed_catalog", file=line[1], row=int(line[2])) if line else None
-    return found or _by_id(lake, row_id) or _by_key(lake, row_id) or _by_shard(lake, row_id) or _unknown(lake, row_id)
+    return found or _by_id(lake, row_id) or _by_key(lake, row_id) or _unknown(lake, row_id)
 
 
 def _by_id(lake: Lake, row_id: str) -> Found | None:
