@@ -75,16 +75,21 @@ def wrong_after_night(made: planted.Nights) -> list[str]:
     return wrong
 
 
+def data_of(lake: Lake) -> dict[str, Any]:
+    """Contents but the books of what was asked: making a shard again is one line more there."""
+    return {name: content for name, content in contents(lake).items() if not name.startswith("tables/ledger/")}
+
+
 def night_repairs(count: int, folder: Path) -> dict[str, Any]:
     """Plant, let a night pass, look; by kind."""
     right, kinds, wrong = Counter[str](), Counter[str](), []
     with planted.nights(folder) as made:
         for number, (kind, plant) in enumerate(changes(count)):
-            before = contents(made.lake)
+            before = data_of(made.lake)
             plant(made)
             said = made.night()
             problems = wrong_after_night(made)
-            if kind in RESTORED and contents(made.lake) != before:
+            if kind in RESTORED and data_of(made.lake) != before:
                 problems.append("not as it was")
             kinds[kind] += 1
             right[kind] += not problems
