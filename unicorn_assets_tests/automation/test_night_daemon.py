@@ -48,7 +48,7 @@ run_coordinator: {module: dagster._core.run_coordinator, class: DefaultRunCoordi
 telemetry: {enabled: false}
 """
 WELL = "Sensor nights skipped: everything is as the recipe wants it"
-SECONDS = 280
+SECONDS = 560
 
 
 @contextmanager
@@ -74,7 +74,7 @@ def daemon(environment: dict[str, str], folder: Path, settings: str = SETTINGS) 
         process.stdout.close()
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_the_daemon_finds_what_changed_and_ends_in_a_correct_release(
     postgres_server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
