@@ -9,13 +9,15 @@ import pytest
 from unicorn_assets.errors import UserError
 from unicorn_assets.ids import seed_of
 from unicorn_assets.llm.client.engine import generate
-from unicorn_assets.llm.endpoints import open_endpoint
+from unicorn_assets.llm.endpoints import embedded_server, open_endpoint
 from unicorn_assets.llm.journal import Journal
 from unicorn_assets.llm.request import ChatRequest
 from unicorn_assets.llm.row import Accepted, Quarantined, Rejected
 from unicorn_assets.llm.settings import LlmSettings, Sampling
 
 pytest.importorskip("xllamacpp")
+
+CORES = len(os.sched_getaffinity(0))
 
 SCHEMA = {
     "type": "object",
@@ -113,3 +115,9 @@ def test_errors_say_what_to_install_or_correct(monkeypatch, tmp_path):
     with pytest.raises(UserError) as missing:
         open_endpoint(LlmSettings())
     assert "unicorn-assets[local]" in missing.value.hint
+
+
+@pytest.mark.parametrize(("told", "threads"), [("1", 1), ("3,2", 3), ("0", CORES), ("many", CORES), ("", CORES)])
+def test_it_takes_as_many_threads_as_openmp_is_told(monkeypatch: pytest.MonkeyPatch, told: str, threads: int) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", told)
+    assert embedded_server.threads() == threads
