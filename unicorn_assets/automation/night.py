@@ -158,8 +158,9 @@ def _ceiling(home: Home, recipe: Recipe, settings: NightSettings) -> dict[str, f
         return {}
     try:
         under_ceiling(recipe.llm, {CEILING_TAG: json.dumps(dict(settings.budget))})
-    except ValueError as error:
-        raise UserError(f"UNICORN_NIGHT_BUDGET cannot be held: {error}", "give it in calls or tokens") from None
+    except UserError as error:
+        words = str(error).splitlines()[0]
+        raise UserError(f"UNICORN_NIGHT_BUDGET cannot be held: {words}", "give it in calls or tokens") from None
     spent = total(SpendRecords(Lake(home.lake_url).files).records().values(), recipe.llm.price)
     return {name: float(getattr(spent, name)) + limit for name, limit in settings.budget.items()}
 

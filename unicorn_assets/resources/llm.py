@@ -32,6 +32,7 @@ class LlmResource(dg.ConfigurableResource):
     lake_url: str
     logs: str
     _asker: Asker | None = PrivateAttr(default=None)
+    _refused: UserError | None = PrivateAttr(default=None)
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["LlmResource"]:
@@ -40,11 +41,12 @@ class LlmResource(dg.ConfigurableResource):
         """
         try:
             recipe, lake = self.variant.of(loaded(self.recipe)), Lake(self.lake_url)
-        except UserError:  # a step of it tells that in one line, as its first act (LakeResource.begin)
+            settings = under_ceiling(recipe.llm, context.run.tags if context.run else {})
+        except UserError as error:  # a step tells it in one line, which an error of a resource is not
+            self._refused = error
             yield self
             return
         log = context.log or dg.get_dagster_logger()
-        settings = under_ceiling(recipe.llm, context.run.tags if context.run else {})
         asker = Asker(
             settings, lake.url, lake.files, Path(self.logs), recipe.folder, lake.storage_options, EVENTS
         )  # fmt: skip
@@ -57,5 +59,7 @@ class LlmResource(dg.ConfigurableResource):
 
         `stage` is told of each row that is done, of each fresh answer's tokens, and where to read what is in flight.
         """
+        if self._refused is not None:
+            raise self._refused
         assert self._asker is not None, "Dagster opens the resource before an asset uses it"
         return self._asker.asking(ProgressObserver(stage, self._asker).listen, run)

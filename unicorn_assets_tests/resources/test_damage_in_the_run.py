@@ -1,4 +1,4 @@
-"""A damaged journal is told by the Dagster run itself: in its log and in the shard's metadata."""
+"""What a run itself tells: a damaged journal in log and metadata, a tag that is no budget as a failure of the step."""
 
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from unicorn_assets.keys import asset_key
 from unicorn_assets.llm.journal.blocks import CLOSED_HEADER
 from unicorn_assets.llm.journal.store import PART_SUFFIX, new_name
 from unicorn_assets.partitions import RANGE_END, RANGE_START, known_shards
+from unicorn_assets.resources.ceiling import CEILING_TAG
 from unicorn_assets_tests.plan.server import Scripted, write_recipe
 
 KEY = "damaged journal parts"
@@ -27,11 +28,18 @@ def test_log_and_metadata_of_the_run(tmp_path: Path) -> None:
         assert job.execute_in_process(instance=instance, asset_selection=[asset_key("mine", "seed_catalog")]).success
         shards = known_shards(instance, "mine")
         assert len(shards) == 3
-        run = job.execute_in_process(
-            instance=instance,
-            asset_selection=[asset_key("mine", key) for key in ("seeds", "caption_drafts")],
-            tags={RANGE_START: shards[0], RANGE_END: shards[-1]},
+        chosen = [asset_key("mine", key) for key in ("seeds", "caption_drafts")]
+        tags = {RANGE_START: shards[0], RANGE_END: shards[-1]}
+        refused = job.execute_in_process(
+            instance=instance, asset_selection=chosen, tags={**tags, CEILING_TAG: "5"}, raise_on_error=False
         )
+        (failed,) = [event for event in refused.all_events if event.is_step_failure]
+        told = failed.step_failure_data.user_failure_data
+        assert told is not None
+        assert "the run's tag unicorn/llm-budget is '5': Input should be an object" in (told.description or "")
+        assert server.calls == 0
+
+        run = job.execute_in_process(instance=instance, asset_selection=chosen, tags=tags)
         assert run.success
         said = [entry.user_message for entry in instance.all_logs(run.run_id) if entry.level >= 30]
         assert [line for line in said if line.startswith(f"journal: {name} was damaged or half written; ")] == said
