@@ -101,7 +101,7 @@ def named(lake: Lake, name: str) -> Release:
             raise UserError(f"the lake {lake.url} has no release {name}", f"of {asset} there is {there}")
         folder, manifest = release_folder(asset, chosen), release_manifest(lake, asset, chosen)
         return Release(f"{asset}@{chosen}", lake.files, folder, manifest)
-    if "://" not in name and not Path(name).is_dir():
+    if not name or ("://" not in name and not Path(name).is_dir()):
         hint = f"name {', '.join(RELEASES)}, NAME@VERSION, or the folder of a release"
         raise UserError(f"{name!r} is no release and no folder", hint)
     files = Files(name, lake.storage_options if "://" in name else None)

@@ -154,7 +154,8 @@ def test_what_is_no_release_is_one_line(disk_lake: Lake, tmp_path: Path) -> None
     release_instruction(disk_lake, small_recipe(), SHARDS, facts())
     folder = Path(disk_lake.url) / "releases" / NAME / version
     for name, words in {
-        "unicorn": "is no release and no folder", f"{NAME}@abc": f"there is {NAME}@{version}",
+        "unicorn": "is no release and no folder", "": "is no release and no folder",
+        f"{NAME}@abc": f"there is {NAME}@{version}",
         str(tmp_path): "holds no manifest.json", "unicorn_471k_instruction": "different kinds",
     }.items():  # fmt: skip
         with pytest.raises(UserError) as wrong:
