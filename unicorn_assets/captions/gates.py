@@ -13,6 +13,7 @@ from collections import Counter
 from unicorn_assets.curation import prose
 from unicorn_assets.curation.attributes import attributes, properties, seen_share
 from unicorn_assets.curation.prose import COLOUR_STEMS, Fault
+from unicorn_assets.curation.signs import has, sign
 from unicorn_assets.curation.things import names_person
 from unicorn_assets.curation.words import (
     MEDIUM_WORDS,
@@ -107,9 +108,8 @@ def _kept_sentences(text: str, gates: CaptionGates, prompt_grams: Grams) -> list
 
 
 def _sentence_fault(part: str, kept: list[str], told: set[str], prompt_grams: Grams, *, strict: bool) -> Fault | None:
-    common = None if prose.clean(part) else prose.refusal(part) or prose.person(part) or prose.meta(part)
     return (
-        common
+        prose.talk(part)
         or prose.non_visual(part, strict=strict)
         or prose.stutter(part)
         or prose.echo(part, prompt_grams)
@@ -157,7 +157,7 @@ def contradiction(part: str, kept: list[str], *, strict: bool) -> Fault | None:
     Unless strict, only of a thing that the sentence takes up ('the tractor') and that had one such attribute: a long
     caption has many lines, leaves and coats.
     """
-    if _OTHERS.search(part):
+    if has(part, _OF_OTHERS) and _OTHERS.search(part):
         return None
     if strict:
         said = dict(pair for sentence in kept for pair in attributes(sentence))
@@ -175,6 +175,7 @@ def contradiction(part: str, kept: list[str], *, strict: bool) -> Fault | None:
     return None
 
 
+_OF_OTHERS = sign("others?|another|second|third|left|right|upper|lower|half|some|one")
 _OTHERS = re.compile(r"\b(?:others?|another|second|third|left|right|upper|lower|half|some|one of)\b", re.IGNORECASE)
 
 

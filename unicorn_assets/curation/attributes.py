@@ -7,13 +7,18 @@ from collections import defaultdict
 from functools import lru_cache
 
 from unicorn_assets.curation.prose import COLOURS, NUMBERS
+from unicorn_assets.curation.signs import has, sign
 from unicorn_assets.curation.things import thing
 from unicorn_assets.curation.words import FUNCTION_WORDS, WordMemo, stem, word_set, words
+
+_TELLS = sign("|".join(sorted(COLOURS | NUMBERS)))
 
 
 @lru_cache(2048)
 def attributes(sentence: str) -> tuple[tuple[str, tuple[str, str]], ...]:
     """(noun stem, (kind, value)) for 'red door' and 'door is red'; the noun is guessed as the next or last word."""
+    if not has(sentence, _TELLS):
+        return ()
     plain = words(sentence)
     found = []
     for index, word in enumerate(plain):
@@ -55,8 +60,10 @@ for _state, _listed in _STATES.items():
     for _word in _listed.split():
         _SAYS[_word].append(_state)
 
-_ASCII_TOKEN = re.compile(r"[a-z0-9]+|[,;:.!?]")
+SAYING = sign("|".join(sorted(_SAYS)))
 _TOKEN = re.compile(r"[^\W_]+|[,;:.!?]")
+_STOPS = ",;:.!?"
+_PLAIN = {code: chr(code).lower() if chr(code).isalnum() or chr(code) in _STOPS else " " for code in range(128)}
 _ENDS = word_set(", ; : . ! ? and with of in on at from behind beside under over near by to that which")
 _DEGREES = word_set(
     "entirely wholly fully completely all now still almost very quite partly mostly deep bright dark pale"
@@ -79,9 +86,9 @@ def properties(text: str) -> tuple[frozenset[Property], frozenset[Property]]:
     An attribute belongs to the thing behind it in the same clause, up to two words off ('two rows', 'a red tiled
     roof'), or to the one in front of 'is' or 'are' ('the roof is bright red').
     """
-    tokens = (_ASCII_TOKEN if text.isascii() else _TOKEN).findall(text.lower())
-    if _SAYS.keys().isdisjoint(tokens):
+    if not has(text, SAYING):
         return _NOTHING
+    tokens = _tokens(text)
     found, known = set[Property](), set[Property]()
     for at, word in enumerate(tokens):
         if word in _SAYS and (noun := _noun_of(tokens, at)):
@@ -92,6 +99,15 @@ def properties(text: str) -> tuple[frozenset[Property], frozenset[Property]]:
                     (thing, kind, value) for thing, kind, value in said if kind == "number" or _one(tokens[noun[1]])
                 }
     return frozenset(found), frozenset(known)
+
+
+def _tokens(text: str) -> list[str]:
+    """Words in lower case, cut at hyphens and apostrophes, and the marks that end a clause or a sentence."""
+    if not text.isascii():
+        return _TOKEN.findall(text.lower())
+    for stop in _STOPS:
+        text = text.replace(stop, f" {stop} ")
+    return text.translate(_PLAIN).split()
 
 
 def _is_taken_up(tokens: list[str], place: int) -> bool:

@@ -12,10 +12,21 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
+from operator import eq
 from typing import NamedTuple
 
+from unicorn_assets.curation.signs import has, of_word, sign
 from unicorn_assets.curation.things import things
-from unicorn_assets.curation.words import FUNCTION_WORDS, WordMemo, content, ngrams, sentences, stem, word_set, words
+from unicorn_assets.curation.words import (
+    FUNCTION_WORDS,
+    bigrams,
+    content,
+    content_set,
+    ngrams,
+    stem,
+    word_set,
+    words,
+)
 
 
 class Fault(NamedTuple):
@@ -102,24 +113,27 @@ _UNSEEN_WORDS = r"""
 _UNSEEN = re.compile(rf"\b(?:{_UNSEEN_WORDS})\b", re.IGNORECASE | re.VERBOSE)
 
 
-_SIGNS = {
-    "refusal": re.compile(
-        r"sorry|apologi[sz]e|ai|language|can(?:no|')t|unable|able|access|enough|help|assist|provide|possible|request"
-    ),
-    "role": re.compile("user|assistant|human|system|gpt|bot|ai|model|instruction|response"),
-    "person": re.compile(r"(?:i|we|my|me|our|us|myself|ourselves|you|yours?|yourself)(?:'\w+)?"),
-    "meta": re.compile(
-        r"(?:caption|prompt|passage|paragraph|image|picture|photo|photograph|scene|illustration)s?|text|description|"
-        r"mentioned|described|stated|according|photographers?"
-    ),
-    "text": re.compile(
-        r"(?:word|sentence|phrase|question|answer|text|writer|author|narrator|detail)s?|information|context|above"
-    ),
-    "judgement": re.compile(rf"(?:{_NON_VISUAL_WORDS})|types?|kinds?|scene|used", re.VERBOSE),
-    "past": re.compile("was|were|had|did|became|began"),
-    "present": re.compile("is|are|has|have|do|does|can"),
-    "unseen": re.compile(rf"(?:{_UNSEEN_WORDS})|dates?|known|used|per|free|famil(?:y|ies)|design(?:ed)?", re.VERBOSE),
-}
+_REFUSES = sign(
+    "sorry|apologi[sz]e|ai|language|can(?:no|')t|unable|able|access|enough|help|assist|provide|possible|request"
+)
+_ROLE = sign("user|assistant|human|system|gpt|bot|ai|model|instruction|response")
+_PERSON = sign(r"(?:i|we|my|me|our|us|myself|ourselves|you|yours?|yourself)(?:'\w+)?")
+_OF_MEDIUM = sign(
+    r"""(?:caption|prompt|passage|paragraph|image|picture|photo|photograph|scene|illustration)s?|text|description|
+    mentioned|described|stated|according|photographers?"""
+)
+_OF_TEXT = sign(
+    "(?:word|sentence|phrase|question|answer|text|writer|author|narrator|detail)s?|information|context|above"
+)
+_JUDGEMENT = sign(rf"(?:{_NON_VISUAL_WORDS})|types?|kinds?|scene|used")
+_PAST = sign("was|were|had|did|became|began")
+_PRESENT = sign("is|are|has|have|do|does|can")
+_UNSEEABLE = sign(rf"(?:{_UNSEEN_WORDS})|dates?|known|used|per|free|famil(?:y|ies)|design(?:ed)?")
+_DATED = sign(r".*\d.*")
+_ODD_WORD = sign(rf".{{25,}}|.*(?:{_ODD.pattern}).*")
+_SAYING = sign("is|are|wears|wear|has")
+_TALK = _REFUSES | _PERSON | _OF_MEDIUM
+_NOISE = _REFUSES | _ROLE | _PERSON | _OF_MEDIUM | _OF_TEXT | _ODD_WORD
 _MARKS = re.compile(r"[][*`^_~=+$#@<>|{}\\&•:\n]")
 _WEAK = word_set("ago price prices orders offered millions energy called best quality")
 _YEAR = re.compile(r"(?:1[1-9]|20)\d\ds?")
@@ -128,33 +142,30 @@ _QUOTED = re.compile(r'"[^"]*"|“[^”]*”|\b[A-Z]{2,}(?:[ ,]+[A-Z]{2,})+\b') 
 _ITEM = re.compile(r" *(?:-|\d+[.)]) ")
 
 
-def _signs_in(word: str) -> frozenset[str]:
-    """Which gates have to look at a text with this word: their patterns cost much more than a look at its words."""
-    parts = {word, *re.split(r"[-']", word)}
-    found = {gate for gate, sign in _SIGNS.items() if any(sign.fullmatch(part) for part in parts)}
-    return frozenset(found | {"odd"} if len(word) > 24 or _ODD.search(word) else found)
-
-
-_SIGNS_OF = WordMemo(_signs_in)
-
-
-@lru_cache(2048)
-def _signs(text: str) -> frozenset[str]:
-    parts = sentences(text)
-    return frozenset().union(*(map(_signs, parts) if len(parts) > 1 else map(_SIGNS_OF.__getitem__, words(text))))
+_MARK_BYTES = b"][*`^_~=+$#@<>|{}\\&\n:"
 
 
 @lru_cache(2048)
 def _marks(text: str) -> frozenset[str]:
     """The characters that only marks are made of, and plain prose has hardly any of."""
+    if text.isascii():
+        plain = text.encode("ascii")
+        if len(plain.translate(None, _MARK_BYTES)) == len(plain):
+            return frozenset()
     return frozenset(_MARKS.findall(text))
 
 
 @lru_cache(2048)
 def clean(text: str) -> bool:
     """Whether no word, mark or character calls for a look by a gate on any text: the usual case, told at once."""
-    quiet = _signs(text).isdisjoint(("refusal", "role", "person", "meta", "odd", "text"))
-    return quiet and not _marks(text) and text.isascii() and not _ITEM.match(text) and garbled(text) is None
+    if not text.isascii() or not text.isprintable() or has(text, _NOISE):
+        return False
+    plain = text.encode("ascii")
+    rest = plain.translate(None, _LETTERS + b" ")
+    if len(rest.translate(None, _MARK_BYTES)) < len(rest) or (text[:1] in " -0123456789" and _ITEM.match(text)):
+        return False
+    bare = len(plain) - plain.count(b" ")
+    return (bare > len(rest) and (bare < 20 or 5 * len(rest) <= bare)) or garbled(text) is None
 
 
 def markup(text: str) -> Fault | None:
@@ -179,7 +190,7 @@ def chat_mark(text: str) -> Fault | None:
     the masking of a record. 'A user: manual lies open' is none: it needs a capital, or the start of a sentence.
     """
     marks = _marks(text)
-    if marks.isdisjoint("<>|#[&") and not (":" in marks and "role" in _signs(text)):
+    if marks.isdisjoint("<>|#[&") and not (":" in marks and has(text, _ROLE)):
         return None
     found = _TURN_MARK.search(text) or _CHAT_MARK.search(text)
     return Fault("chat_mark", f"Write what is there, without {found.group(0).strip()!r}.") if found else None
@@ -193,31 +204,40 @@ def garbled(text: str) -> Fault | None:
     bare = (_TIME.sub("", text) if _DIGIT.search(text) else text).encode("ascii", "replace").translate(None, _SPACE)
     if not words(text) or (len(bare) >= 20 and len(bare.translate(None, _LETTERS)) > 0.2 * len(bare)):
         return Fault("garbled", "Less than 80 % of the characters are letters.")
-    if "odd" not in _signs(text):
+    if not has(text, _ODD_WORD):
         return None
-    odd = next(word for word in words(text) if "odd" in _SIGNS_OF[word])
+    odd = next(word for word in words(text) if of_word(word) & _ODD_WORD)
     return Fault("garbled", f"{odd!r} is not a word.")
 
 
 def refusal(text: str) -> Fault | None:
     """The model talks about itself or declines."""
-    found = "refusal" in _signs(text) and _REFUSAL.search(text)
+    found = has(text, _REFUSES) and _REFUSAL.search(text)
     return Fault("refusal", f"Do the task; do not say {found.group(0)!r}.") if found else None
 
 
 def person(text: str, *, we: bool = False) -> Fault | None:
     """First or second person; `we` allows 'how can we tell', which means anybody."""
+    if not has(text, _PERSON):
+        return None
     text = unquoted(text)
-    found = "person" in _signs(text) and ((_SINGULAR if we else _FIRST).search(text) or _SECOND.search(text))
+    found = has(text, _PERSON) and ((_SINGULAR if we else _FIRST).search(text) or _SECOND.search(text))
     return Fault("person", f"Do not write {found.group(0)!r}: nobody speaks or is addressed.") if found else None
 
 
 def meta(text: str) -> Fault | None:
     """Talk about the caption or the picture instead of what is in it. 'A photo of a dog' is allowed, 'the photo
     shows' and 'in this image' are not: the reader of the record sees the picture, not a text about one."""
+    if not has(text, _OF_MEDIUM):
+        return None
     text = unquoted(text)
-    found = "meta" in _signs(text) and _META.search(text)
+    found = has(text, _OF_MEDIUM) and _META.search(text)
     return Fault("meta_mention", f"Do not write {found.group(0)!r}; speak of the things themselves.") if found else None
+
+
+def talk(text: str) -> Fault | None:
+    """A model that declines, speaks of itself or its reader, or of the caption."""
+    return refusal(text) or person(text) or meta(text) if has(text, _TALK) else None
 
 
 def non_visual(text: str, *, strict: bool = True) -> Fault | None:
@@ -226,13 +246,15 @@ def non_visual(text: str, *, strict: bool = True) -> Fault | None:
     Strict refuses a sentence for one such word. Otherwise two have to meet, or one where hardly a thing is named: an
     elegant sofa with bowed legs is there to be seen.
     """
+    if not has(text, _JUDGEMENT if strict else _UNSEEABLE | _PAST | _DATED):
+        return None
     text = unquoted(text)
     if strict:
-        found = "judgement" in _signs(text) and _NON_VISUAL.search(text)
+        found = has(text, _JUDGEMENT) and _NON_VISUAL.search(text)
         return Fault("non_visual", f"Only what can be seen; {found.group(0)!r} cannot.") if found else None
-    signs = list(dict.fromkeys(map(str.lower, _UNSEEN.findall(text)))) if "unseen" in _signs(text) else []
-    told = "past" in _signs(text) and "present" not in _signs(text)
-    dated = any(_YEAR.fullmatch(word) for word in words(text)) if any(map(str.isdigit, text)) else False
+    signs = list(dict.fromkeys(map(str.lower, _UNSEEN.findall(text)))) if has(text, _UNSEEABLE) else []
+    told = has(text, _PAST) and not has(text, _PRESENT)
+    dated = has(text, _DATED) and any(map(_YEAR.fullmatch, words(text)))
     count = len(signs) + told + dated
     if count < 2 and (not signs or signs[0] in _WEAK or len(things(text)) > 1):
         return None
@@ -249,12 +271,10 @@ def unquoted(text: str) -> str:
 def stutter(text: str) -> Fault | None:
     """Within one sentence: a content word three times, a word twice in a row, or a pair of content words again."""
     plain, stems = words(text), content(text)
-    if len(set(plain)) == len(plain) and len(set(stems)) == len(stems):
-        return None
-    double = [a for a, b in pairwise(plain) if a == b]
+    double = [a for a, b in pairwise(plain) if a == b] if any(map(eq, plain, plain[1:])) else []
     thrice: list[str] = []
     pairs: list[tuple[str, ...]] = []
-    if len(set(stems)) < len(stems):
+    if len(stems) - len(content_set(text)) > 1:
         thrice = [word for word, count in Counter(stems).items() if count >= 3]
         pairs = [pair for pair, count in Counter(ngrams(stems, 2)).items() if count >= 2]
     triples = zip(plain, plain[1:], plain[2:], strict=False) if "of" in plain else ()
@@ -268,11 +288,13 @@ _ADVERBS = word_set("left right back top front far")
 
 def circular(text: str) -> Fault | None:
     """'The cat is a black cat', 'the cat wears a cat': the subject's noun is said of itself."""
+    if not has(text, _SAYING):
+        return None
     plain = words(text)
     verbs = _SAYING_VERBS.intersection(plain[1:])
     if not verbs:
         return None
-    index = min(plain.index(verb, 1) for verb in verbs)
+    index = min([plain.index(verb, 1) for verb in verbs])
     subject = _stems(plain[:index]) - _ADVERBS
     if len(subject) > 3:
         return None
@@ -290,19 +312,27 @@ def _stems(plain: Sequence[str]) -> set[str]:
 def repeated_trigrams(text: str) -> float:
     """Share of the word 3-grams of `text` that occur more than once, 0 to 1."""
     plain = words(text)
-    if len(set(zip(plain, plain[1:], plain[2:], strict=False))) == max(0, len(plain) - 2):
-        return 0.0
     grams = ngrams(plain, 3)
+    if len(set(grams)) == len(grams):
+        return 0.0
     return sum(count for count in Counter(grams).values() if count > 1) / len(grams)
 
 
 def echo(text: str, prompt_grams: frozenset[tuple[str, ...]], size: int = 5) -> Fault | None:
     """A run of `size` words that stands in the prompt's own text (its instructions and examples)."""
     plain = words(text)
-    if prompt_grams.isdisjoint(zip(*(plain[start:] for start in range(size)), strict=False)):
+    if _beginnings(prompt_grams).isdisjoint(bigrams(text)):
         return None
-    found = next(gram for gram in ngrams(plain, size) if gram in prompt_grams)
+    found = next((gram for gram in ngrams(plain, size) if gram in prompt_grams), None)
+    if found is None:
+        return None
     return Fault("prompt_echo", f"{' '.join(found)!r} is copied from the instructions.")
+
+
+@lru_cache(64)
+def _beginnings(grams: frozenset[tuple[str, ...]]) -> frozenset[tuple[str, ...]]:
+    """The first two words of each run: most texts have none of these, and need no look at longer runs."""
+    return frozenset(gram[:2] for gram in grams)
 
 
 def grams_of(text: str, size: int = 5) -> frozenset[tuple[str, ...]]:
@@ -334,8 +364,7 @@ _ODD_PAIRS = frozenset(
 
 def broken_grammar(text: str) -> Fault | None:
     """A few mistakes that only weak models make: 'a three apples', 'made of white', 'the a'."""
-    plain = words(text)
-    found = None if _ODD_PAIRS.isdisjoint(pairwise(plain)) else _BROKEN.search(text)
+    found = None if _ODD_PAIRS.isdisjoint(bigrams(text)) else _BROKEN.search(text)
     return Fault("garbled", f"{found.group(0)!r} is not English.") if found else None
 
 

@@ -7,6 +7,7 @@ is abstract.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from functools import cache, lru_cache
 from importlib.resources import files
 
@@ -94,16 +95,27 @@ def made_up(text: str, *sources: str) -> list[str]:
 
     Where a source has people, any usual word for a person may mean one of them ('customer', 'mother'), but no trade.
     """
-    said = frozenset().union(*map(content_set, sources))
-    there = frozenset().union(*map(_there, sources))
-    new = [word for word in things(text) - _VAGUE - there if stem(word) not in said]
+    new = things(text) - _VAGUE
+    for source in sources:
+        if not new:
+            return []
+        new = new - _there(source)
     if new and any(map(names_person, sources)):
-        new = [word for word in new if word not in _ROLES]
-    return sorted(word for word in new if not _part_of(word, said))
+        new = new - _ROLES
+    return sorted(word for word in new if not any(_part_of(word, source) for source in sources)) if new else []
 
 
-def _part_of(word: str, said: frozenset[str]) -> bool:
+@lru_cache(2048)
+def _in_order(text: str) -> list[str]:
+    return sorted(content_set(text))
+
+
+def _part_of(word: str, source: str) -> bool:
     """'worktable' where a table is named, 'sand' where something is sandy."""
-    return any(
-        (len(other) > 3 and word.endswith(other)) or (len(word) > 3 and other.startswith(stem(word))) for other in said
-    )
+    said, begun = _in_order(source), stem(word)
+    if begun in content_set(source):
+        return True
+    at = bisect_left(said, begun) if len(word) > 3 else len(said)
+    if at < len(said) and said[at].startswith(begun):
+        return True
+    return any(word[start:] in content_set(source) for start in range(len(word) - 3))

@@ -9,17 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, pairwise
 from typing import TypeVar
 
 V = TypeVar("V")
 
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _ASCII_WORD = re.compile(r"[a-z0-9]+(?:['-][a-z0-9]+)*")
+_SPACED = {code: chr(code).lower() if chr(code).isalnum() else " " for code in range(128)}
 _SENTENCE_END = re.compile(r"[.!?]([\"'”’)]*\s+)(?=[\"'“‘(]?[A-Z0-9])")
 _TEXTS = 2048
 """Texts whose reading is remembered: a caption, its sentences, and the fields of its pairs."""
 _WORDS = 1 << 16
+LONG = 250
+"""Characters from which a text is read by its sentences, which other rules read too."""
 
 _ABBREVIATION = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|St|Mt|No|Jr|Sr|vs|etc|e\.g|i\.e|[A-Z])\.$")
 
@@ -60,9 +63,11 @@ MEDIUM_WORDS = word_set("photo photograph picture image close-up closeup shot vi
 @lru_cache(_TEXTS)
 def words(text: str) -> tuple[str, ...]:
     """The words of `text` in lower case, in order; hyphens and apostrophes inside a word stay."""
-    if len(parts := sentences(text)) > 1:
+    if len(text) > LONG and len(parts := sentences(text)) > 1:
         return tuple(chain.from_iterable(map(words, parts)))
     if text.isascii():
+        if "-" not in text and "'" not in text:
+            return tuple(text.translate(_SPACED).split())
         return tuple(_ASCII_WORD.findall(text.lower()))
     return tuple(" ".join(_WORD.findall(text)).lower().replace("’", "'").split())
 
@@ -70,16 +75,27 @@ def words(text: str) -> tuple[str, ...]:
 @lru_cache(_TEXTS)
 def sentences(text: str) -> tuple[str, ...]:
     """`text` cut at sentence ends; abbreviations such as 'St.' do not end one."""
+    if text in _WHOLE:
+        return (text,)
     found: list[str] = []
     text, start = text.strip(), 0
     ends = [match.span(1) for match in _SENTENCE_END.finditer(text)]
-    for end, next_start in [*ends, (len(text), len(text))]:
+    for end, next_start in [*ends, (len(text), len(text))] if ends else ():
         part, start = text[start:end], next_start
-        if found and _ABBREVIATION.search(found[-1][-8:]):
+        if found and found[-1].endswith(".") and _ABBREVIATION.search(found[-1][-8:]):
             found[-1] += " " + part
         elif part:
             found.append(part)
+    if not ends and text:
+        found.append(text)
+    if len(_WHOLE) > 4 * _TEXTS:
+        _WHOLE.clear()
+    _WHOLE.update(found)
     return tuple(found)
+
+
+_WHOLE: set[str] = set()
+"""Sentences that were cut out of a text: nobody has to look for an end inside them again."""
 
 
 def _stem(word: str) -> str:
@@ -113,12 +129,20 @@ def content(text: str) -> tuple[str, ...]:
 @lru_cache(_TEXTS)
 def content_set(text: str) -> frozenset[str]:
     """Stems of the content words of `text`."""
+    if len(text) > LONG and len(parts := sentences(text)) > 1:
+        return frozenset().union(*map(content_set, parts))
     return frozenset(content(text))
 
 
 def ngrams(items: Sequence[str], size: int) -> list[tuple[str, ...]]:
     """All runs of `size` items, in order."""
     return list(zip(*(items[start:] for start in range(size)), strict=False))
+
+
+@lru_cache(_TEXTS)
+def bigrams(text: str) -> frozenset[tuple[str, str]]:
+    """All pairs of words that stand side by side."""
+    return frozenset(pairwise(words(text)))
 
 
 def share_in(items: Collection[str], where: Collection[str]) -> float:

@@ -8,6 +8,7 @@ paraphrase, join and reason; strict.py for small ones, whose every word must sta
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from unicorn_assets.curation import prose
 from unicorn_assets.curation.prose import Fault
@@ -41,14 +42,25 @@ def question_fault(question: str, caption: str, gates: InstructionGates) -> Faul
 
 def prose_fault_of(pair: Pair, gates: InstructionGates) -> Fault | None:
     """The gates of any prose, for every text of a pair."""
-    return next(filter(None, (prose_fault(text, gates) for text in texts_of(pair))), None)
+    for text in texts_of(pair):
+        if not prose.clean(text) and (fault := prose_fault(text, gates)):
+            return fault
+    return None
 
 
 def texts_of(pair: Pair) -> list[str]:
     """Every text of a pair, in the order of its fields."""
-    fields = [getattr(pair, name) for name in type(pair).model_fields]
-    several = [field if isinstance(field, (list, tuple)) else [field] for field in fields]
-    return [text for field in several for text in field if isinstance(text, str)]
+    found: list[str] = []
+    for name in _fields(type(pair)):
+        field = getattr(pair, name)
+        held = field if isinstance(field, list | tuple) else (field,)
+        found += [text for text in held if isinstance(text, str)]
+    return found
+
+
+@cache
+def _fields(pair: type[Pair]) -> tuple[str, ...]:
+    return tuple(pair.model_fields)
 
 
 def prose_fault(text: str, gates: InstructionGates) -> Fault | None:

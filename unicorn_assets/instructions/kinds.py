@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from unicorn_assets.curation.prose import COLOUR_STEMS, NUMBERS, Fault
+from unicorn_assets.curation.signs import has, sign
 from unicorn_assets.curation.words import content_set, stem, word_set, words
 
 _PLACE = re.compile(
@@ -25,17 +26,29 @@ _GENERIC = word_set(
 GENERIC_STEMS = frozenset(stem(word) for word in _GENERIC)
 
 
+_COLOUR = sign("colou?rs?")
+_MANY = sign("many")
+_HOW_MANY = re.compile(r"\bhow many\b", re.IGNORECASE)
+_WHERE = re.compile(r"where\b", re.IGNORECASE)
+_DIGIT = re.compile(r"\d")
+
+
+def asks_colour(question: str) -> bool:
+    """Whether the answer must be a colour."""
+    return has(question, _COLOUR) and ASKS_COLOUR.search(question) is not None
+
+
 def kind_fault(question: str, answer: str) -> Fault | None:
     """A colour for 'what colour', a number for 'how many', a place for 'where'; yes or no says too little."""
-    asks = question.lower()
-    first = (words(answer) or ("",))[0]
-    if words(answer) in (("yes",), ("no",)) or (first == "yes" and len(words(answer)) < 4):
+    said = words(answer)
+    if said in (("yes",), ("no",)) or (said[:1] == ("yes",) and len(said) < 4):
         return Fault("bad_answer", "Yes or no alone says too little.")
-    held = content_set(answer).union(words(answer))
-    if ASKS_COLOUR.search(asks) and not held & COLOUR_STEMS:
+    if asks_colour(question) and COLOUR_STEMS.isdisjoint(content_set(answer).union(said)):
         return Fault("wrong_kind", f"{answer!r} is not a colour.")
-    if re.search(r"\bhow many\b", asks) and not (held & _AMOUNTS or re.search(r"\d", answer)):
-        return Fault("wrong_kind", f"{answer!r} is not a number.")
-    if re.match(r"where\b", asks) and not _PLACE.search(answer):
+    if has(question, _MANY) and _HOW_MANY.search(question):
+        held = content_set(answer).union(said)
+        if _AMOUNTS.isdisjoint(held) and not _DIGIT.search(answer):
+            return Fault("wrong_kind", f"{answer!r} is not a number.")
+    if _WHERE.match(question) and not _PLACE.search(answer):
         return Fault("wrong_kind", f"{answer!r} is not a place.")
     return None

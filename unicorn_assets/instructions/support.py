@@ -9,12 +9,14 @@ strict gates for small models (strict.py).
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
-from unicorn_assets.curation.attributes import Property, properties
+from unicorn_assets.curation.attributes import SAYING, Property, properties
 from unicorn_assets.curation.prose import COLOURS, Fault
+from unicorn_assets.curation.signs import has, sign
 from unicorn_assets.curation.things import made_up, things
 from unicorn_assets.curation.words import content_set, sentences, stem, word_set, words
-from unicorn_assets.instructions.kinds import ASKS_COLOUR, GENERIC_STEMS, kind_fault
+from unicorn_assets.instructions.kinds import GENERIC_STEMS, asks_colour, kind_fault
 
 _NOT_SEEN = re.compile(
     r"\b(?:'s|his|her|its|their) (?:(?:first|last|full) )?names?\b|^what names?\b|"
@@ -28,6 +30,11 @@ _NOT_SEEN = re.compile(
     r"\b(?:one day|tomorrow|yesterday|next (?:week|month|year)|last (?:week|month|year|night)|in the future)\b",
     re.IGNORECASE,
 )
+_OF_UNSEEN = sign(
+    r"""names?|named|called|smells?|tastes?|sounds?|weigh|tune|melody|song|scent|flavou?r|cost|pay|paid|earn|spen[dt]|
+    worth|years?|long|months?|weeks?|breakfast|birthday|profession|salary|nationality|zodiac|religion|celebration|
+    dream|dreaming|thinking|feeling|wish|wishing|hope|hoping|remember|remembering|day|tomorrow|yesterday|night|future"""
+)
 _SHOWS_PRICES = re.compile(r"[$€£¥]|\b(?:prices?|costs?|dollars?|euros?|pounds|cents?|free)\b", re.IGNORECASE)
 _UNTOLD = re.compile(
     r"\b(?:last|previous) (?:week|month|year|night|summer|winter|holiday|spring|autumn)\b|"
@@ -35,6 +42,7 @@ _UNTOLD = re.compile(
     r"\bfamily recipe\b|\b(?:his|her|their) late (?:husband|wife|father|mother)\b|\bhad an? (?:argument|dream|fight)\b",
     re.IGNORECASE,
 )
+_OF_PAST = sign("last|previous|ago|ever|recipe|late|had")
 _REASONS = re.compile(
     r"\b(?:why|how|would|could|might|may|if|suppose|imagine|likely|probably|probable|infer\w*|conclu\w+|suggest\w*|hint\w*|"
     r"indicat\w+|shows? that|tells?|happen\w*|order|explain\w*|purpose|reason|unlikely|possibly|what for|differ\w*)\b",
@@ -51,7 +59,7 @@ LIGHT = frozenset(
 
 def question_fault(question: str, caption: str) -> Fault | None:
     """A question for what no picture shows, or about things that are not there."""
-    found = _NOT_SEEN.search(question)
+    found = has(question, _OF_UNSEEN) and _NOT_SEEN.search(question)
     if found and not ("much" in found.group(0) and _SHOWS_PRICES.search(caption)):
         return Fault("not_visual", f"{question!r} asks for what no picture shows ({found.group(0).strip()!r}).")
     new = made_up(question, caption)
@@ -66,9 +74,8 @@ def answer_fault(question: str, answer: str, caption: str, min_grounding: float)
     fault = fault or property_fault(question, answer, caption) or unsaid_value(question, answer, caption)
     if fault:
         return fault
-    new, named = made_up(answer, caption, question), things(answer)
-    lookup = _REASONS.search(question) is None
-    if new and (len(new) > 1 or lookup or len(named) - len(new) < min_grounding * len(named)):
+    new, named = made_up(answer, caption, question), len(things(answer))
+    if new and (len(new) > 1 or not _REASONS.search(question) or named - len(new) < min_grounding * named):
         return Fault("ungrounded_answer", f"{answer!r} names what is not there: {', '.join(new)}.")
     return _elsewhere(question, answer, caption)
 
@@ -79,11 +86,14 @@ _VALUES = (
     word_set("north south east west northern southern eastern western"),
 )
 _ANY_VALUE = frozenset().union(*_VALUES)
+_OF_VALUE = sign(r".*\d.*|" + "|".join(sorted(_ANY_VALUE)))
 _CLOCK = re.compile(r"\b\d{1,2}[:.]\d\d\b")
 
 
 def unsaid_value(question: str, text: str, caption: str) -> Fault | None:
     """A month, weekday, direction or time of day that nobody gave, where the caption gives another one."""
+    if not has(text, _OF_VALUE):
+        return None
     given = set(words(text))
     if given.isdisjoint(_ANY_VALUE) and not _CLOCK.search(text):
         return None
@@ -111,6 +121,8 @@ def restated(question: str, answer: str) -> Fault | None:
 
 def property_fault(question: str, text: str, caption: str) -> Fault | None:
     """A colour, number or material of a thing for which the caption has another one and never this one."""
+    if not has(text, SAYING):
+        return None
     said = _said(caption)
     for noun, kind, value in properties(text)[0]:
         others = {other for thing, of, other in said if thing == noun and of == kind}
@@ -118,7 +130,7 @@ def property_fault(question: str, text: str, caption: str) -> Fault | None:
             continue
         if others and value not in others:
             return Fault("wrong_attribute", f"{noun!r} is not {value} but {' or '.join(sorted(others))}.")
-    if ASKS_COLOUR.search(question):
+    if asks_colour(question):
         asked = content_set(question)
         given = {word for word in words(text) if word in COLOURS}
         known = {value for thing, of, value in said if of == "colour" and thing in asked}
@@ -127,13 +139,14 @@ def property_fault(question: str, text: str, caption: str) -> Fault | None:
     return None
 
 
+@lru_cache(64)
 def _said(caption: str) -> frozenset[Property]:
     return frozenset().union(*(properties(sentence)[0] for sentence in sentences(caption)))
 
 
 def untold(text: str) -> Fault | None:
     """A past that no picture shows."""
-    found = _UNTOLD.search(text)
+    found = has(text, _OF_PAST) and _UNTOLD.search(text)
     return Fault("ungrounded_answer", f"Nothing shows {found.group(0)!r}.") if found else None
 
 

@@ -5,6 +5,7 @@ Not here: gates on questions and answers of any task (instructions/gates.py).
 
 import re
 from collections import Counter
+from functools import lru_cache
 
 from unicorn_assets.curation import prose
 from unicorn_assets.curation.prose import Fault
@@ -60,7 +61,7 @@ def _support_fault(pair: Problem, caption: str) -> Fault | None:
     if fault:
         return fault
     claim = content_set(pair.question) - support.LIGHT
-    if claim and sum(share_in(claim, _taken_up(claim, part)) for part in parts) >= 0.6 * len(parts):
+    if claim and sum([len(_taken_up(claim, part)) for part in parts]) >= 0.6 * len(parts) * len(claim):
         return Fault("circular", "Steps and answer only say again what the question says.")
     fault = support.restated(pair.question, pair.answer)
     if fault:
@@ -68,7 +69,7 @@ def _support_fault(pair: Problem, caption: str) -> Fault | None:
     told = " ".join([pair.question, *pair.steps])
     if len(_taken_up(content_set(pair.answer), told)) < 2 and support.copied(pair.answer, caption):
         return Fault("misaligned", "The answer tells of something else than the question and the steps.")
-    new = Counter(thing for part in parts for thing in made_up(part, caption, pair.question))
+    new = Counter([thing for part in parts for thing in made_up(part, caption, pair.question)])
     if len(new) > 2 or max(new.values(), default=0) > 1:
         return Fault("ungrounded_answer", f"Steps and answer build on what is not there: {', '.join(new)}.")
     return next(filter(None, (support.property_fault("", part, caption) for part in parts)), None)
@@ -76,12 +77,16 @@ def _support_fault(pair: Problem, caption: str) -> Fault | None:
 
 def _taken_up(wanted: frozenset[str], text: str) -> frozenset[str]:
     """Those stems that a text has too, in whatever form: 'pianist' and 'piano', 'bridge' and 'footbridge'."""
-    own = content_set(text)
-    long = [other for other in own if len(other) > 3]
-    begins = {other[:4] for other in long}
-    return frozenset(
-        word for word in wanted if word in own or word[:4] in begins or any(other.endswith(word) for other in long)
-    )
+    held = wanted & content_set(text)
+    begins, ended = _forms(text)
+    return held.union([word for word in wanted - held if word[:4] in begins or f"{word} " in ended])
+
+
+@lru_cache(256)
+def _forms(text: str) -> tuple[frozenset[str], str]:
+    """The first four letters of a text's longer stems, and these stems, each with a space behind it."""
+    long = [stem for stem in content_set(text) if len(stem) > 3]
+    return frozenset(stem[:4] for stem in long), "".join(f"{stem} " for stem in long)
 
 
 def _claim_fault(pair: Problem, caption: str, gates: InstructionGates) -> Fault | None:

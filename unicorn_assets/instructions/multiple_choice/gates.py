@@ -4,13 +4,15 @@ Not here: gates on questions and answers of any task (instructions/gates.py).
 """
 
 import re
+from functools import lru_cache
 
 from unicorn_assets.curation.prose import COLOUR_STEMS, Fault
+from unicorn_assets.curation.signs import has, sign
 from unicorn_assets.curation.words import content, content_set, runs_in, sentences, share_in, stem, word_set, words
 from unicorn_assets.instructions import support
 from unicorn_assets.instructions.answer import FreePair
 from unicorn_assets.instructions.gates import alignment_fault
-from unicorn_assets.instructions.kinds import ASKS_COLOUR, GENERIC_STEMS, kind_fault
+from unicorn_assets.instructions.kinds import GENERIC_STEMS, asks_colour, kind_fault
 from unicorn_assets.instructions.multiple_choice.answer import ChoicePair
 from unicorn_assets.recipe import InstructionGates
 
@@ -23,6 +25,9 @@ _EMPTY_OPTION = re.compile(
     r"\b(?:both|either) [A-D] (?:and|or) [A-D]\b|\b(?:other|else) than\b",
     re.IGNORECASE,
 )
+_OF_EMPTY = sign(
+    "all|none|both|neither|either|any|unknown|n|na|sure|other|else|know|say|tell|determined|known|told|said"
+)
 _ASKS_THING = re.compile(r"(?:which|who|whose|what) (?!.*\b(?:where|place|side|way|state|position)\b)", re.IGNORECASE)
 _PREPOSITION = re.compile(
     r"(?:in|on|at|under|over|above|below|behind|beside|between|near|inside|outside|along|across|through|around|against|among|"
@@ -33,13 +38,15 @@ _PLACED = re.compile(r"\b(?:while|left|right|before|after|than)\b")
 _TOKENS = re.compile(r"[^\W_]+|,")
 _VERBS = word_set("is are stand stands has have hold holds lie lies sit sits while but which that who whose where")
 _CLAUSES = re.compile(r"[,;:.]\s")
+_ARTICLES = word_set("a an the")
 _LETTERED = re.compile(r"^\(?[A-D1-4][.):]\s")
 
 
 def option_fault(pair: ChoicePair, _gates: InstructionGates) -> Fault | None:
     """An option that says nothing of its own: letters, 'none of the above', 'it cannot be said'."""
     for option in (pair.answer, *pair.wrong_options):
-        if _LETTERED.match(option) or _EMPTY_OPTION.search(option) or not words(option):
+        empty = (len(option) < 3 or has(option, _OF_EMPTY)) and _EMPTY_OPTION.search(option)
+        if empty or _LETTERED.match(option) or not words(option):
             return Fault("bad_option", f"{option!r} is not an option that stands for itself.")
     return None
 
@@ -56,14 +63,10 @@ def choice_fault(pair: ChoicePair, caption: str, gates: InstructionGates) -> Fau
             return Fault("cut_off", f"{option!r} fills the room for an option and may be cut off.")
     if gates.strict and _VAGUE.search(pair.question):
         return Fault("vague_question", "More than one option may fit.")
-    plain = [" ".join(word for word in words(option) if word not in ("a", "an", "the")) for option in options]
-    if len(set(plain)) < len(plain) or (gates.strict and len(set(map(_stems, options))) < len(options)):
+    plain = {tuple([word for word in words(option) if word not in _ARTICLES]) for option in options}
+    if len(plain) < len(options) or (gates.strict and len(set(map(_stems, options))) < len(options)):
         return Fault("duplicate_options", "Two options say the same.")
-    if (
-        gates.strict
-        and ASKS_COLOUR.search(pair.question)
-        and any(content_set(option) - COLOUR_STEMS for option in options)
-    ):
+    if gates.strict and asks_colour(pair.question) and any(content_set(option) - COLOUR_STEMS for option in options):
         return Fault("wrong_kind", "Options to a question of colour are colours and nothing else.")
     fault = None if gates.strict else support.restated(pair.question, pair.answer)
     if fault:
@@ -79,14 +82,13 @@ def choice_fault(pair: ChoicePair, caption: str, gates: InstructionGates) -> Fau
 
 def _true_fault(pair: ChoicePair, caption: str) -> Fault | None:
     """A wrong option that is right as well, or none to the question."""
-    right = _same_words(pair.answer)
     apart = [option for option in pair.wrong_options if not _PREPOSITION.match(option)]
     if _ASKS_THING.match(pair.question) and _PREPOSITION.match(pair.answer) and len(apart) > 1:
         return Fault("misaligned", f"{pair.answer!r} says where or how, which {pair.question!r} does not ask.")
-    said = [right]
+    said = [_same_words(pair.answer)]
     for option in pair.wrong_options:
         own = _same_words(option)
-        if sorted(own) in map(sorted, said) and not _PLACED.search(option):
+        if own in said and not _PLACED.search(option):
             return Fault("duplicate_options", f"{option!r} says the same as another option.")
         said.append(own)
         if kind_fault(pair.question, option):
@@ -116,24 +118,34 @@ def _stems(option: str) -> frozenset[str]:
 
 
 def _same_words(option: str) -> list[str]:
-    """The words of an option, 'a pair of' as 'two'."""
-    return [{"pair": "two", "couple": "two", "dozen": "twelve"}.get(word, word) for word in content(option)]
+    """The words of an option in alphabetical order, 'a pair of' as 'two'."""
+    return sorted([_AMOUNTS.get(word, word) for word in content(option)])
+
+
+_AMOUNTS = {"pair": "two", "couple": "two", "dozen": "twelve"}
 
 
 def said_of(option: str, question: str, answer: str, caption: str) -> bool:
     """Whether one clause of the caption holds all of a wrong option beside words of the question, as it does for the
     right answer.
     """
-    topic, own = content_set(question) - GENERIC_STEMS, content_set(option) - content_set(question)
-    right = content_set(answer) - content_set(question)
-    if not own or own & right:
+    own = content_set(option) - content_set(question)
+    if not own or not own <= content_set(caption):
+        return False
+    topic, right = content_set(question) - GENERIC_STEMS, content_set(answer) - content_set(question)
+    if own & right:
         return False
     for sentence in sentences(caption):
         held = content_set(sentence)
         if own <= held and right <= held and 2 * len(held & topic) >= len(topic) and listed(option, answer, sentence):
             return True
     most = max(2, len(topic) / 2)
-    return any(own <= held and len(held & topic) >= most for held in map(content_set, _CLAUSES.split(caption)))
+    return any(own <= held and len(held & topic) >= most for held in _clauses(caption))
+
+
+@lru_cache(64)
+def _clauses(caption: str) -> list[frozenset[str]]:
+    return list(map(content_set, _CLAUSES.split(caption)))
 
 
 def listed(option: str, answer: str, sentence: str) -> bool:
@@ -153,7 +165,7 @@ def short_answer_fault(pair: FreePair, caption: str, gates: InstructionGates) ->
         return Fault("answer_length", f"{pair.answer!r} is too long for an option.")
     if _VAGUE.search(pair.question):
         return Fault("vague_question", "More than one option may fit.")
-    if ASKS_COLOUR.search(pair.question) and content_set(pair.answer) - COLOUR_STEMS:
+    if asks_colour(pair.question) and content_set(pair.answer) - COLOUR_STEMS:
         return Fault("wrong_kind", f"{pair.answer!r} is not a colour and nothing else.")
     if _IS.search(pair.answer):
         return Fault("answer_length", f"{pair.answer!r} is a sentence, not an option.")
