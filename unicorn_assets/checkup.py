@@ -103,6 +103,7 @@ _KINDS = (
           "what earlier makings of this shard cost is forgotten; what was spent in all is kept in ledger/spend"),
     _Kind("tables", ".parquet", _table),
     _Kind("vectors", ".safetensors", _vectors),
+    _Kind("signatures", ".safetensors", _vectors, "the next search for near duplicates makes it again"),
     _Kind("statistics", ".safetensors", lambda _, __, data: read_statistics(data)),
     _Kind("artifacts", NOTE, lambda _, __, data: read_note(data)),
     _Kind("artifacts", "", _artifact),

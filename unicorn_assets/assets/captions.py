@@ -11,8 +11,8 @@ from unicorn_assets.assets.plots import histogram
 from unicorn_assets.assets.shard_work import Rows, Vectors, errors_for_people, fill_shards, parents
 from unicorn_assets.assets.whole_work import make_whole, reusable, there, whole
 from unicorn_assets.captions.accept import accept_captions, version
+from unicorn_assets.captions.repeats import compare
 from unicorn_assets.captions.stage import lengths
-from unicorn_assets.curation.near_duplicates import near_duplicates as find_near_duplicates
 from unicorn_assets.curation.near_duplicates import version as duplicates_version
 from unicorn_assets.lake.store import ALL, Made, ShardInfo, content_hash
 from unicorn_assets.partitions import known_shards
@@ -38,14 +38,11 @@ def build(planned: Recipe) -> list[dg.AssetsDefinition]:
         store, recipe = lake.begin(planned)
 
         def make(running: StageProgress) -> ShardInfo:
-            drafts = ((shard, store.read("caption_drafts", shard)) for shard in shards)
-            frame = find_near_duplicates(drafts, recipe, running.advance)
-            return store.write(
-                "near_duplicates", ALL, frame, made, with_sample({"shards compared": len(shards)}, frame)
-            )
+            frame, figures = compare(store, recipe, shards, known, running.advance)
+            return store.write("near_duplicates", ALL, frame, made, with_sample(figures, frame))
 
         with errors_for_people():
-            shards = list(there(store, "caption_drafts", known_shards(context.instance, recipe.name)))
+            shards = there(store, "caption_drafts", known_shards(context.instance, recipe.name))
             made = Made(
                 recipe.name, duplicates_version(recipe), parents(store, *(("caption_drafts", s) for s in shards))
             )

@@ -1,144 +1,198 @@
 """Which captions repeat an earlier one: MinHash candidates, each verified by its true Jaccard similarity.
 
-A caption is a set of character shingles of its normalised text. Locality-sensitive hashing (rensa) names candidates
-among the captions kept so far; a candidate counts only when |A n B| / |A u B| of the shingle sets themselves reaches
-the threshold, because most candidates do not. Captions come in the order of shards and rows, the earlier one is kept,
-and only kept captions are compared with, so every `duplicate_of` names a caption that stays. Memory grows by about one
-signature per kept caption; texts wait in a temporary file until a candidate needs them.
+A caption is a set of character shingles of its normalised text. Locality-sensitive hashing (bands.py) names candidates;
+one counts only when |A n B| / |A u B| of the shingle sets themselves reaches the threshold, because most do not.
+Captions count in the order of the recipe's sources, shards and rows, whichever shard was made first: the earliest is
+kept, and only kept captions are compared with, so every `duplicate_of` names a caption that stays. What was found
+before is believed where nothing that bears on it has changed, so that a new shard costs a comparison of its own rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-from unicorn_assets.curation.spool import Spool
-from unicorn_assets.curation.words import words
+from unicorn_assets.curation.bands import Index, Rows, Sketches
+from unicorn_assets.curation.shelf import Shelf
+from unicorn_assets.curation.signatures import PERMUTATIONS, Numbers, Signatures, signatures, similarity
 from unicorn_assets.ids import digest
 from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets.logic import logic_of
 from unicorn_assets.recipe import NearDuplicates, Recipe
 
-Signature = npt.NDArray[np.uint32]
+Repeat = tuple[str, float]
+"""The caption that another one repeats, and their similarity."""
 
-PERMUTATIONS = 128
-SEED = 20250328
-_BATCH = 512  # captions whose shingles are in memory at once
-_SLACK = 3.0
-"""Standard errors by which a signature's estimate may fall short of the threshold before a candidate is passed over
-unread; the error of a MinHash estimate of J from n permutations is sqrt(J (1 - J) / n) (Broder 1997)."""
+_BATCH = 512  # captions that are decided together
+_THREADS = 2  # that fetch or make signatures; hashing lets go of the interpreter for half of its time
+
+
+@dataclass(frozen=True)
+class Drafts:
+    """The captions of a shard: how many, how to get their ids and signatures, and their texts should one be needed.
+
+    `known`: what an earlier search found of these very captions, by caption_id; None for captions it did not see.
+    """
+
+    shard: str
+    rows: int
+    signed: Callable[[], tuple[Sequence[str], Signatures]]
+    texts: Callable[[], Sequence[str]]
+    known: Mapping[str, Repeat] | None = None
 
 
 def version(recipe: Recipe) -> str:
-    """Short hash of all that decides which captions repeat others."""
+    """Short hash of all that decides which captions repeat others: rules, settings, the order of sources."""
+    return f"{rules(recipe)}-{digest([source.name for source in recipe.sources], 3)}"
+
+
+def rules(recipe: Recipe) -> str:
+    """The part of the version that says whether what was found before is still true."""
     return digest([logic_of(__name__), recipe.section_hash("near_duplicates")], 6)
+
+
+def in_order(shards: Iterable[str], recipe: Recipe) -> list[str]:
+    """Shards in the order in which their captions count: by the recipe's sources, those of no source last."""
+    order = {source.name: place for place, source in enumerate(recipe.sources)}
+
+    def place(shard: str) -> tuple[int, str]:
+        return order.get(shard.rpartition("-")[0], len(order)), shard
+
+    return sorted(shards, key=place)
 
 
 def near_duplicates(
     drafts: Iterable[tuple[str, pl.DataFrame]], recipe: Recipe, on_progress: Callable[[int], None] | None = None
 ) -> pl.DataFrame:
-    """`near_duplicates` rows: one for each caption that repeats an earlier one, in the order of the drafts.
+    """`near_duplicates` rows of (shard, frame with caption_id and text), searched from scratch."""
+    parts = {shard: _drafts(shard, frame, recipe.near_duplicates.shingle_chars) for shard, frame in drafts}
+    return search([parts[shard] for shard in in_order(parts, recipe)], recipe.near_duplicates, on_progress)
 
-    `drafts` yields (shard, frame with caption_id and text) in shard order and is read once. `on_progress` gets the
-    number of captions done since the last call, once per shard.
+
+def _drafts(shard: str, frame: pl.DataFrame, size: int) -> Drafts:
+    ids, texts = frame["caption_id"].to_list(), frame["text"].to_list()
+    return Drafts(shard, len(ids), lambda: (ids, signatures(texts, size)), lambda: texts)
+
+
+def search(
+    drafts: Sequence[Drafts], settings: NearDuplicates, on_progress: Callable[[int], None] | None = None
+) -> pl.DataFrame:
+    """`near_duplicates` rows: one for each caption that repeats an earlier one, in the order of `drafts`.
+
+    `on_progress` gets the number of captions done since the last call, once per shard.
     """
-    settings = recipe.near_duplicates
-    found: list[dict[str, Any]] = []
-    with _Index(settings) as index:
-        for shard, frame in drafts:
-            ids, texts = frame["caption_id"].to_list(), frame["text"].to_list()
-            for caption_id, repeat in zip(ids, index.add(ids, texts), strict=True):
-                if repeat is not None:
-                    earlier, similarity = repeat
-                    row = {"caption_id": caption_id, "duplicate_of": earlier, "jaccard": similarity, "shard": shard}
-                    found.append(row)
+    found: list[tuple[str, str, float, str]] = []
+    with closing(_Search(drafts, settings)) as running:
+        for part, start, ids in zip(drafts, running.starts, running.ids, strict=True):
+            running.decide(part, start, ids)
+            for row, caption_id in enumerate(ids, start):
+                if (repeat := running.repeats.get(row)) is not None:
+                    found.append((caption_id, *repeat, part.shard))
             if on_progress is not None:
-                on_progress(len(ids))
+                on_progress(part.rows)
     return pl.DataFrame(found, schema=polars_schema("near_duplicates"), orient="row")
 
 
-def shingles(text: str, size: int) -> set[str]:
-    """All runs of `size` characters of the text's words in lower case, joined by single spaces."""
-    plain = " ".join(words(text))
-    return {plain[start : start + size] for start in range(max(1, len(plain) - size + 1))}
+def clusters(found: pl.DataFrame) -> dict[str, int]:
+    """How many captions have repeats, and of the one that has most, how many."""
+    sizes = found["duplicate_of"].value_counts(sort=True)["count"].to_list()
+    return {"captions with repeats": len(sizes), "most repeats of one": sizes[0] if sizes else 0}
 
 
-def jaccard(one: set[str], other: set[str]) -> float:
-    """|A n B| / |A u B|; 1.0 for two empty sets."""
-    common = len(one & other)
-    union = len(one) + len(other) - common
-    return common / union if union else 1.0
+class _Search:
+    """What is decided so far. Rows are numbered in the order in which they count."""
 
+    def __init__(self, drafts: Sequence[Drafts], settings: NearDuplicates) -> None:
+        *self.starts, total = accumulate((part.rows for part in drafts), initial=0)
+        matrix = np.empty((total, PERMUTATIONS), np.uint32)
 
-def bands_for(threshold: float) -> int:
-    """The fewest bands of the signature by which a pair at the threshold is a candidate in 98 of 100 cases.
+        def load(part: Drafts, start: int) -> Sequence[str]:
+            ids, matrix[start : start + part.rows] = part.signed()
+            return ids
 
-    A pair of similarity J meets in one of b bands of r rows with probability 1 - (1 - J^r)^b (Leskovec et al., Mining
-    of Massive Datasets, 3.4); b r = PERMUTATIONS.
-    """
-    choices = [bands for bands in (4, 8, 16, 32, 64) if _meet(threshold, bands) >= 0.98]
-    return choices[0] if choices else 128
-
-
-def _meet(similarity: float, bands: int) -> float:
-    return float(1 - (1 - similarity ** (PERMUTATIONS // bands)) ** bands)
-
-
-class _Index:
-    """The kept captions: signatures in memory, texts on disk."""
-
-    def __init__(self, settings: NearDuplicates) -> None:
-        from rensa import RMinHashLSH
-
+        with ThreadPoolExecutor(_THREADS) as pool:
+            self.ids = list(pool.map(load, drafts, self.starts))
+        self.repeats: dict[int, Repeat] = {}
         self._settings = settings
-        self._lsh = RMinHashLSH(settings.threshold, PERMUTATIONS, bands_for(settings.threshold))
-        spread = (settings.threshold * (1 - settings.threshold) / PERMUTATIONS) ** 0.5
-        self._hopeless = settings.threshold - _SLACK * spread
-        self._signatures = np.empty((1024, PERMUTATIONS), np.uint32)
-        self._ids: list[str] = []
-        self._texts = Spool()
+        self._sketches = Sketches(matrix, settings.threshold)
+        self._shelf = Shelf([part.texts for part in drafts], self.starts)
+        self._index, self._fresh = Index(), Index()
+        self._kept = np.zeros(total, bool)
+        self._stay = set[str]()
+        """Ids of the captions that are kept, as far as is decided or known."""
+        self._moved = False
+        """Whether something before this row is not as it was when the known rows were found."""
+        for part, start, ids in zip(drafts, self.starts, self.ids, strict=True):
+            if part.known is not None:
+                self._kept[start : start + part.rows] = [name not in part.known for name in ids]
+                self._stay.update(name for name in ids if name not in part.known)
+        self._index.add(self._sketches.entries(np.flatnonzero(self._kept)))
 
-    def __enter__(self) -> _Index:
-        return self
+    def close(self) -> None:
+        self._shelf.close()
 
-    def __exit__(self, *_: object) -> None:
-        self._texts.close()
+    def decide(self, part: Drafts, start: int, ids: Sequence[str]) -> None:
+        """Find what the captions of a shard repeat, batch by batch."""
+        for first in range(0, part.rows, _BATCH):
+            some = ids[first : first + _BATCH]
+            rows = np.arange(start + first, start + first + len(some))
+            if part.known is None or not self._still_true(part.known, rows, some):
+                self._decide(rows, some)
 
-    def add(self, ids: list[str], texts: list[str]) -> Iterator[tuple[str, float] | None]:
-        """For each caption the kept one that it repeats most, with the similarity, or None (then it is kept)."""
-        from rensa import RMinHash
+    def _still_true(self, known: Mapping[str, Repeat], rows: Rows, ids: Sequence[str]) -> bool:
+        """Take over what is known of these rows, unless something bears on it that was not so at that time."""
+        old = {row: known[name] for row, name in zip(rows.tolist(), ids, strict=True) if name in known}
+        if any(name not in self._stay for name, _ in old.values()):
+            return False
+        if self._moved:
+            row, fresh = self._sketches.between(self._sketches.entries(rows), self._fresh)
+            if (fresh < row).any():
+                return False
+        self.repeats.update(old)
+        return True
 
-        for start in range(0, len(ids), _BATCH):
-            batch = texts[start : start + _BATCH]
-            sets = [shingles(text, self._settings.shingle_chars) for text in batch]
-            sketches = RMinHash.from_token_sets(sets, PERMUTATIONS, SEED)
-            for caption_id, text, own, sketch in zip(ids[start:], batch, sets, sketches, strict=False):
-                signature = np.asarray(sketch.digest(), np.uint32)
-                repeat = self._repeat_of(own, signature, self._lsh.query(sketch))
-                if repeat is None:
-                    self._lsh.insert(self._keep(caption_id, text, signature), sketch)
-                yield repeat
+    def _decide(self, rows: Rows, ids: Sequence[str]) -> None:
+        was, self._kept[rows] = self._kept[rows], False
+        wanted = self._candidates(self._sketches.entries(rows))
+        for row in rows.tolist():
+            repeat = self._repeat_of(row, [number for number in wanted.get(row, ()) if self._kept[number]])
+            if repeat is None:
+                self._kept[row] = True
+            else:
+                self.repeats[row] = repeat
+        now = self._kept[rows]
+        new = self._sketches.entries(rows[now & ~was])
+        self._index.add(new)
+        self._fresh.add(new)
+        self._moved |= bool((now != was).any())
+        for name, stays in zip(ids, now.tolist(), strict=True):
+            (self._stay.add if stays else self._stay.discard)(name)
 
-    def _repeat_of(self, own: set[str], signature: Signature, candidates: list[int]) -> tuple[str, float] | None:
-        if not candidates:
+    def _candidates(self, entries: Numbers) -> dict[int, list[int]]:
+        """For rows the earlier ones that they may repeat, the earliest first: ties go to it."""
+        found = (self._sketches.among(entries), self._sketches.between(entries, self._index))
+        later, earlier = (np.concatenate(sides) for sides in zip(*found, strict=True))
+        before = earlier < later
+        pairs = np.unique(later[before] << 32 | earlier[before])
+        later, earlier = pairs >> 32, pairs & 0xFFFFFFFF
+        edges = np.flatnonzero(np.diff(later, prepend=-1, append=-1)).tolist()
+        return {int(later[start]): earlier[start:end].tolist() for start, end in pairwise(edges)}
+
+    def _repeat_of(self, row: int, candidates: list[int]) -> Repeat | None:
+        size, best = self._settings.shingle_chars, (0.0, -1)
+        own = self._shelf.text(row) if candidates else ""
+        for number in candidates:
+            alike = similarity(own, self._shelf.text(number), size)
+            if alike >= self._settings.threshold and alike > best[0]:
+                best = (alike, number)
+        if best[1] < 0:
             return None
-        numbers = np.unique(np.asarray(candidates, np.int64))
-        estimates = (self._signatures[numbers] == signature).mean(axis=1)
-        best: tuple[str, float] | None = None
-        for number in numbers[estimates >= self._hopeless].tolist():  # in the order of keeping: ties go to the earliest
-            similarity = jaccard(own, shingles(self._texts.read(number), self._settings.shingle_chars))
-            if similarity >= self._settings.threshold and (best is None or similarity > best[1]):
-                best = (self._ids[number], similarity)
-        return best
-
-    def _keep(self, caption_id: str, text: str, signature: Signature) -> int:
-        number = self._texts.append(text)
-        if number == len(self._signatures):
-            self._signatures = np.concatenate([self._signatures, np.empty_like(self._signatures)])
-        self._signatures[number] = signature
-        self._ids.append(caption_id)
-        return number
+        part = bisect_right(self.starts, best[1]) - 1
+        return self.ids[part][best[1] - self.starts[part]], best[0]

@@ -66,10 +66,15 @@ def words(text: str) -> tuple[str, ...]:
     if len(text) > LONG and len(parts := sentences(text)) > 1:
         return tuple(chain.from_iterable(map(words, parts)))
     if text.isascii():
-        if "-" not in text and "'" not in text:
-            return tuple(text.translate(_SPACED).split())
-        return tuple(_ASCII_WORD.findall(text.lower()))
+        return tuple(ascii_words(text))
     return tuple(" ".join(_WORD.findall(text)).lower().replace("’", "'").split())
+
+
+def ascii_words(text: str) -> list[str]:
+    """`words` of a text of ASCII, not remembered."""
+    if "-" not in text and "'" not in text:
+        return text.translate(_SPACED).split()
+    return _ASCII_WORD.findall(text.lower())
 
 
 @lru_cache(_TEXTS)

@@ -135,7 +135,7 @@ def _description(footer: bytes) -> str | None:
 # ---- vectors
 
 
-def vector_bytes(ids: Sequence[str], matrix: NDArray[np.float16], info: ShardInfo) -> bytes:
+def vector_bytes(ids: Sequence[str], matrix: NDArray[Any], info: ShardInfo) -> bytes:
     """A sealed safetensors file: `ids` and `vectors`."""
     tensors = {"ids": encode_ids(ids), "vectors": matrix}
     return seal_file(bytes(save_safetensors(tensors, metadata={KEY: seal_text(info_to_json(info))})))
@@ -162,7 +162,7 @@ def check_vectors(data: bytes) -> ShardInfo:
     return info
 
 
-def vector_rows(data: bytes) -> tuple[list[str], NDArray[np.float16]]:
+def vector_rows(data: bytes) -> tuple[list[str], NDArray[Any]]:
     """Ids and the (rows, dimension) matrix of a vector file; ValueError when it is none."""
     with _parsing():
         tensors = load_safetensors(data)
@@ -175,7 +175,7 @@ def _vector_info(head: Callable[[int], bytes]) -> tuple[ShardInfo, bool]:
     return _info(text)
 
 
-def vector_content(ids: Sequence[str], matrix: NDArray[np.float16]) -> str:
+def vector_content(ids: Sequence[str], matrix: NDArray[Any]) -> str:
     """Hash of a vector shard's rows."""
     return digest([digest(list(ids)), _hash_bytes(matrix.tobytes())])
 

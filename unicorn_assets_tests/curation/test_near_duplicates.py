@@ -1,13 +1,25 @@
 import random
+from collections.abc import Iterable
 from itertools import pairwise
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from unicorn_assets.curation.near_duplicates import bands_for, jaccard, near_duplicates, shingles, version
+from unicorn_assets.curation.bands import bands_for
+from unicorn_assets.curation.near_duplicates import (
+    Drafts,
+    clusters,
+    in_order,
+    near_duplicates,
+    rules,
+    search,
+    version,
+)
+from unicorn_assets.curation.signatures import jaccard, shingles, signatures
 from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets_tests.scripted import recipe
 
@@ -81,7 +93,7 @@ def test_exact_copies_case_and_punctuation_do_not_hide_a_repeat():
     assert found["jaccard"].to_list() == [1.0, 1.0]
 
 
-@settings(max_examples=25)
+@settings(max_examples=8, deadline=None)
 @given(st.lists(st.integers(0, 59), max_size=4), st.randoms(use_true_random=False))
 def test_streaming_in_shards_equals_one_batch(cuts: list[int], rng: random.Random):
     base = [caption(random.Random(n), 20) for n in range(20)]
@@ -117,3 +129,49 @@ def test_bands_miss_at_most_two_of_a_hundred_pairs_at_the_threshold(threshold: f
 def test_version_follows_its_own_section_only():
     assert version(RECIPE) == version(recipe(captions={"prompt": "short"}))
     assert version(RECIPE) != version(recipe(near_duplicates={"threshold": 0.5}))
+
+
+def drafts_of(
+    texts: list[str], signed: np.ndarray, names: Iterable[str], known: pl.DataFrame, same: set[str] = frozenset()
+) -> list[Drafts]:
+    """Every seventh text for each shard, in the order in which they count; those in `same` are known already."""
+    parts = []
+    for shard in in_order(names, SOURCES):
+        numbers = list(range(int(shard[-1]), len(texts), 7))
+        ids, own, matrix = [f"c{n}" for n in numbers], [texts[n] for n in numbers], signed[numbers]
+        rows = known.filter(pl.col("shard") == shard).drop("shard").iter_rows()
+        old = {one: (other, similarity) for one, other, similarity in rows} if shard in same else None
+        parts.append(Drafts(shard, len(ids), lambda ids=ids, m=matrix: (ids, m), lambda own=own: own, old))
+    return parts
+
+
+SOURCES = recipe(sources=[{"name": name, "path": "x.txt"} for name in "cab"])
+SHARDS = ["a-00000", "a-00001", "b-00002", "b-00003", "c-00004", "c-00005", "c-00006"]
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.sets(st.sampled_from(SHARDS)), st.sets(st.sampled_from(SHARDS)), st.randoms(use_true_random=False))
+def test_what_was_known_before_and_the_order_of_making_change_nothing(
+    before: set[str], now: set[str], rng: random.Random
+):
+    base = [caption(random.Random(n), 16) for n in range(14)]
+    texts = [edited(rng.choice(base), rng, rng.choice((0.05, 0.1, 0.15, 0.2))) for _ in range(98)]
+    signed, limits, none = signatures(texts, 5), SOURCES.near_duplicates, near_duplicates([], RECIPE)
+    known = search(drafts_of(texts, signed, before, none), limits)
+    later = search(drafts_of(texts, signed, now, known, before & now), limits)
+    assert_frame_equal(later, search(drafts_of(texts, signed, now, none), limits))
+
+
+def test_shards_count_by_the_order_of_sources():
+    assert in_order(["a-00001", "zoo-00000", "b-00000", "c-00001", "c-00000", "a-00000"], SOURCES) == [
+        "c-00000", "c-00001", "a-00000", "a-00001", "b-00000", "zoo-00000",
+    ]  # fmt: skip
+    other = recipe(sources=[{"name": name, "path": "x.txt"} for name in "abc"])
+    assert rules(other) == rules(SOURCES)
+    assert version(other) != version(SOURCES)
+
+
+def test_clusters_are_counted():
+    found = near_duplicates([("a", frame(["A red bus stops.", "a red bus stops", "A red bus, stops", "One."]))], RECIPE)
+    assert clusters(found) == {"captions with repeats": 1, "most repeats of one": 2}
+    assert clusters(found.clear()) == {"captions with repeats": 0, "most repeats of one": 0}
