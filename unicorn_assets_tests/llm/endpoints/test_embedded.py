@@ -94,6 +94,7 @@ def test_its_identity_names_the_weights():
     endpoint = open_endpoint(LlmSettings())
     assert endpoint.model == "SmolLM2-135M-Instruct"
     assert endpoint.revision.startswith("SmolLM2-135M-Instruct.Q4_1.gguf:")
+    assert endpoint.revision.endswith(":Q8_0")  # what is served is not bit for bit what was installed
     endpoint.stop()
 
 
