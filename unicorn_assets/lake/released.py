@@ -6,7 +6,8 @@ from typing import Any
 from unicorn_assets.errors import UserError
 from unicorn_assets.ids import digest
 from unicorn_assets.lake.damage import ASIDE
-from unicorn_assets.lake.query import open_sql, parquet_files
+from unicorn_assets.lake.files import Files
+from unicorn_assets.lake.query import open_sql, sql_list
 from unicorn_assets.lake.store import Lake
 from unicorn_assets.seals import Damaged
 
@@ -73,34 +74,41 @@ def release_manifest(lake: Lake, asset: str, version: str) -> dict[str, Any]:
 
 
 def release_row(lake: Lake, asset: str, manifest: dict[str, Any], record_id: str, shard: str) -> int | None:
-    """0-based number of a record in a release, or None. Reads the ids of `shard` only: a release has a row group for
-    each. Damaged: the file is junk.
+    """0-based number of a record in a release, or None. Ids of row groups without rows of `shard` are not read.
+    Damaged: a file is junk.
     """
-    found = _one(lake, asset, manifest, "file_row_number", "id = $1 AND shard = $2", [record_id, shard])
+    found = _one(lake, asset, manifest, "number", "id = $1 AND shard = $2", [record_id, shard])
     return None if found is None else int(found)
 
 
 def release_id(lake: Lake, asset: str, manifest: dict[str, Any], number: int) -> str | None:
-    """Id of the record with this 0-based number, or None. Damaged: the file is junk."""
-    found = _one(lake, asset, manifest, "id", "file_row_number = $1", [number])
+    """Id of the record with this 0-based number, or None. Damaged: a file is junk."""
+    found = _one(lake, asset, manifest, "id", "number = $1", [number])
     return None if found is None else str(found)
 
 
-def records_file(manifest: dict[str, Any]) -> str:
-    """Name below the lake's root of a release's records as Parquet."""
-    name = next(name for name in manifest["files"] if name.endswith(".parquet"))
-    return f"{release_folder(manifest['asset'], manifest['version'])}/{name}"
+def records_sql(files: Files, folder: str, manifest: dict[str, Any]) -> str:
+    """A release's records as a subquery: the columns of its Parquet files but the vectors, and `number`, from 0.
+
+    `folder` is where it lies below `files`.
+    """
+    parts, first = [], 0
+    left_out = "file_row_number, vector" if manifest["format"] > 1 else "file_row_number"
+    for name in sorted(name for name in manifest["files"] if name.endswith(".parquet")):
+        rows = f"read_parquet({sql_list(files, [f'{folder}/{name}' if folder else name])}, file_row_number = true)"
+        parts.append(f"SELECT * EXCLUDE ({left_out}), file_row_number + {first} AS number FROM {rows}")
+        first += manifest["files"][name]["rows"]
+    return f"({' UNION ALL '.join(parts)})"
 
 
 def _one(lake: Lake, asset: str, manifest: dict[str, Any], column: str, condition: str, values: list[Any]) -> Any:
     import duckdb
 
-    name = records_file({**manifest, "asset": asset})
-    files = parquet_files(lake, [name])
-    query = f"SELECT {column} FROM read_parquet({files}, file_row_number = true) WHERE {condition}"
+    folder = release_folder(asset, manifest["version"])
+    query = f"SELECT {column} FROM {records_sql(lake.files, folder, manifest)} WHERE {condition}"
     with open_sql(lake) as sql:
         try:
             found = sql.execute(query, values).fetchone()
         except duckdb.Error:
-            raise Damaged(name, "DuckDB cannot read it") from None
+            raise Damaged(folder, "DuckDB cannot read its records") from None
     return found[0] if found else None

@@ -16,11 +16,12 @@ import numpy as np
 from unicorn_assets.errors import UserError
 from unicorn_assets.graph import RELEASES
 from unicorn_assets.lake.files import Files
-from unicorn_assets.lake.query import connect, sql_list
+from unicorn_assets.lake.query import connect
 from unicorn_assets.lake.released import (
     MANIFEST,
     latest_release,
     read_manifest,
+    records_sql,
     release_folder,
     release_manifest,
     release_versions,
@@ -46,11 +47,6 @@ class Release:
     files: Files
     folder: str
     manifest: dict[str, Any]
-
-    @property
-    def records(self) -> str:
-        """Name of its Parquet file below `files`."""
-        return self.path(next(name for name in self.manifest["files"] if name.endswith(".parquet")))
 
     def path(self, name: str) -> str:
         """Name of one of its files below `files`."""
@@ -169,10 +165,10 @@ def _load(sql: "Connection", side: str, release: Release) -> None:
     """A table of a release's rows, its records as hashes."""
     if not release.files.is_local and not sql.filesystem_is_registered("s3"):
         sql.register_filesystem(release.files.fs)
-    rows = f"read_parquet({sql_list(release.files, [release.records])}, file_row_number = true)"
+    rows = records_sql(release.files, release.folder, release.manifest)
     there = {row[0] for row in sql.execute(f"DESCRIBE FROM {rows}").fetchall()}
     source = "source" if "source" in there else "NULL::VARCHAR AS source"
-    sql.execute(f"CREATE TEMP TABLE {side} AS SELECT {', '.join(_COLUMNS)}, {source}, file_row_number AS number, "
+    sql.execute(f"CREATE TEMP TABLE {side} AS SELECT {', '.join(_COLUMNS)}, {source}, number, "
                 f"hash(id, caption, conversations) AS record FROM {rows}").fetchall()  # fmt: skip
 
 

@@ -21,8 +21,8 @@ import polars as pl
 from unicorn_assets.errors import UserError
 from unicorn_assets.graph import ASSETS, RELEASES, VECTORS
 from unicorn_assets.lake.browse import MEMORY_BYTES, select, words_for_errors
-from unicorn_assets.lake.query import add_table, connect, fence, parquet_files
-from unicorn_assets.lake.released import latest_release, records_file, release_manifest, release_versions
+from unicorn_assets.lake.query import add_table, connect, fence
+from unicorn_assets.lake.released import latest_release, records_sql, release_folder, release_manifest, release_versions
 from unicorn_assets.lake.schemas import TABLES, TURN, Column
 from unicorn_assets.lake.shards import shard_info
 from unicorn_assets.lake.store import ALL, Lake
@@ -220,9 +220,9 @@ def _records(connection: "Connection", lake: Lake, _folder: str) -> None:
     add_table(connection, "no_records", _table("records", []))
     parts = ["FROM no_records"]
     for manifest in _manifests(lake):
-        files = parquet_files(lake, [records_file(manifest)])
-        named = f"'{manifest['asset']}' AS asset, '{manifest['version']}' AS version, file_row_number AS record"
-        rows = f"SELECT {named}, * EXCLUDE (file_row_number) FROM read_parquet({files}, file_row_number = true)"
+        records = records_sql(lake.files, release_folder(manifest["asset"], manifest["version"]), manifest)
+        named = f"'{manifest['asset']}' AS asset, '{manifest['version']}' AS version, number AS record"
+        rows = f"SELECT {named}, * EXCLUDE (number) FROM {records}"
         parts.append(rows)
     connection.execute(f"CREATE VIEW records AS {' UNION ALL BY NAME '.join(parts)}").fetchall()
 

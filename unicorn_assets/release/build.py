@@ -7,7 +7,7 @@ the card's words (card.py), appearing whole (folder.py).
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass
 from typing import IO, Any
 
@@ -23,10 +23,10 @@ from unicorn_assets.release.facts import ReleaseFacts, ReleaseFile, ReleaseInfo
 from unicorn_assets.release.folder import existing, info_of, new_folder, only_writer, point_latest, write_manifest
 from unicorn_assets.release.records import VECTORS, Batch, instruction_batch, pretrain_batch
 from unicorn_assets.release.statistics import CaptionStatistics
-from unicorn_assets.release.writers import Embeddings, JsonArray, ParquetRows
+from unicorn_assets.release.writers import Embeddings, JsonArray, ParquetFiles, Writer, describe
 
-FORMAT = 1
-"""Enters every version; raised when the layout of the files changes."""
+FORMAT = 2
+"""Enters every version; raised when the layout of the files changes. 2: vectors in the Parquet files, offsets."""
 
 TRANSFER = ARTIFACTS["transfer"]
 """The fitted move, under the name it has among the lake's artifacts."""
@@ -61,7 +61,8 @@ INSTRUCTION = Kind("unicorn_471k_instruction", "Instruction", instruction_batch)
 def release_pretrain(
     lake: Lake, recipe: Recipe, shards: Sequence[str], facts: ReleaseFacts, on_progress: OnProgress | None = None
 ) -> ReleaseInfo:
-    """Release captions with their embeddings: Pretrain.json, Pretrain.parquet, embeddings.safetensors, card, manifest.
+    """Release captions with their embeddings: Pretrain.json and its offsets, Pretrain-*.parquet with the vectors,
+    embeddings.safetensors, card, manifest.
 
     The same inputs give the same version and the same bytes. A version that is there already is reused as it is.
     Raises UserError when a shard is missing, when records and vectors do not join, or when there is nothing to release.
@@ -129,13 +130,18 @@ def _fill(
     kind: Kind, manifest: dict[str, Any],
 ) -> None:  # fmt: skip
     about = {"asset": kind.asset, "version": manifest["version"], "encoder": facts.encoder, "transfer": facts.transfer}
-    names = (f"{kind.stem}.json", f"{kind.stem}.parquet", "embeddings.safetensors")
+    names = (f"{kind.stem}.json", f"{kind.stem}.offsets.npy", "embeddings.safetensors")
     statistics, origins, rows = CaptionStatistics(), Counter[tuple[str, str]](), 0
+
+    def opened(name: str) -> AbstractContextManager[IO[bytes]]:
+        return lake.files.writing(f"{folder}/{name}")
+
     with ExitStack() as open_files:
-        handles = [open_files.enter_context(lake.files.writing(f"{folder}/{name}")) for name in names]
-        writers = (JsonArray(handles[0]), ParquetRows(handles[1]), Embeddings(handles[2], facts.dimension, about))
-        # A Parquet writer that is left open would write its footer after the file is closed.
-        open_files.callback(writers[1].close)
+        handles = [open_files.enter_context(opened(name)) for name in names]
+        parquet = open_files.enter_context(ParquetFiles(opened, kind.stem))
+        # The vectors' own file first: it refuses what no trainer could use.
+        embeddings = Embeddings(handles[2], facts.dimension, about)
+        writers: tuple[Writer, ...] = (embeddings, JsonArray(*handles[:2]), parquet)
         for shard in shards:
             batch = kind.batch(lake, shard)
             for writer in writers:
@@ -147,7 +153,7 @@ def _fill(
                 on_progress(batch.frame.height)
         for writer in writers:
             writer.close()
-        files = {name: _describe(handle, rows) for name, handle in zip(names, handles, strict=True)}
+        files = {name: describe(handle, rows) for name, handle in zip(names, handles, strict=True)} | parquet.files
     if kind is PRETRAIN and facts.transfer_version:
         move = read_artifact(lake, TRANSFER)
         lake.files.write(f"{folder}/{TRANSFER}", move)
@@ -157,10 +163,3 @@ def _fill(
     files["README.md"] = ReleaseFile(len(text), hashlib.sha256(text).hexdigest(), None)
     manifest |= {"rows": rows, "dimension": facts.dimension, "files": {n: asdict(file) for n, file in files.items()}}
     write_manifest(lake, folder, manifest)
-
-
-def _describe(handle: IO[bytes], rows: int) -> ReleaseFile:
-    handle.flush()
-    handle.seek(0)
-    sha256 = hashlib.file_digest(handle, "sha256").hexdigest()  # type: ignore[arg-type]
-    return ReleaseFile(handle.seek(0, 2), sha256, rows)

@@ -94,7 +94,7 @@ def _front_matter(title: str, stem: str, recipe: Recipe, rows: int) -> str:
         "task_categories": ["image-text-to-text"],
         "tags": ["synthetic", "text-only", "vision-language", "unicorn"],
         "size_categories": [next((name for limit, name in SIZES if rows < limit), "1M<n<10M")],
-        "configs": [{"config_name": "default", "data_files": f"{stem}.parquet"}],
+        "configs": [{"config_name": stem.lower(), "data_files": f"{stem}-*.parquet", "default": True}],
     }
     return "---\n" + yaml.safe_dump(data, sort_keys=False, allow_unicode=True) + "---"
 
@@ -103,7 +103,8 @@ def _introduction(stem: str, recipe: Recipe, manifest: Mapping[str, Any], rows: 
     about = f"{recipe.about.strip()}\n\n" if recipe.about.strip() else ""
     files = [
         (f"`{stem}.json`", f"one JSON array; {SHAPES[stem]}"),
-        (f"`{stem}.parquet`", "the same records, with the columns that tell where each one comes from"),
+        (f"`{stem}.offsets.npy`", "where each record starts in it"),
+        (f"`{stem}-*.parquet`", "the same records, the columns that tell where each one comes from, and `vector`"),
         ("`embeddings.safetensors`", "`vectors` (rows x dimension, fp16) and `ids`; row i belongs to record i"),
         ("`manifest.json`", "sha256, bytes and rows of each file, and the hashes of everything it was made of"),
     ]

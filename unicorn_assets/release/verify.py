@@ -4,16 +4,20 @@ Streams every file once; memory holds a line, a row group and the ids. Not here:
 """
 
 import hashlib
+import io
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
 
 from unicorn_assets.lake.files import Files
 from unicorn_assets.lake.released import MANIFEST, read_manifest
+from unicorn_assets.release.writers import BETWEEN, GROUP
 from unicorn_assets.safetensors_header import head_of, read_header
 
+VECTORS = "embeddings.safetensors"
 BLOCK = 1 << 24  # bytes read at a time
 
 
@@ -21,7 +25,8 @@ def verify_release(path: str, storage_options: dict[str, Any] | None = None) -> 
     """Problems of the release folder at `path` (a path or URL), one sentence each; an empty list when it is sound.
 
     Checked: files there and none besides, bytes and sha256, rows, ids the same in all files and in order, roles that
-    alternate from human to gpt, one <image> in the first turn, finite vectors.
+    alternate from human to gpt, one <image> in the first turn, finite vectors, the same ones in the Parquet files,
+    offsets that lead to the records.
     """
     files = Files(path, storage_options)
     if not files.exists(MANIFEST):
@@ -41,14 +46,16 @@ def verify_release(path: str, storage_options: dict[str, Any] | None = None) -> 
     if problems:  # what the rows say is of no use when the bytes are others
         return problems
     ids: list[str] = []
+    starts: list[int] = []
     for name in sorted(listed):
         if name.endswith(".json"):
-            problems += _check_records(files, name, ids)
+            problems += _check_records(files, name, ids, starts)
     for name in sorted(listed):
-        if name.endswith(".parquet"):
-            problems += _same(name, _parquet_ids(files, name), ids)
-        elif name == "embeddings.safetensors":
+        if name.endswith(".offsets.npy"):
+            problems += _check_offsets(files, name, starts)
+        elif name == VECTORS:
             problems += _check_vectors(files, name, ids)
+    problems += _check_parquet(files, sorted(name for name in listed if name.endswith(".parquet")), ids)
     if len(ids) != rows:
         problems.append(f"{MANIFEST} says {rows:,} rows, the JSON array holds {len(ids):,}")
     return problems
@@ -71,10 +78,12 @@ def wrong_bytes(files: Files, path: str, listed: dict[str, Any]) -> str | None:
     return None if sha256.hexdigest() == listed["sha256"] else f"{name} was changed: its sha256 is another"
 
 
-def _check_records(files: Files, name: str, ids: list[str]) -> list[str]:
-    """Read the array a line at a time and add its ids to `ids`."""
-    problems = []
-    for line_number, line in _lines(files, name):
+def _check_records(files: Files, name: str, ids: list[str], starts: list[int]) -> list[str]:
+    """Read the array a line at a time and add its ids to `ids`, to `starts` where each record starts, then its end."""
+    problems, place = [], 0
+    for line_number, (start, line) in enumerate(_lines(files, name), 2):
+        starts.append(start)
+        place = start + len(line) + BETWEEN
         try:
             record = json.loads(line)
             ids.append(str(record["id"]))
@@ -84,15 +93,27 @@ def _check_records(files: Files, name: str, ids: list[str]) -> list[str]:
             problem = f"is no record: {error!r}"
         if problem:
             problems.append(f"{name}, line {line_number}: the record {problem}")
+    starts.append(place)
     return problems
 
 
 def _lines(files: Files, name: str) -> Iterator[tuple[int, bytes]]:
+    """Where each record starts, and its bytes."""
+    place = 0
     with files.fs.open(files.path(name), "rb", block_size=BLOCK) as file:
-        for number, line in enumerate(file, 1):
+        for line in file:
             text = line.strip().removesuffix(b",")
             if text not in (b"[", b"]", b"[]"):
-                yield number, text
+                yield place, text
+            place += len(line)
+
+
+def _check_offsets(files: Files, name: str, starts: list[int]) -> list[str]:
+    found = np.lib.format.read_array(io.BytesIO(files.read(name)), allow_pickle=False)  # type: ignore[no-untyped-call]
+    if found.shape != (len(starts),):
+        return [f"{name} has {len(found):,} places, {len(starts):,} belong to the JSON array"]
+    wrong = np.flatnonzero(found != np.array(starts, dtype=np.uint64))
+    return [f"{name}, row {wrong[0]}: it leads elsewhere than to the record"] if len(wrong) else []
 
 
 def _wrong_turns(turns: list[dict[str, str]]) -> str | None:
@@ -103,11 +124,29 @@ def _wrong_turns(turns: list[dict[str, str]]) -> str | None:
     return None if marks[0] and not any(marks[1:]) else "must carry <image> in its first turn and in no other"
 
 
-def _parquet_ids(files: Files, name: str) -> list[str]:
+def _check_parquet(files: Files, names: list[str], ids: list[str]) -> list[str]:
+    """Ids of all rows, and their vectors against those of the vectors' own file, a row group at a time."""
     import pyarrow.parquet as pq
 
-    with files.fs.open(files.path(name), "rb") as file:
-        return [str(value) for value in pq.read_table(file, columns=["id"])["id"].to_pylist()]
+    first = 0
+    with ExitStack() as stack:
+        vectors = stack.enter_context(files.fs.open(files.path(VECTORS), "rb", block_size=BLOCK))
+        header = read_header(head_of(vectors))
+        vectors.seek(header.start)
+        for name in names:
+            table = pq.ParquetFile(stack.enter_context(files.fs.open(files.path(name), "rb")))
+            columns = [column for column in ("id", "vector") if column in table.schema_arrow.names]
+            for group in table.iter_batches(GROUP, columns=columns):
+                found = [str(value) for value in group["id"].to_pylist()]
+                problem = _same_ids(name, found, ids[first : first + len(found)], first)
+                if problem is None and "vector" in columns:
+                    mine = group["vector"].flatten().to_numpy(zero_copy_only=True).tobytes()
+                    if mine != vectors.read(len(mine)):
+                        problem = f"{name}: vectors of rows {first} to {first + len(found) - 1} differ from {VECTORS}"
+                if problem:
+                    return [problem]
+                first += len(found)
+    return [] if first == len(ids) else [f"{', '.join(names)}: {first:,} rows, the JSON array {len(ids):,}"]
 
 
 def _check_vectors(files: Files, name: str, ids: list[str]) -> list[str]:
@@ -129,7 +168,13 @@ def _check_vectors(files: Files, name: str, ids: list[str]) -> list[str]:
 def _same(name: str, found: list[str], ids: list[str]) -> list[str]:
     if len(found) != len(ids):
         return [f"{name} has {len(found):,} rows, the JSON array {len(ids):,}"]
-    for row, (one, other) in enumerate(zip(found, ids, strict=True)):
+    problem = _same_ids(name, found, ids, 0)
+    return [problem] if problem else []
+
+
+def _same_ids(name: str, found: list[str], ids: list[str], first: int) -> str | None:
+    """The first id that differs; rows that one of the two lacks are the caller's."""
+    for row, (one, other) in enumerate(zip(found, ids, strict=False), first):
         if one != other:
-            return [f"{name}, row {row}: its id is {one}, the record's is {other}"]
-    return []
+            return f"{name}, row {row}: its id is {one}, the record's is {other}"
+    return None

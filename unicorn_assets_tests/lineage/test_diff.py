@@ -161,7 +161,7 @@ def test_what_is_no_release_is_one_line(disk_lake: Lake, tmp_path: Path) -> None
         with pytest.raises(UserError) as wrong:
             diff(disk_lake, name, NAME)
         assert words in f"{wrong.value.message} {wrong.value.hint}"
-    (folder / "Pretrain.parquet").write_bytes(b"PAR1 junk")
+    (folder / "Pretrain-00000.parquet").write_bytes(b"PAR1 junk")
     with pytest.raises(UserError, match="damaged"):
         diff(disk_lake, NAME, NAME)
     (folder / "manifest.json").write_text("{}", encoding="utf-8")

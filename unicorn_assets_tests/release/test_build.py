@@ -1,3 +1,5 @@
+import io
+import itertools
 import json
 from pathlib import Path
 from unittest import mock
@@ -9,9 +11,9 @@ from safetensors.numpy import load
 
 from unicorn_assets.errors import UserError
 from unicorn_assets.lake.damage import Damage
-from unicorn_assets.lake.released import latest_release, release_manifest, release_versions
+from unicorn_assets.lake.released import latest_release, release_id, release_manifest, release_row, release_versions
 from unicorn_assets.lake.store import Lake, Made, decode_ids
-from unicorn_assets.release import release_instruction, release_pretrain, verify_release
+from unicorn_assets.release import release_instruction, release_pretrain, verify_release, writers
 from unicorn_assets_tests.small_lake import MODEL, SHARDS, facts, fill, small_recipe, vectors_of
 
 RECIPE = small_recipe()
@@ -29,7 +31,8 @@ def test_pretrain_records_have_the_shape_that_trainers_read(lake: Lake) -> None:
     assert (info.asset, info.rows, info.created, seen) == ("unicorn_1_2m", 6, True, [2, 2, 2])
     assert verify_release(info.path) == []
     files = files_of(lake, info.path)
-    assert set(files) == {"Pretrain.json", "Pretrain.parquet", "embeddings.safetensors", "README.md", "manifest.json"}
+    data = {"Pretrain.json", "Pretrain.offsets.npy", "Pretrain-00000.parquet", "embeddings.safetensors"}
+    assert set(files) == {*data, "README.md", "manifest.json"}
     records = json.loads(files["Pretrain.json"].decode("utf-8"))
     captions = lake.read_many("captions", SHARDS)
     assert [record["id"] for record in records] == captions["caption_id"].to_list()
@@ -50,11 +53,31 @@ def test_row_i_of_the_embeddings_belongs_to_record_i(disk_lake: Lake) -> None:
     ids = [record["id"] for record in json.loads(files["Pretrain.json"])]
     assert decode_ids(tensors["ids"]) == ids
     assert np.array_equal(tensors["vectors"], vectors_of(ids).astype(np.float16))
-    rows = pl.read_parquet(files["Pretrain.parquet"])
+    rows = pl.read_parquet(files["Pretrain-00000.parquet"])
     assert rows["id"].to_list() == ids
     assert rows["shard"].unique(maintain_order=True).to_list() == list(SHARDS)
     assert set(rows["model"]) == {MODEL}
+    assert np.array_equal(np.stack(rows["vector"].to_list()), tensors["vectors"])
+    offsets = np.load(io.BytesIO(files["Pretrain.offsets.npy"]))
+    lines = [files["Pretrain.json"][start : end - 2] for start, end in itertools.pairwise(offsets)]
+    assert [json.loads(line)["id"] for line in lines] == ids
     assert rows["conversations"].to_list() == [r["conversations"] for r in json.loads(files["Pretrain.json"])]
+
+
+def test_parquet_goes_on_from_file_to_file(disk_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writers, "GROUP", 2)
+    monkeypatch.setattr(writers, "FILE_BYTES", 1)
+    info = release_pretrain(fill(disk_lake, rows=5), RECIPE, SHARDS, facts())
+    names = sorted(name for name in info.files if name.endswith(".parquet"))
+    assert names == [f"Pretrain-0000{number}.parquet" for number in range(5)]
+    assert [info.files[name].rows for name in names] == [2, 2, 2, 2, 1]
+    assert verify_release(info.path) == []
+    manifest = release_manifest(disk_lake, info.asset, info.version)
+    ids = [json.loads(line.rstrip(",")) for line in Path(info.path, "Pretrain.json").read_text().splitlines()[1:-1]]
+    for number in (0, 4, 8):
+        assert release_id(disk_lake, info.asset, manifest, number) == ids[number]["id"]
+    assert release_row(disk_lake, info.asset, manifest, ids[8]["id"], SHARDS[2]) == 8
+    assert release_id(disk_lake, info.asset, manifest, 9) is None
 
 
 def test_instructions_carry_only_the_embeddings_of_their_captions(lake: Lake) -> None:

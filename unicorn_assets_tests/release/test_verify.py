@@ -4,8 +4,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 
+from unicorn_assets.ids import digest
 from unicorn_assets.lake.released import manifest_bytes
 from unicorn_assets.lake.store import Lake
 from unicorn_assets.release import release_instruction, verify_release
@@ -46,7 +48,9 @@ def test_a_copy_is_sound(release: Path) -> None:
     assert verify_release(str(release)) == []
 
 
-@pytest.mark.parametrize("name", ["Instruction.json", "Instruction.parquet", "embeddings.safetensors", "README.md"])
+@pytest.mark.parametrize(
+    "name", ["Instruction.json", "Instruction-00000.parquet", "embeddings.safetensors", "README.md"]
+)
 def test_changed_cut_and_missing_files_are_named(release: Path, name: str) -> None:
     data = (release / name).read_bytes()
     (release / name).write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
@@ -74,7 +78,7 @@ def test_roles_must_alternate_and_the_first_turn_carry_the_image(release: Path) 
     def swap(records: list[dict]) -> None:
         records[1]["conversations"][0]["from"] = "gpt"
 
-    (problem,) = rewrite_records(release, swap)
+    problem, *_ = rewrite_records(release, swap)
     assert problem.startswith("Instruction.json, line 3: the record has the roles gpt, gpt,")
 
 
@@ -102,4 +106,30 @@ def test_vectors_that_are_not_finite_are_named(release: Path) -> None:
         return data[:start] + b"\x00\x7c" + data[start + 2 :]  # infinity in fp16
 
     rewrite(release, "embeddings.safetensors", spoil)
-    assert verify_release(str(release)) == ["embeddings.safetensors, row 0: the vector holds NaN or infinity"]
+    nan, differ = verify_release(str(release))
+    assert nan == "embeddings.safetensors, row 0: the vector holds NaN or infinity"
+    assert differ == "Instruction-00000.parquet: vectors of rows 0 to 2 differ from embeddings.safetensors"
+
+
+def test_offsets_that_lead_elsewhere_are_named(release: Path) -> None:
+    rewrite(release, "Instruction.offsets.npy", lambda data: data[:-16] + bytes([data[-16] ^ 1]) + data[-15:])
+    (problem,) = verify_release(str(release))
+    assert problem == "Instruction.offsets.npy, row 2: it leads elsewhere than to the record"
+
+
+def test_a_release_of_before_there_were_vectors_in_parquet_is_sound(release: Path) -> None:
+    manifest = json.loads((release / "manifest.json").read_text())
+    manifest["format"] = 1
+    (release / "Instruction.offsets.npy").unlink()
+    rows = pl.read_parquet(release / "Instruction-00000.parquet").drop("vector")
+    (release / "Instruction-00000.parquet").unlink()
+    rows.write_parquet(release / "Instruction.parquet")
+    for name in ("Instruction.offsets.npy", "Instruction-00000.parquet"):
+        del manifest["files"][name]
+    data = (release / "Instruction.parquet").read_bytes()
+    listed = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(), "rows": 3}
+    manifest["files"]["Instruction.parquet"] = listed
+    versioned = ("asset", "counts", "facts", "format", "parents", "recipe")
+    manifest["version"] = digest({key: manifest[key] for key in versioned}, 6)
+    write_manifest(release, manifest)
+    assert verify_release(str(release)) == []
