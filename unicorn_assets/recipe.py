@@ -101,6 +101,23 @@ class NearDuplicates(Section):
     shingle_chars: Annotated[int, Field(ge=2, le=20)] = 5  # characters per shingle
 
 
+class ItemColumns(Section):
+    """Which columns of a benchmark's file hold what; all others, such as images, are not read."""
+
+    texts: tuple[str, ...] = ("question",)  # each is looked for by itself: the question, a caption
+    options: tuple[str, ...] = ()  # one column with a list, or one for each option
+    id: str | None = None  # column of the item's id; None: its number in the file
+
+
+class Benchmark(Section):
+    """Items that a model will be tested with; what holds one is refused as `leaked` (docs/leaks.md)."""
+
+    name: Name  # for reports
+    path: str  # a file of yours, relative to the recipe, or s3://
+    format: Literal["jsonl", "csv", "tsv", "parquet"] | None = None  # None: by the file's ending
+    columns: ItemColumns = ItemColumns()
+
+
 class InstructionGates(Section):
     """Which pairs are refused in stage 2; a record with fewer than `min_pairs` good pairs is quarantined."""
 
@@ -326,6 +343,7 @@ class Recipe(Section):
     gates: Literal["strong", "small"] = "strong"  # which model they are meant for; docs/gates.md has their figures
     captions: Captions = Captions()
     near_duplicates: NearDuplicates = NearDuplicates()
+    benchmarks: tuple[Benchmark, ...] = ()  # that captions and pairs must not hold; none comes with the package
     instructions: Instructions = Instructions()
     encoder: Encoder = Encoder()
     image_reference: ImageReference = ImageReference()

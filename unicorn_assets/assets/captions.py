@@ -5,6 +5,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from unicorn_assets.assets.benchmarks import benchmarks_of
 from unicorn_assets.assets.common import OWNERS, cpu_shards, graph_row
 from unicorn_assets.assets.metadata import shard_metadata, with_sample
 from unicorn_assets.assets.plots import histogram
@@ -63,6 +64,7 @@ def build(planned: Recipe) -> list[dg.AssetsDefinition]:
         with errors_for_people():
             parents(store, ("near_duplicates", ALL))
             repeated = store.read("near_duplicates").partition_by("shard", as_dict=True)
+            leaks, benchmarks = benchmarks_of(recipe)
         none = pl.DataFrame(schema=store.read("near_duplicates").schema)
 
         def repeats(shard: str) -> pl.DataFrame:
@@ -70,7 +72,7 @@ def build(planned: Recipe) -> list[dg.AssetsDefinition]:
 
         def work(shard: str, running: StageProgress) -> Rows | Vectors:
             drafts, seeds = store.read("caption_drafts", shard), store.read("seeds", shard)
-            frame, refused = accept_captions(drafts, seeds, repeats(shard), recipe)
+            frame, refused = accept_captions(drafts, seeds, repeats(shard), recipe, leaks)
             running.advance(drafts.height)
             chosen = {f"chosen for {task}": n for task, n in frame["task"].drop_nulls().value_counts().iter_rows()}
             shown = {ABOUT: histogram(frame["words"].to_list(), ABOUT)} if frame.height else {}
@@ -83,6 +85,7 @@ def build(planned: Recipe) -> list[dg.AssetsDefinition]:
             parents_of=lambda shard: {
                 **parents(store, ("caption_drafts", shard), ("seeds", shard)),
                 f"near_duplicates/{shard}": content_hash(repeats(shard)),
+                **benchmarks,
             },
             work=work,
             rows_of=lambda shard: store.read("caption_drafts", shard, ["caption_id"]).height,

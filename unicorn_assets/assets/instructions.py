@@ -4,8 +4,9 @@ from typing import Any
 
 import dagster as dg
 
+from unicorn_assets.assets.benchmarks import benchmarks_of
 from unicorn_assets.assets.common import cpu_shards, graph_row
-from unicorn_assets.assets.shard_work import Rows, Vectors, fill_shards, parents
+from unicorn_assets.assets.shard_work import Rows, Vectors, errors_for_people, fill_shards, parents
 from unicorn_assets.graph import TASK_NAMES
 from unicorn_assets.instructions.conversation import to_records, version
 from unicorn_assets.progress import StageProgress
@@ -26,10 +27,12 @@ def build(planned: Recipe) -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource
     ) -> dg.MaterializeResult[Any]:
         store, recipe = lake.begin(planned)
+        with errors_for_people():
+            leaks, benchmarks = benchmarks_of(recipe)
 
         def work(shard: str, running: StageProgress) -> Rows | Vectors:
             pairs = {task: store.read(task, shard) for task in TASK_NAMES}
-            frame, refused = to_records(store.read("captions", shard), pairs)
+            frame, refused = to_records(store.read("captions", shard), pairs, leaks)
             running.advance(sum(table.height for table in pairs.values()))
             per_task = {f"records {task}": n for task, n in frame["task"].value_counts().iter_rows()}
             return Rows(frame, refused, {**per_task, "pairs": int(frame["pairs"].sum())})
@@ -37,7 +40,9 @@ def build(planned: Recipe) -> list[dg.AssetsDefinition]:
         return fill_shards(
             context, store, recipe, progress.to_log(context.log),
             version=version(recipe),
-            parents_of=lambda shard: parents(store, *((name, shard) for name in ("captions", *TASK_NAMES))),
+            parents_of=lambda shard: {
+                **parents(store, *((name, shard) for name in ("captions", *TASK_NAMES))), **benchmarks,
+            },
             work=work,
             rows_of=lambda shard: sum(store.read(task, shard, ["caption_id"]).height for task in TASK_NAMES),
         )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from unicorn_assets.curation.leaks import Leaks
 from unicorn_assets.generation.stage import table
 from unicorn_assets.graph import TASK_NAMES
 from unicorn_assets.ids import digest, rng_of
@@ -19,16 +20,17 @@ from unicorn_assets.recipe import Instructions, Recipe
 
 def version(recipe: Recipe) -> str:
     """Short hash of all that decides which drafts become captions, and for which task."""
-    return digest([logic_of(__name__), recipe.section_hash("instructions", "captions")], 8)
+    return digest([logic_of(__name__), recipe.section_hash("instructions", "captions", "benchmarks")], 8)
 
 
 def accept_captions(
-    drafts: pl.DataFrame, seeds: pl.DataFrame, near_duplicates: pl.DataFrame, recipe: Recipe
+    drafts: pl.DataFrame, seeds: pl.DataFrame, near_duplicates: pl.DataFrame, recipe: Recipe, leaks: Leaks | None = None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """`captions` and `quarantine` rows of one shard, in the order of the drafts.
 
     `near_duplicates` may hold all shards. A draft that repeats an earlier caption is refused (near_duplicate), and so
-    is one whose seed is no longer in the shard (no_seed), which happens when a source was edited under old drafts.
+    is one whose seed is no longer in the shard (no_seed), which happens when a source was edited under old drafts, and
+    one that holds an item of a benchmark (leaked).
     """
     repeats = {row["caption_id"]: row for row in near_duplicates.iter_rows(named=True)}
     origins = {row["seed_id"]: row for row in seeds.iter_rows(named=True)}
@@ -41,6 +43,8 @@ def accept_captions(
             refused.append(_refused(draft, "near_duplicate", detail))
         elif seed is None:
             refused.append(_refused(draft, "no_seed", f"seed {draft['seed_id']} is not in the shard any more"))
+        elif leaks and (leak := leaks.in_text(draft["text"])) is not None:
+            refused.append(_refused(draft, "leaked", str(leak)))
         else:
             task = draw_task(draft["caption_id"], recipe.instructions)
             captions.append({**draft, "source": seed["source"], "domain": seed["domain"], "task": task})

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from unicorn_assets.curation.leaks import Leaks
 from unicorn_assets.generation.stage import table
 from unicorn_assets.graph import TASK_NAMES
 from unicorn_assets.ids import digest
@@ -24,15 +25,18 @@ IMAGE = "<image>"
 
 def version(recipe: Recipe) -> str:
     """Short hash of all that decides the records."""
-    return digest([logic_of(__name__), recipe.section_hash("instructions")], 8)
+    return digest([logic_of(__name__), recipe.section_hash("instructions", "benchmarks")], 8)
 
 
-def to_records(captions: pl.DataFrame, pairs: Mapping[str, pl.DataFrame]) -> tuple[pl.DataFrame, pl.DataFrame]:
+def to_records(
+    captions: pl.DataFrame, pairs: Mapping[str, pl.DataFrame], leaks: Leaks | None = None
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """`instructions` and `quarantine` rows of one shard, in the order of the captions.
 
     `pairs` maps each task to its table. Refused are pairs whose caption has gone or changed its task since they were
     made (no_caption), and those whose text would break the record: an `<image>` mark, an answer that is not a letter of
-    the options, an empty turn (bad_turn). Raises KeyError for a task that is none.
+    the options, an empty turn (bad_turn); and those of which one holds an item of a benchmark (leaked). Raises KeyError
+    for a task that is none.
     """
     by_caption: dict[str, tuple[str, dict[str, Any]]] = {}
     refused: list[dict[str, Any]] = []
@@ -55,6 +59,9 @@ def to_records(captions: pl.DataFrame, pairs: Mapping[str, pl.DataFrame]) -> tup
         if broken:
             refused.append(_refused(row, "bad_turn", broken))
             continue
+        if leaks and (leaked := _leaked(row["pairs"], leaks)):
+            refused.append(_refused(row, "leaked", leaked))
+            continue
         record = {**row, "seed_id": caption["seed_id"], "task": task, "caption": caption["text"]}
         records.append(record | {"conversations": turns, "pairs": len(row["pairs"])})
     return table("instructions", records), quarantine_rows("instructions", refused)
@@ -71,6 +78,14 @@ def conversation(pairs: list[dict[str, Any]]) -> list[dict[str, str]]:
     if turns:
         turns[0]["value"] = f"{IMAGE}\n{turns[0]['value']}"
     return turns
+
+
+def _leaked(pairs: list[dict[str, Any]], leaks: Leaks) -> str:
+    """Which pair holds which item, or ''."""
+    for number, pair in enumerate(pairs, 1):
+        if (leak := leaks.in_pair(pair["question"], pair["options"] or (), pair["answer"])) is not None:
+            return f"pair {number} {leak}"
+    return ""
 
 
 def _broken(pairs: list[dict[str, Any]], turns: list[dict[str, str]]) -> str:

@@ -1,6 +1,7 @@
 import polars as pl
 
 from unicorn_assets.captions.accept import accept_captions, draw_task
+from unicorn_assets.curation.leaks import Item, Leaks
 from unicorn_assets.graph import TASK_NAMES
 from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets_tests.scripted import recipe
@@ -25,6 +26,17 @@ def test_repeats_and_orphans_are_quarantined_and_the_rest_is_joined():
     assert dict(zip(refused["row_id"], refused["reason"], strict=True)) == {"c1": "near_duplicate", "c3": "no_seed"}
     assert "c9" in refused["detail"][0]
     assert refused["raw_answer"][0] == "A dog."
+
+
+def test_a_draft_that_holds_an_item_of_a_benchmark_is_leaked():
+    drafts, seeds, repeats = frames()
+    text = "How many lamps hang over the long table"
+    drafts = drafts.with_columns(text=pl.when(caption_id="c0").then(pl.lit(text + ".")).otherwise("text"))
+    captions, refused = accept_captions(drafts, seeds, repeats, recipe(), Leaks([Item("quiz", "q7", (text,))]))
+    assert captions["caption_id"].to_list() == ["c2"]
+    assert refused.filter(row_id="c0").select("reason", "detail").row(0) == (
+        "leaked", "holds the whole text of item q7 of quiz",
+    )  # fmt: skip
 
 
 def test_tasks_approach_share_and_weights():

@@ -10,6 +10,7 @@ import pytest
 from unicorn_assets.checks.queries import Query, parse, queries, violations
 from unicorn_assets.checks.views import open_views, thresholds
 from unicorn_assets.graph import TASK_NAMES
+from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets.recipe import Recipe
 from unicorn_assets_tests.lakes import SHARD, TinyLake, tiny_lake
 
@@ -80,6 +81,12 @@ def pair(**change: object) -> Callable[[TinyLake], None]:
     return cell("multiple_choice", "pairs", [sound | change])
 
 
+def leaked_draft(tiny: TinyLake) -> None:
+    draft = tiny.tables["caption_drafts"].row(0, named=True)
+    row = {"stage": "captions", "row_id": draft["caption_id"], "reason": "leaked", "attempts": 1}
+    tiny.tables["quarantine/captions"] = pl.DataFrame([row], schema=polars_schema("quarantine"))
+
+
 def many_pairs_with_one_letter(tiny: TinyLake) -> None:
     one = {"question": "What is shown?", "options": ["a", "b", "c", "d"], "answer": "B"}
     tiny.change("multiple_choice", "pairs", [one] * 80)
@@ -122,6 +129,7 @@ DAMAGES: dict[str, Callable[[TinyLake], None]] = {
     "captions.no_row_lost": without_first("captions"),
     "captions.no_near_duplicate": duplicates(),
     "captions.lengths_in_range": cell("captions", "words", 51),
+    "captions.few_leaked": leaked_draft,
     "captions.task_shares": many_captions_without_tasks,
     "multiple_choice.options_sound": pair(options=["a", "A ", "b", "c"]),
     "multiple_choice.letters_balanced": many_pairs_with_one_letter,

@@ -1,6 +1,7 @@
 import polars as pl
 import pytest
 
+from unicorn_assets.curation.leaks import Item, Leaks
 from unicorn_assets.instructions.conversation import conversation, to_records
 from unicorn_assets.lake.schemas import polars_schema
 
@@ -74,6 +75,16 @@ def test_pairs_of_a_caption_that_is_gone_are_quarantined():
     records, refused = to_records(frame, stale)
     assert len(records) == 0
     assert refused["reason"].to_list() == ["no_caption", "no_caption"]
+
+
+def test_a_record_of_which_a_pair_holds_an_item_of_a_benchmark_is_leaked():
+    frame = pl.DataFrame([caption(1, "question_answering")])
+    asked = FREE | {"question": "How many lamps hang over the long table?"}
+    leaks = Leaks([Item("quiz", "q7", (asked["question"],))])
+    records, refused = to_records(frame, {"question_answering": table("question_answering", (1, [FREE, asked]))}, leaks)
+    assert len(records) == 0
+    assert refused.select("reason", "detail").row(0) == ("leaked", "pair 2 holds the question of item q7 of quiz")
+    assert len(to_records(frame, {"question_answering": table("question_answering", (1, [FREE]))}, leaks)[0]) == 1
 
 
 def test_an_unknown_task_is_an_error():
