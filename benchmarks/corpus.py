@@ -27,11 +27,12 @@ class Corpus:
         self.nouns = NOUNS.read_text("utf-8").split()
         rng = random.Random(13)
         self.sentences = [
-            " ".join(self._other(word, rng) for word in sentence.split())
+            " ".join(self.exchanged(word, rng) for word in sentence.split())
             for row in rows for sentence in sentences(row["text"]) for _ in range(VARIANTS)
         ]  # fmt: skip
 
-    def _other(self, word: str, rng: random.Random) -> str:
+    def exchanged(self, word: str, rng: random.Random) -> str:
+        """The word, or in half of all cases another noun in place of a longer one."""
         exchanged = len(word) > 4 and word.isalpha() and word.islower() and rng.random() < 0.5
         return rng.choice(self.nouns) if exchanged else word
 

@@ -3,6 +3,7 @@
 A lake of drafts is written (corpus.py), searched from scratch, and searched again with a shard more; each search is a
 process of its own whose peak memory and CPU time are taken. Of the captions one in a hundred is an edit of another;
 those whose similarity reaches the threshold have to be found, and whatever else is refused is a genuine row lost.
+Leaks of benchmarks' items are planted by leaks.py.
 
     python benchmarks/dedup.py [--json] [--rows 1243195] [--folder DIR]     (2 GB of disk in DIR, or in /tmp)
 """
@@ -18,6 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import leaks
 import polars as pl
 from corpus import Corpus
 
@@ -102,12 +104,14 @@ def measure(folder: Path, rows: int) -> dict[str, Any]:
     added = apart(lake.url)
     print(f"searched with a shard more: {added}", file=sys.stderr)
     quality = found_and_lost(lake, corpus, rows)
+    leaked = leaks.measure(corpus, min(rows, leaks.CLEAN))
     figures = {
         "rows": rows, "dedup_paper_scale_s": whole["s"], "dedup_paper_scale_mb": whole["mb"],
         "near_duplicates_found": quality.pop("near_duplicates_found"),
         "genuine_rows_lost": quality.pop("genuine_rows_lost"), "dedup_add_shard_s": added["s"],
+        "leaks_found": leaked.pop("leaks_found"), "leaks_false": leaked.pop("leaks_false"),
     }  # fmt: skip
-    return {"figures": figures, "whole": whole, "added": added, **quality}
+    return {"figures": figures, "whole": whole, "added": added, **quality, "leaks": leaked}
 
 
 def main() -> None:

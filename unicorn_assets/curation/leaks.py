@@ -18,7 +18,7 @@ RUN = 8
 """Words in a row that are looked for."""
 LONG = 12
 """Words that a text of an item needs before parts of it count; from RUN to this only the whole does."""
-SHARE = 0.5
+SHARE = 0.4
 """Of an item's runs, counted by rarity, from which it has leaked."""
 RARE, FEW = 2, 5
 """A run that at most RARE items hold is rare; FEW rare runs of an item, which are 12 words in a row, are a leak, too: a
@@ -55,14 +55,14 @@ class Leaks:
         self._items: list[Item] = []
         self._whole: dict[tuple[str, ...], list[int]] = defaultdict(list)
         self._grams: dict[tuple[str, ...], list[tuple[int, int]]] = defaultdict(list)
-        self._sizes: dict[tuple[int, int], int] = {}
+        self._plain: dict[tuple[int, int], tuple[str, ...]] = {}
         self._tested: Counter[str] = Counter()
         for number, item in enumerate(items):
             self._items.append(item)
-            lengths = [self._take(number, place, words(text)) for place, text in enumerate(item.texts)]
-            self._tested[item.benchmark] += any(length >= RUN for length in lengths) or len(item.options) > 1
+            lengths = [self._take(number, place, plain) for place, plain in enumerate(_searched(item))]
+            self._tested[item.benchmark] += any(length >= RUN for length in lengths)
         self._held = {gram: len({number for number, _ in places}) for gram, places in self._grams.items()}
-        self._mass = dict.fromkeys(self._sizes, 0.0)
+        self._mass = dict.fromkeys(self._plain, 0.0)
         for gram, places in self._grams.items():
             for place in places:
                 self._mass[place] += self._weight(gram)
@@ -72,7 +72,7 @@ class Leaks:
 
     @property
     def tested(self) -> dict[str, float]:
-        """By benchmark, the share of its items that are long enough, or have options, to be found again."""
+        """By benchmark, the share of its items that are long enough, with their options, to be found again."""
         counts = Counter(item.benchmark for item in self._items)
         return {name: self._tested[name] / count for name, count in counts.items()}
 
@@ -83,12 +83,13 @@ class Leaks:
     def in_pair(self, question: str, options: Sequence[str], answer: str) -> Leak | None:
         """The item that leaked into a question with its options and answer, or None."""
         asked = words(question)
-        for number in self._whole.get(asked, ()):
-            item = self._items[number]
-            if len(asked) >= RUN:
-                return Leak(item.benchmark, item.item_id, "the question")
-            if _alike(item.options, options):
-                return Leak(item.benchmark, item.item_id, "the question and the options")
+        for start in range(len(asked)):  # a question may have been led up to
+            for number in self._whole.get(asked[start:], ()):
+                item = self._items[number]
+                if len(asked) - start >= RUN:
+                    return Leak(item.benchmark, item.item_id, "the question")
+                if _alike(item.options, options):
+                    return Leak(item.benchmark, item.item_id, "the question and the options")
         # A run may reach over the end of a question into the options.
         texts = [question, *options] if options else [question, answer]
         return self._in_words(asked) or self._in_words(words(" ".join(texts))) or self._in_words(words(answer))
@@ -98,7 +99,7 @@ class Leaks:
             self._whole[plain].append(number)
         if len(plain) >= RUN:
             grams = set(ngrams(plain, RUN)) if len(plain) >= LONG else {plain[:RUN]}
-            self._sizes[number, place] = len(plain)
+            self._plain[number, place] = plain
             for gram in grams:
                 self._grams[gram].append((number, place))
         return len(plain)
@@ -117,14 +118,22 @@ class Leaks:
                 mass[place] += self._weight(gram)
                 rare[place] += self._held[gram] <= RARE
         for place in sorted(mass, key=lambda place: (-mass[place], place)):
-            item, size = self._items[place[0]], self._sizes[place]
-            if size < LONG:
-                if _holds(plain, words(item.texts[place[1]])):
+            item, whole = self._items[place[0]], self._plain[place]
+            if len(whole) < LONG:
+                if _holds(plain, whole):
                     return Leak(item.benchmark, item.item_id, "the whole text")
             elif mass[place] >= SHARE * self._mass[place] or rare[place] >= FEW:
                 share = mass[place] / self._mass[place] if self._mass[place] else 0.0
                 return Leak(item.benchmark, item.item_id, f"{share:.0%} of the text")
         return None
+
+
+def _searched(item: Item) -> list[tuple[str, ...]]:
+    """The words of its texts, and of the last with the options as far as a run reaches from one into the other."""
+    found = [words(text) for text in item.texts]
+    if item.options:
+        found.append((*found[-1], *words(" ".join(item.options))[: RUN - 1]))
+    return found
 
 
 def _holds(plain: tuple[str, ...], part: tuple[str, ...]) -> bool:

@@ -24,6 +24,7 @@ LEAKS = Leaks(ITEMS)
         (LONG.upper().replace("?", " !"), ("a", "b", "c", "d"), "h1"),  # reworded options
         (" ".join(LONG.split()[:14]) + " and is red?", (), "h1"),  # its beginning
         ("what colour is the bus", ("Green", "white", "Red", "blue"), "h2"),
+        ("In the picture: what colour is the bus?", ("Green", "white", "Red", "blue"), "h2"),
         ("How many lamps hang over the long table", (), "p2"),
         ("What colour is the bus?", ("black", "pink", "grey", "red"), None),
         ("Is there a dog?", ("yes", "no"), None),
@@ -47,5 +48,6 @@ def test_captions_and_answers_are_searched_too() -> None:
 
 def test_the_report_says_what_is_too_short_to_be_found() -> None:
     assert LEAKS.tested == {"harbour": 1.0, "poll": 0.5, "shape": 1.0}
+    assert Leaks(ITEMS[2:3]).tested == {"poll": 0.0}
     assert not Leaks([])
     assert Leaks([]).in_text(LONG) is None
