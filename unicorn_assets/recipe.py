@@ -10,20 +10,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, create_model, model_validator
+from pydantic import Field, PrivateAttr, create_model, model_validator
 
 from unicorn_assets.graph import TASK_NAMES, TASKS
 from unicorn_assets.ids import digest
 from unicorn_assets.llm.settings import Accept, LlmSettings, Sampling
-
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class Section(BaseModel):
-    """A part of a recipe: unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from unicorn_assets.recipe_parts import Blind, Judge, Name, Section, Share
 
 
 class Columns(Section):
@@ -184,6 +176,8 @@ class SharedInstructions(Section):
     """Stage 2: `share` of the captions get one task each, drawn by weight from a seed of the caption."""
 
     share: Share = 0.38  # of the captions that get a task
+    blind: Blind | None = None  # `blind: {}` asks each question again without the caption
+    judge: Judge | None = None  # `judge: {}` has each pair marked
 
     def task(self, name: str) -> TaskSettings:
         """The settings of one task."""

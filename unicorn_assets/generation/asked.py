@@ -19,7 +19,7 @@ def keep_asked(lake: Lake, stage: Stage) -> None:
     """Write down what this version of the stage asks with, unless it is known."""
     name = _name(stage.name, stage.version)
     if not lake.files.exists(name):
-        prompts = [_plain(prompt) for prompt in (stage.prompt, stage.second) if prompt is not None]
+        prompts = [_plain(prompt) for prompt in (stage.prompt, *stage.further)]
         plain = {"prompts": prompts, "settings": dict(stage.settings), "model": stage.model}
         lake.files.write(name, seal_json(plain))
 

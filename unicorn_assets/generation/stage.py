@@ -49,10 +49,14 @@ def code_of(*modules: str) -> str:
 
 @dataclass(frozen=True)
 class FollowUp:
-    """Further requests that an accepted first one leads to: how many at most, and the token limit of each."""
+    """Further requests that an accepted first one leads to: how many at most, and the token limit of each.
+
+    `most_a_shard`: of all rows of a shard together.
+    """
 
     most: int
     max_tokens: int
+    most_a_shard: int | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class Stage:
     `rows_of` makes what is asked from rows of the parent; `made` makes a table row from one of these and its accepted
     value. `decides`: all that the version is a hash of. `task`: only rows of the parent that were chosen for it.
     `hint(row, reason)`: more words for people about a refusal. For lineage: `settings`, the recipe's sampling and
-    gates, `second`, the prompt of further requests, and `model`, who is asked.
+    gates, `further`, the prompts of further requests, and `model`, who is asked.
     """
 
     name: str
@@ -76,11 +80,11 @@ class Stage:
     max_row_tokens: int | None = None
     task: str | None = None
     attempt: Callable[[Ask], Attempt] = by_row
-    follow_up: FollowUp | None = None
+    follow_ups: tuple[FollowUp, ...] = ()
     hint: Callable[[Any, str], str] = lambda _row, _reason: ""
     figures: Callable[[pl.DataFrame], Mapping[str, Any]] = lambda _: {}
     settings: Mapping[str, Any] = field(default_factory=dict)
-    second: Prompt | None = None
+    further: tuple[Prompt, ...] = ()
     model: str = ""
 
     @cached_property

@@ -14,10 +14,12 @@ from typing import Any
 import polars as pl
 
 from unicorn_assets.curation.words import content, words
+from unicorn_assets.generation.looking import looked_at
 from unicorn_assets.generation.prompt import Prompt, load_prompt
 from unicorn_assets.generation.stage import Stage, by_row, code_of, model_marks
 from unicorn_assets.ids import content_id, seed_of
 from unicorn_assets.instructions.answer import read, schema, with_fields
+from unicorn_assets.instructions.looks import looks_of
 from unicorn_assets.instructions.rules import Rules, rules_of
 from unicorn_assets.llm.request import ChatRequest
 from unicorn_assets.llm.row import Rejected, unheard
@@ -73,7 +75,10 @@ def stage(recipe: Recipe, task: str) -> Stage:
     The task's weight is no part of the version: it decides which captions are asked about, not what is asked.
     """
     rules, settings, prompt = rules_of(task), recipe.instructions.task(task), prompt_of(recipe, task)
-    second = rules.two_steps(recipe, prompt)
+    second, looks = rules.two_steps(recipe, prompt), looks_of(recipe, task)
+    attempt = second.attempt if second else by_row
+    for look in looks:
+        attempt = looked_at(attempt, look)
 
     def rows_of(captions: pl.DataFrame) -> list[Any]:
         rows = captions.select("caption_id", "text").iter_rows()
@@ -90,6 +95,7 @@ def stage(recipe: Recipe, task: str) -> Stage:
         return [
             code_of(__name__, type(rules).__module__, f"{__package__}.{task}"),
             [prompt.version, second.second.version if second else None],
+            [look.marks() for look in looks],
             settings.model_dump(mode="json", exclude={"weight"}),
             *model_marks(recipe, has_schema=True),
         ]
@@ -98,10 +104,10 @@ def stage(recipe: Recipe, task: str) -> Stage:
         name=task, parent="captions", key="caption_id", task=task,
         decides=decides, prompt=prompt, rows_of=rows_of, made=made, accept=settings.accept,
         max_row_tokens=recipe.llm.max_row_tokens,
-        attempt=second.attempt if second else by_row, follow_up=second.follow_up if second else None,
+        attempt=attempt, follow_ups=(*((second.follow_up,) if second else ()), *(look.follow_up for look in looks)),
         figures=lambda frame: {"pairs": int(frame["pairs"].list.len().sum())},
         settings=settings.model_dump(mode="json", exclude={"prompt", "options_prompt"}),
-        second=second.second if second else None, model=recipe.llm.model,
+        further=(*((second.second,) if second else ()), *(look.prompt for look in looks)), model=recipe.llm.model,
     )  # fmt: skip
 
 

@@ -110,10 +110,11 @@ def _as_kept(drafts: Sequence[Step], row: Mapping[str, Any]) -> bool:
 
 
 def _draft(number: int, answer: Answer, row_id: str, refusal: Refusal | None) -> Step:
-    question = row_id.partition("#")[2]
+    question, _, look = row_id.partition("#")[2].partition(".")
     facts = {
         "draft": number,
         **({"question": int(question) + 1} if question else {}),
+        **({"look": look} if look else {}),
         "verdict": "accepted" if refusal is None else f"refused: {refusal.reason}",
         **({"because": refusal.problem} if refusal is not None else {}),
         "text": answer.text, "finish_reason": answer.finish_reason, "model": answer.model,

@@ -1,19 +1,19 @@
 """What is left to ask: rows of shards that are not current and whose answers are not in the journal."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import partial
 
 import polars as pl
 
 from unicorn_assets.captions.accept import accept_captions
 from unicorn_assets.generation.asking import Asker
-from unicorn_assets.generation.replay import all_answered
+from unicorn_assets.generation.replay import all_answered, stored
 from unicorn_assets.generation.stage import Stage
 from unicorn_assets.lake.redrives import Redrives
 from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets.lake.store import Lake
-from unicorn_assets.llm.row import Draftable
+from unicorn_assets.llm.row import Quarantined
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.seeds.catalog import build_catalog, catalog_made, seeds_made, seeds_of, shards_of
 from unicorn_assets.stages import stages
@@ -58,23 +58,22 @@ class Work:
 def look(recipe: Recipe, lake: Lake, asker: Asker) -> Work:
     """Read the sources (or the catalog, if it is current), the shards' footers and the journal. Asks nothing."""
     work = Work(_catalog(recipe, lake), stages(recipe))
-    is_answered = _in_journal(recipe, asker)
+    is_answered = partial(_in_journal, recipe, asker)
     drafts, catalog = work.drafts, work.catalog
     current = {shard for shard in shards_of(catalog) if _drafts_current(drafts, recipe, lake, catalog, shard)}
     todo = catalog.filter(~pl.col("shard").is_in(list(current)))
     probe = todo.gather_every(max(1, -(-todo.height // PROBED)))
     scale = todo.height / max(probe.height, 1)
-    known = is_answered(drafts.rows(probe))
+    known = is_answered(drafts, probe)
     answered = round(sum(known) * scale)
     work.left[drafts.name] = Left(catalog.height, catalog.height - todo.height, answered, todo.height - answered)
     captions = _captions(drafts, probe.filter(pl.Series(known, dtype=pl.Boolean)), recipe, asker)
     for task in work.tasks:
         found, waiting = _of_shards(task, recipe, lake, current)
         for frame, factor in [(captions, scale), *((frame, 1.0) for frame in waiting)]:
-            rows = task.rows(frame)
-            answered = sum(is_answered(rows))
-            found.answered += round(answered * factor)
-            found.rest += round((len(rows) - answered) * factor)
+            known = is_answered(task, frame)
+            found.answered += round(sum(known) * factor)
+            found.rest += round((len(known) - sum(known)) * factor)
         work.left[task.name] = found
     return work
 
@@ -124,9 +123,13 @@ def accepted(drafts: pl.DataFrame, seeds: pl.DataFrame, recipe: Recipe) -> pl.Da
     return accept_captions(drafts, seeds, none, recipe)[0]
 
 
-def _in_journal(recipe: Recipe, asker: Asker) -> Callable[[Sequence[Draftable[Any]]], list[bool]]:
-    """Says of rows whether every answer that they need is there."""
+def _in_journal(recipe: Recipe, asker: Asker, stage: Stage, parents: pl.DataFrame) -> list[bool]:
+    """Whether every answer that a row needs is there, of further requests too."""
+    rows = stage.rows(parents)
     if not len(asker.journal):
-        return lambda rows: [False] * len(rows)
+        return [False] * len(rows)
     model, revision = asker.endpoint.model, asker.endpoint.revision
-    return lambda rows: [all_answered([row], asker.journal, model, revision, recipe.llm) for row in rows]
+    if not stage.follow_ups:
+        return [all_answered([row], asker.journal, model, revision, recipe.llm) for row in rows]
+    found = stage.attempt(stored(asker.journal, model, revision, recipe.llm))(rows)
+    return [not (isinstance(one := found[row.row_id], Quarantined) and one.resume is None) for row in rows]

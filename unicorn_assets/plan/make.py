@@ -170,9 +170,11 @@ def _bound(plan: Plan, recipe: Recipe, work: Work, account: Account, names: set[
         mean = sum(worst, Amount())
         part = drafts / max(len(worst), 1)
         bound = Amount(round(drafts), round(mean.tokens * part), mean.usd * part)
-        if stage.follow_up is not None:
-            further = round(drafts * stage.follow_up.most)
-            tokens = stage.follow_up.max_tokens + worst[0].tokens - requests[0].sampling.max_tokens
+        for follow in stage.follow_ups:
+            further = round(drafts * follow.most)
+            if follow.most_a_shard is not None:
+                further = min(further, follow.most_a_shard * -(-work.catalog.height // recipe.shard_rows))
+            tokens = follow.max_tokens + worst[0].tokens - requests[0].sampling.max_tokens
             usd = worst[0].usd / worst[0].tokens * tokens
             bound += Amount(further, further * tokens, further * usd)
         plan.stages[name].upper_bound = bound
