@@ -14,6 +14,7 @@ from unicorn_assets.assets.whole_work import make_whole, reusable, there, whole
 from unicorn_assets.captions.accept import accept_captions, version
 from unicorn_assets.captions.repeats import compare
 from unicorn_assets.captions.stage import lengths
+from unicorn_assets.curation.diversity import brief
 from unicorn_assets.curation.near_duplicates import version as duplicates_version
 from unicorn_assets.lake.store import ALL, Made, ShardInfo, content_hash
 from unicorn_assets.partitions import known_shards
@@ -76,7 +77,7 @@ def build(planned: Recipe) -> list[dg.AssetsDefinition]:
             running.advance(drafts.height)
             chosen = {f"chosen for {task}": n for task, n in frame["task"].drop_nulls().value_counts().iter_rows()}
             shown = {ABOUT: histogram(frame["words"].to_list(), ABOUT)} if frame.height else {}
-            return Rows(frame, refused, {**lengths(frame), **chosen}, shown)
+            return Rows(frame, refused, {**lengths(frame), **brief(frame["text"]), **chosen}, shown)
 
         return fill_shards(
             context, store, recipe, progress.to_log(context.log),

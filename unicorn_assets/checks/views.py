@@ -7,6 +7,7 @@ Besides the tables of lake/schemas.py there are:
     gap(metric, state, value, low, high) the measured modality gap; state: before, after, cross_fitted
     release_problems(asset, problem)     what verifying the newest release found
     release_shards(asset, shard)         shards of the newest release
+    diversity(metric, before, now, worse)  figures of the newest release of captions and of the one before it
     made_of(asset, parent, shard)        shards that a table over all shards saw as they are now; for captions
 """
 
@@ -24,6 +25,7 @@ from unicorn_assets.lake.released import latest_release, release_folder, release
 from unicorn_assets.lake.schemas import TABLES
 from unicorn_assets.lake.shards import shard_info
 from unicorn_assets.lake.store import ALL, Lake, ShardInfo
+from unicorn_assets.lineage.diversity import trend
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.release import verify_release
 
@@ -56,6 +58,7 @@ def open_views(lake: Lake, asset: str, shards: Sequence[str]) -> "Connection":
     path, manifest = _latest(lake, asset) if asset in RELEASES else ("", {})
     problems = [(asset, problem) for problem in verify_release(path)] if path else []
     released = [(asset, shard) for shard in sorted({name.split("/")[1] for name in manifest.get("parents", {})})]
+    add_table(connection, "diversity", _diversity(lake, asset if path and not problems else ""))
     for view, column, rows in (("release_problems", "problem", problems), ("release_shards", "shard", released)):
         add_table(connection, view, pl.DataFrame(rows, schema={"asset": pl.String, column: pl.String}, orient="row"))
     return connection
@@ -129,6 +132,13 @@ def _made_of(lake: Lake, shards: Sequence[str]) -> pl.DataFrame:
         if draft is not None and saw.get(f"caption_drafts/{shard}") == draft.content
     ]
     return pl.DataFrame(rows, schema=dict.fromkeys(("asset", "parent", "shard"), pl.String), orient="row")
+
+
+def _diversity(lake: Lake, asset: str) -> pl.DataFrame:
+    schema = {"metric": pl.String, "before": pl.Float64, "now": pl.Float64, "worse": pl.Float64}
+    found = trend(lake, asset) if asset == "unicorn_1_2m" else None
+    rows = [(name, found.before[name], found.now[name], worse) for name, worse in found.worse.items()] if found else []
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def _gap(lake: Lake) -> dict[str, Any]:
