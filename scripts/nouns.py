@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Writes unicorn_assets/curation/nouns.txt: English nouns for things that can be seen, each with its kind.
 
+And parts.txt: nouns with the things that they are a part of ("sleeve garment").
+
 From Debian's wordnet-base (apt install wordnet-base). A line holds a noun, its synonyms, and words for ever more
 general things ("finch oscine passerine bird ..."). A noun counts as a thing when its most frequent sense is an animal,
 artifact, food, natural object, person, plant or substance. Left out are nouns that texts have more often as a verb or
@@ -13,6 +15,7 @@ from pathlib import Path
 
 WORDNET = Path("/usr/share/wordnet")
 OUT = Path(__file__).parent.parent / "unicorn_assets" / "curation" / "nouns.txt"
+PARTS = OUT.with_name("parts.txt")
 TOO_GENERAL = frozenset(
     [
         "whole",
@@ -46,16 +49,21 @@ THINGS = {5, 6, 13, 17, PEOPLE, 20, 27}  # numbers of the lexicographer's files,
 
 def synsets() -> dict[str, tuple[list[str], list[str], int]]:
     """Lemmas, hypernyms' offsets, and the lexicographer's file, by offset."""
-    found = {}
+    return {offset: (lemmas, pointers.get("@", []), file) for offset, lemmas, pointers, file in entries()}
+
+
+def entries() -> Iterator[tuple[str, list[str], dict[str, list[str]], int]]:
+    """Offset, lemmas, offsets by the pointer's sign (@ kind of, # part, member or substance of), and file."""
     for line in (WORDNET / "data.noun").read_text("latin-1").splitlines():
         if line.startswith("  "):
             continue
         offset, file, _, count, *rest = line.split(" | ")[0].split()
         lemmas = rest[0 : 2 * int(count, 16) : 2]
         pointers = rest[2 * int(count, 16) + 1 :]
-        hypernyms = [pointers[at + 1] for at in range(0, len(pointers) - 3, 4) if pointers[at] in ("@", "@i")]
-        found[offset] = (lemmas, hypernyms, int(file))
-    return found
+        by_sign: dict[str, list[str]] = {}
+        for at in range(0, len(pointers) - 3, 4):
+            by_sign.setdefault(pointers[at][0], []).append(pointers[at + 1])
+        yield offset, lemmas, by_sign, int(file)
 
 
 def uses() -> tuple[Counter[str], Counter[str]]:
@@ -108,6 +116,13 @@ def main() -> None:
             continue
         lines.append(" ".join(dict.fromkeys([lemma, *plain, *above, *(["person"] if file == PEOPLE else [])])))
     OUT.write_text("\n".join(lines) + "\n", encoding="ascii")
+    kept = {line.split()[0] for line in lines}
+    wholes = {offset: pointers.get("#", []) for offset, _, pointers, _ in entries()}
+    parts = []
+    for lemma in sorted(kept):
+        above = [word for whole in wholes[first[lemma]] for word in known[whole][0] if word in kept and word != lemma]
+        parts += [" ".join([lemma, *dict.fromkeys(above)])] if above else []
+    PARTS.write_text("\n".join(parts) + "\n", encoding="ascii")
 
 
 if __name__ == "__main__":

@@ -95,8 +95,8 @@ def _kept_sentences(text: str, gates: CaptionGates, prompt_grams: Grams) -> list
         if fault is None:
             kept.append(part)
             told |= content_set(part)
-        elif not kept or (fault.reason == "contradiction" and not gates.strict):
-            raise Rejected(*fault)  # nobody can tell which of both sentences is right
+        elif not kept or (fault.reason in _SPOILS and not gates.strict):
+            raise Rejected(*fault)
         else:
             faults.append(fault)
     seen = len(kept) + len(faults)
@@ -105,6 +105,10 @@ def _kept_sentences(text: str, gates: CaptionGates, prompt_grams: Grams) -> list
         detail = next(fault.detail for fault in faults if fault.reason == reason)
         raise Rejected(reason, f"{len(faults)} of {seen} sentences are faulty, {count} so: {detail}")
     return kept
+
+
+_SPOILS = ("contradiction", "prompt_echo")
+"""One such sentence refuses an able model's draft: nobody can tell which of two is right, or what else was copied."""
 
 
 def _sentence_fault(part: str, kept: list[str], told: set[str], prompt_grams: Grams, *, strict: bool) -> Fault | None:

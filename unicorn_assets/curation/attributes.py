@@ -42,7 +42,10 @@ _MATERIALS = word_set(
     """wooden wood brass silver gold golden copper iron steel tin metal plastic glass stone brick leather cotton silk
     woollen wool linen velvet paper cardboard rubber concrete marble clay ceramic porcelain straw wicker bamboo"""
 )
-COUNTS = word_set("two three four five six seven eight nine ten eleven twelve")
+COUNTS = word_set(
+    """two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
+    nineteen twenty thirty forty fifty sixty seventy eighty ninety"""
+)
 _STATES = {
     ("state", "open"): "open ajar",
     ("state", "closed"): "shut closed locked shuttered",
@@ -51,6 +54,22 @@ _STATES = {
     ("wetness", "dry"): "dry dusty parched",
     ("wetness", "wet"): "wet muddy soaked flooded dripping",
     ("number", "one"): "solitary lone single alone",
+    ("light", "lit"): "lit burning glowing illuminated",
+    ("light", "dark"): "unlit extinguished",
+    ("sleep", "asleep"): "asleep sleeping dozing",
+    ("sleep", "awake"): "awake",
+    ("warmth", "hot"): "hot",
+    ("warmth", "cold"): "cold icy",
+    ("height", "tall"): "tall high",
+    ("height", "short"): "short low",
+    ("size", "large"): "large big huge enormous gigantic giant massive",
+    ("size", "small"): "small tiny little miniature",
+    ("age", "old"): "old elderly aged ancient",
+    ("age", "young"): "young new",
+    ("dirt", "clean"): "clean spotless",
+    ("dirt", "dirty"): "dirty filthy grimy",
+    ("growth", "bare"): "bare leafless",
+    ("growth", "leafy"): "leafy",
 }
 _SAYS: dict[str, list[tuple[str, str]]] = defaultdict(list)
 for _kind, _words in (("colour", COLOURS), ("number", COUNTS), ("material", _MATERIALS)):
@@ -133,17 +152,29 @@ def seen_share(text: str) -> float:
     return sum(map(_SEEN.__getitem__, plain)) / len(plain) if plain else 0.0
 
 
+_DETERMINERS = word_set("a an the his her its their this that these those")
+_AT = word_set("at on in of by with near under above behind beside")
+
+
+def _heads(tokens: list[str], place: int) -> bool:
+    """Whether the word there ends a compound, 'dome tent', and is no verb, 'a vest coils a rope'."""
+    return thing(tokens[place]) is not None and not (place + 1 < len(tokens) and tokens[place + 1] in _DETERMINERS)
+
+
 def _noun_of(tokens: list[str], at: int) -> tuple[str, int] | None:
     """The thing that the attribute at this place is said of, and its place, if it can be told."""
     for place in range(at + 1, min(at + 4, len(tokens))):
         word = tokens[place]
         if word in _ENDS or word in FUNCTION_WORDS:
             break
-        if thing(word) and not (place + 1 < len(tokens) and place < at + 3 and thing(tokens[place + 1])):
+        if thing(word) and not (place + 1 < len(tokens) and place < at + 3 and _heads(tokens, place + 1)):
             return stem(word), place
     place = at - 1
     while place > 0 and tokens[place] in _DEGREES:
         place -= 1
-    if place > 0 and tokens[place] in _IS and thing(tokens[place - 1]):
-        return stem(tokens[place - 1]), place - 1
+    if place > 0 and tokens[place] in _IS:
+        if place > 3 and tokens[place - 2] in _DETERMINERS and tokens[place - 3] in _AT and thing(tokens[place - 4]):
+            place -= 3  # 'the lantern at the top is lit'
+        if thing(tokens[place - 1]):
+            return stem(tokens[place - 1]), place - 1
     return None

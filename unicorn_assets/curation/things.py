@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from functools import cache, lru_cache
 from importlib.resources import files
+from itertools import pairwise
 
 from unicorn_assets.curation.words import FUNCTION_WORDS, WordMemo, content_set, stem, word_set, words
 
@@ -31,7 +32,7 @@ _VAGUE = word_set(
     """thing object item piece part side way place person people someone anyone somebody nobody everyone line air water
     sun light room floor ground colour color colours shade shades remains stay stays work works world arm leg sea
     ocean workshop worktable shelter shop house home building person liquid sky street load block tank leftovers
-    contents content dish fish"""
+    contents content dish fish tool device picture frame scene material equipment"""
 )
 
 
@@ -40,6 +41,13 @@ def _nouns() -> dict[str, frozenset[str]]:
     """Each noun, its other names and all that it is a kind of."""
     lines = (files(__package__) / "nouns.txt").read_text("ascii").splitlines()
     return {line.partition(" ")[0]: frozenset(line.split()) for line in lines}
+
+
+@cache
+def _wholes() -> dict[str, frozenset[str]]:
+    """Of a noun the things that it is a part of."""
+    lines = (files(__package__) / "parts.txt").read_text("ascii").splitlines()
+    return {line.partition(" ")[0]: frozenset(line.split()[1:]) for line in lines}
 
 
 def _thing(word: str) -> str | None:
@@ -81,13 +89,14 @@ def things(text: str) -> frozenset[str]:
 
 
 @lru_cache(2048)
-def _there(text: str) -> frozenset[str]:
+def there(text: str) -> frozenset[str]:
+    """The things that a text names, their other names, and what they are kinds of."""
     return frozenset().union(*map(kinds, things(text)))
 
 
 def names_person(text: str) -> bool:
     """Whether `text` has a word for a person."""
-    return "person" in _there(text) or not _PRONOUNS.isdisjoint(words(text))
+    return "person" in there(text) or not _PRONOUNS.isdisjoint(words(text))
 
 
 def made_up(text: str, *sources: str) -> list[str]:
@@ -99,10 +108,25 @@ def made_up(text: str, *sources: str) -> list[str]:
     for source in sources:
         if not new:
             return []
-        new = new - _there(source)
+        new = new - there(source)
     if new and any(map(names_person, sources)):
         new = new - _ROLES
-    return sorted(word for word in new if not any(_part_of(word, source) for source in sources)) if new else []
+    if not new:
+        return []
+    acts = _acts(text)
+    return sorted(word for word in new - acts if not any(_part_of(word, source) for source in sources))
+
+
+_BEFORE_A_VERB = word_set(
+    "to can could may might must shall should will would cannot not they he she it who that we i you did does do never"
+)
+
+
+def _acts(text: str) -> frozenset[str]:
+    """Nouns of a text that stand there as verbs: 'to guard', 'might catch', 'who cook'."""
+    return frozenset(
+        found for before, word in pairwise(words(text)) if before in _BEFORE_A_VERB and (found := thing(word))
+    )
 
 
 @lru_cache(2048)
@@ -111,9 +135,11 @@ def _in_order(text: str) -> list[str]:
 
 
 def _part_of(word: str, source: str) -> bool:
-    """'worktable' where a table is named, 'sand' where something is sandy."""
+    """'worktable' where a table is named, 'sand' where something is sandy, a sleeve where a coat is."""
     said, begun = _in_order(source), stem(word)
     if begun in content_set(source):
+        return True
+    if not there(source).isdisjoint(_wholes().get(word, ())):
         return True
     at = bisect_left(said, begun) if len(word) > 3 else len(said)
     if at < len(said) and said[at].startswith(begun):

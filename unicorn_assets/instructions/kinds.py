@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 
 from unicorn_assets.curation.prose import COLOUR_STEMS, NUMBERS, Fault
 from unicorn_assets.curation.signs import has, sign
-from unicorn_assets.curation.words import content_set, stem, word_set, words
+from unicorn_assets.curation.things import names_person, there, thing
+from unicorn_assets.curation.words import FUNCTION_WORDS, content_set, stem, word_set, words
 
 _PLACE = re.compile(
     r"\b(?:in|on|at|under|over|above|below|behind|beside|between|next|near|inside|outside|along|across|through|around|"
@@ -17,7 +19,29 @@ _PLACE = re.compile(
     re.IGNORECASE,
 )
 ASKS_COLOUR = re.compile(r"\b(?:what|which) (?:\w+ )?colou?rs?\b", re.IGNORECASE)
-_AMOUNTS = NUMBERS | word_set("none no nobody zero half both all twice once")
+_AMOUNTS = NUMBERS | word_set(
+    """none no nobody zero half both all twice once thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty
+    thirty forty fifty sixty seventy eighty ninety hundred hundreds thousand thousands dozens couple handful nothing"""
+)
+_MORE_COLOURS = word_set(
+    """coral salmon peach cobalt emerald azure rose plum mustard ginger chestnut hazel jade sapphire cyan ruby honey
+    blond blonde straw sand ebony brass lemon lime mahogany terracotta pearl fawn buff rosy dark pale light bright
+    transparent colourless colorless clear multicoloured multicolored striped"""
+)
+_NAMES_COLOUR = COLOUR_STEMS | {stem(word) for word in _MORE_COLOURS}
+_CREATURES = word_set("animal mammal carnivore bird fish insect reptile vertebrate canine feline dog ungulate rodent")
+_GROUPS = word_set(
+    """one ones nobody everybody everyone somebody someone anyone none both all neither he she they him her them it this
+    people person persons
+    band orchestra choir class team crowd group pair couple family crew audience staff party gang troop"""
+)
+_TIME = re.compile(
+    r"\d|\b(?:past|o'clock|noon|midday|midnight|dawn|dusk|day|days|daylight|morning|evening|night|afternoon|sunset|sunrise|"
+    r"time|after|before|during|while|once|when|as|until|till|later|soon|now|just|not|never|always|already|moments?|minutes?|"
+    r"hours?|weeks?|months?|years?|seconds?|spring|summer|autumn|fall|winter|early|late|earlier|in|at|on|between|today|"
+    r"monday|tuesday|wednesday|thursday|friday|saturday|sunday|rush|season|twilight|nightfall)\b",
+    re.IGNORECASE,
+)
 _GENERIC = word_set(
     "color colour kind type sort number many much thing object item people person main look like "
     "appear happen tell know"
@@ -43,12 +67,37 @@ def kind_fault(question: str, answer: str) -> Fault | None:
     said = words(answer)
     if said in (("yes",), ("no",)) or (said[:1] == ("yes",) and len(said) < 4):
         return Fault("bad_answer", "Yes or no alone says too little.")
-    if asks_colour(question) and COLOUR_STEMS.isdisjoint(content_set(answer).union(said)):
+    if asks_colour(question) and _NAMES_COLOUR.isdisjoint(content_set(answer).union(said)):
         return Fault("wrong_kind", f"{answer!r} is not a colour.")
     if has(question, _MANY) and _HOW_MANY.search(question):
-        held = content_set(answer).union(said)
+        held = {part for word in said for part in word.split("-")} | content_set(answer)
         if _AMOUNTS.isdisjoint(held) and not _DIGIT.search(answer):
             return Fault("wrong_kind", f"{answer!r} is not a number.")
     if _WHERE.match(question) and not _PLACE.search(answer):
         return Fault("wrong_kind", f"{answer!r} is not a place.")
+    if _WHEN.match(question) and not _TIME.search(answer):
+        return Fault("wrong_kind", f"{answer!r} is not a time.")
+    if _WHO.match(question) and _is_nobody(answer):
+        return Fault("wrong_kind", f"{answer!r} is nobody.")
     return None
+
+
+_WHEN = re.compile(r"(?:when|(?:at )?what time)\b", re.IGNORECASE)
+_WHO = re.compile(r"who\b", re.IGNORECASE)
+_TRADE = re.compile(r".{2,}(?:m[ae]n|wom[ae]n|persons?|people|boys?|girls?|[eo]rs?|ists?|ians?|ess|esses)")
+"""Words for people are more than a list holds: 'postwoman', 'goatherder'."""
+
+
+def _is_nobody(answer: str) -> bool:
+    """Whether an answer names things, numbers or a place, but no person, animal or group. A name may be anybody's."""
+    said = words(answer)
+    if not _GROUPS.isdisjoint(said) or names_person(answer) or not _CREATURES.isdisjoint(there(answer)):
+        return False
+    head = list(takewhile(lambda word: word not in _OPENS, said))
+    bare = [word for word in head if word not in FUNCTION_WORDS]
+    if any(_TRADE.fullmatch(word) and thing(word) is None for word in bare):
+        return False
+    return any(map(thing, bare)) or all(word in _AMOUNTS or word.isdigit() for word in bare)
+
+
+_OPENS = word_set("with of in on at by from under behind beside near next to who that which wearing holding carrying")

@@ -14,7 +14,7 @@ from functools import lru_cache
 from unicorn_assets.curation.attributes import SAYING, Property, properties
 from unicorn_assets.curation.prose import COLOURS, Fault
 from unicorn_assets.curation.signs import has, sign
-from unicorn_assets.curation.things import made_up, things
+from unicorn_assets.curation.things import made_up, there, things
 from unicorn_assets.curation.words import content_set, sentences, stem, word_set, words
 from unicorn_assets.instructions.kinds import GENERIC_STEMS, asks_colour, kind_fault
 
@@ -27,13 +27,23 @@ _NOT_SEEN = re.compile(
     r"\b(?:what|which) year\b|\bhow (?:long|many (?:years|months|weeks)) (?:ago|has|have|had|did)\b|"
     r"\b(?:breakfast|birthday|profession|salary|nationality|zodiac|religion|celebration)\b|"
     r"\b(?:dream|dreaming|thinking|feeling|wish|wishing|hope|hoping|remember|remembering) (?:of|about|for)\b|"
+    r"\bhow old (?:is|are|was|were)\b|\bwhat age\b|\bfavou?rites?\b|\bhow much money\b|"
+    r"\bwho (?:owns|built|designed|invented|founded|composed|taught|bought)\b|"
+    r"\bwhere (?:did|has|have|had) .*\b(?:buy|bought|learn|learnt|learned|grow up|grown up|study|studied|meet|met|born|"
+    r"come from|spend|spent|travel|travell?ed)\b|"
+    r"\bhow (?:did|has|have) .*\b(?:break|broken|hurt|injured?|lose|lost|earn|learn|meet|met)\b|"
+    r"\bwhat (?:is|are|was|were) .*\b(?:thinking|dreaming|feeling|saying|shouting|whispering|singing|humming|"
+    r"discussing|joking|planning|hoping|wishing)(?: (?:about|of|to|while|as|when|at)\b|\?)|"
+    r"\bhow (?:expensive|dear|cheap|costly|rich|intelligent|clever)\b|"
     r"\b(?:one day|tomorrow|yesterday|next (?:week|month|year)|last (?:week|month|year|night)|in the future)\b",
     re.IGNORECASE,
 )
 _OF_UNSEEN = sign(
     r"""names?|named|called|smells?|tastes?|sounds?|weigh|tune|melody|song|scent|flavou?r|cost|pay|paid|earn|spen[dt]|
     worth|years?|long|months?|weeks?|breakfast|birthday|profession|salary|nationality|zodiac|religion|celebration|
-    dream|dreaming|thinking|feeling|wish|wishing|hope|hoping|remember|remembering|day|tomorrow|yesterday|night|future"""
+    dream|dreaming|thinking|feeling|wish|wishing|hope|hoping|remember|remembering|day|tomorrow|yesterday|night|future|
+    old|age|favou?rites?|money|owns|built|designed|invented|founded|composed|taught|bought|where|how|thinking|dreaming|
+    saying|shouting|whispering|singing|humming|discussing|joking|planning"""
 )
 _SHOWS_PRICES = re.compile(r"[$€£¥]|\b(?:prices?|costs?|dollars?|euros?|pounds|cents?|free)\b", re.IGNORECASE)
 _UNTOLD = re.compile(
@@ -156,10 +166,38 @@ def copied(text: str, caption: str) -> bool:
     return bool(own) and any(len(own & content_set(part)) >= 0.6 * len(own) for part in sentences(caption))
 
 
+_GIVES_REASON = sign(
+    "because|since|as|so|to|for|would|could|may|might|must|can|will|probably|likely|keeps?|help|helps|lets?|makes?|means|"
+    "allows?|prevents?|protects?|otherwise|order|reason|due|need|needs|has|have|had|too|already|still|not|no"
+)
+_POINTS_BACK = word_set("it they he she one ones this that these those there both his her its their him them")
+_ASKS_WHY = re.compile(r"why\b", re.IGNORECASE)
+
+
+def _of_something_else(question: str, answer: str, caption: str) -> bool:
+    """A sentence copied from the caption that takes up nothing of the question, gives no reason for 'why', and names no
+    thing of the kind that is asked for.
+    """
+    asked, own = content_set(question) - GENERIC_STEMS, content_set(answer)
+    if not answer.endswith(".") or len(words(answer)) < 6 or own & asked or not _POINTS_BACK.isdisjoint(words(answer)):
+        return False
+    if not there(answer).isdisjoint(things(question)):
+        return False
+    if _ASKS_WHY.match(question) and has(answer, _GIVES_REASON):
+        return False
+    held = [content_set(part) for part in sentences(caption) if len(own & content_set(part)) >= 0.6 * len(own)]
+    topic = asked & content_set(caption)
+    return bool(held) and len(topic) > 1 and all(topic.isdisjoint(part) for part in held)
+
+
 def _elsewhere(question: str, answer: str, caption: str) -> Fault | None:
     """An answer taken from a sentence of the caption that has nothing of the question, and takes up nothing of it."""
+    if _of_something_else(question, answer, caption):
+        return Fault("misaligned", f"{answer!r} tells of something else than {question!r} asks about.")
     asked = content_set(question) - GENERIC_STEMS
     if len(words(answer)) < 9 or content_set(answer) & asked or not copied(answer, caption):
+        return None
+    if not there(answer).isdisjoint(things(question)):
         return None
     parts = [content_set(sentence) for sentence in sentences(caption)]
     of_question, of_answer = _where(asked, parts), _where(content_set(answer), parts)

@@ -25,6 +25,11 @@ _EMPTY_OPTION = re.compile(
     r"\b(?:both|either) [A-D] (?:and|or) [A-D]\b|\b(?:other|else) than\b",
     re.IGNORECASE,
 )
+_NO_THING = re.compile(
+    r"(?:none|something|anything|(?:an?|the) (?:things?|objects?|items?)|(?:option )?[A-D](?: (?:and|or) [A-D])?|"
+    r"(?:the )?(?:first|second|third|fourth|last|other|previous|same) (?:options?|answers?))\.?",
+    re.IGNORECASE,
+)
 _OF_EMPTY = sign(
     "all|none|both|neither|either|any|unknown|n|na|sure|other|else|know|say|tell|determined|known|told|said"
 )
@@ -44,7 +49,10 @@ _LETTERED = re.compile(r"^\(?[A-D1-4][.):]\s")
 
 def option_fault(pair: ChoicePair, _gates: InstructionGates) -> Fault | None:
     """An option that says nothing of its own: letters, 'none of the above', 'it cannot be said'."""
+    counted = pair.question.lower().startswith("how many")
     for option in (pair.answer, *pair.wrong_options):
+        if not counted and _NO_THING.fullmatch(option):
+            return Fault("bad_option", f"{option!r} is not an option that stands for itself.")
         empty = (len(option) < 3 or has(option, _OF_EMPTY)) and _EMPTY_OPTION.search(option)
         if empty or _LETTERED.match(option) or not words(option):
             return Fault("bad_option", f"{option!r} is not an option that stands for itself.")
@@ -132,9 +140,10 @@ def said_of(option: str, question: str, answer: str, caption: str) -> bool:
     own = content_set(option) - content_set(question)
     if not own or not own <= content_set(caption):
         return False
-    topic, right = content_set(question) - GENERIC_STEMS, content_set(answer) - content_set(question)
+    topic = (content_set(question) - GENERIC_STEMS) & content_set(caption)
+    right = content_set(answer) - content_set(question)
     if own & right:
-        return False
+        return right < own and len(right) > 1 and any(own <= held for held in _clauses(caption))
     for sentence in sentences(caption):
         held = content_set(sentence)
         if own <= held and right <= held and 2 * len(held & topic) >= len(topic) and listed(option, answer, sentence):
