@@ -16,6 +16,8 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,14 +110,10 @@ class Browser:
 
 async def shoot_all(url: str, names: list[str], chromium_port: int) -> None:
     """All pages in one browser."""
-    async with aiohttp.ClientSession() as session:
-        async with session.get(f"http://127.0.0.1:{chromium_port}/json") as answer:
-            tab = next(entry for entry in await answer.json() if entry["type"] == "page")
-        async with session.ws_connect(tab["webSocketDebuggerUrl"], max_msg_size=1 << 26) as connection:
-            browser = Browser(connection)
-            for name in names:
-                await browser.shoot(url, PAGES[name], IMAGES / f"{name}.png")
-                print(f"docs/images/{name}.png")
+    async with tab(chromium_port) as browser:
+        for name in names:
+            await browser.shoot(url, PAGES[name], IMAGES / f"{name}.png")
+            print(f"docs/images/{name}.png")
 
 
 def main() -> None:
@@ -130,25 +128,45 @@ def main() -> None:
 def photograph(url: str, ui: subprocess.Popen[bytes], names: list[str]) -> None:
     """Pictures of `names` in PAGES, of the UI that `ui` serves at `url`; ends it."""
     IMAGES.mkdir(parents=True, exist_ok=True)
-    chromium_port = free_port()
+    try:
+        wait_for(f"{url}/server_info", ui)
+        with chromium() as port:
+            asyncio.run(shoot_all(url, names, port))
+    finally:
+        os.killpg(ui.pid, signal.SIGTERM)
+        ui.wait(30)
+
+
+@contextmanager
+def chromium() -> Iterator[int]:
+    """A headless Chromium with an empty profile; the port of its DevTools."""
+    port = free_port()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         browser = subprocess.Popen(
             [
                 "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
                 "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
-                f"--user-data-dir={profile}", "--window-size=1500,950", f"--remote-debugging-port={chromium_port}",
+                f"--user-data-dir={profile}", "--window-size=1500,950", f"--remote-debugging-port={port}",
                 "about:blank",
             ],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         try:
-            wait_for(f"{url}/server_info", ui)
-            wait_for(f"http://127.0.0.1:{chromium_port}/json/version", browser)
-            asyncio.run(shoot_all(url, names, chromium_port))
+            wait_for(f"http://127.0.0.1:{port}/json/version", browser)
+            yield port
         finally:
-            for process in (browser, ui):
-                os.killpg(process.pid, signal.SIGTERM)
-                process.wait(30)
+            os.killpg(browser.pid, signal.SIGTERM)
+            browser.wait(30)
+
+
+@asynccontextmanager
+async def tab(port: int) -> AsyncIterator["Browser"]:
+    """The one tab of a Chromium."""
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"http://127.0.0.1:{port}/json") as answer:
+            found = next(entry for entry in await answer.json() if entry["type"] == "page")
+        async with session.ws_connect(found["webSocketDebuggerUrl"], max_msg_size=1 << 26) as connection:
+            yield Browser(connection)
 
 
 if __name__ == "__main__":

@@ -5,10 +5,13 @@ signals while it works between steps and forgets them, and what a garbage collec
 its own reads every signal from a pipe that the interpreter's own handler writes to, whoever else has taken the signal,
 asks once more, and then ends the process with all that it started. It can also come out as another error, such as
 DuckDB's "Query interrupted": `told_to_end` says what that means. Whatever was finished is on the disk by then, as
-after kill -9. Not here: what is closed on the way, or servers that outlive their parent (llm/endpoints).
+after kill -9. A process that Dagster started for a run or a step ends with the one that started it: nobody else would
+end it, and it would ask on beside the run that takes its place. Not here: what is closed on the way, or servers that
+outlive their parent (llm/endpoints).
 """
 
 import contextlib
+import multiprocessing
 import os
 import signal
 import threading
@@ -21,6 +24,7 @@ GRACE_S = 7.0
 INTERRUPTED = 130
 _TOLD = frozenset((signal.SIGINT, signal.SIGTERM))
 _asked = threading.Event()
+_followers: set[int] = set()  # a fork knows those of before
 
 
 def ends_when_told() -> None:
@@ -31,6 +35,15 @@ def ends_when_told() -> None:
         signal.signal(number, _interrupt)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(reader,), name="ending", daemon=True).start()
+
+
+def ends_with_its_parent() -> None:
+    """From now on this process is gone, with all that it started, as soon as the one is that started it. Only where it
+    is a child by multiprocessing, as runs of a code server and steps of a run are.
+    """
+    if multiprocessing.parent_process() is not None and os.getpid() not in _followers:
+        _followers.add(os.getpid())
+        threading.Thread(target=_follow, name="ending with the parent", daemon=True).start()
 
 
 def told_to_end() -> bool:
@@ -56,12 +69,24 @@ def _watch(reader: int) -> None:
     time.sleep(ASK_AGAIN_S)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE_S - ASK_AGAIN_S)
-    for pid in _descendants(os.getpid()):
-        with contextlib.suppress(OSError):
-            os.kill(pid, signal.SIGKILL)
+    _kill_children()
     with contextlib.suppress(Exception):
         os.write(2, b"interrupted; everything finished is kept, the same command continues\n")
     os._exit(INTERRUPTED)
+
+
+def _follow() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "asked before"
+    parent.join()
+    _kill_children()
+    os._exit(INTERRUPTED)
+
+
+def _kill_children() -> None:
+    for pid in _descendants(os.getpid()):
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _descendants(pid: int) -> list[int]:

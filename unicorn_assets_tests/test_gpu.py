@@ -124,13 +124,11 @@ def test_a_gpu_step_needs_a_gpu(gpus):
 @pytest.mark.parametrize(("engine", "name"), [("kubernetes", "k8s"), ("ecs", "ecs")])
 def test_the_engine_chooses_the_executor(monkeypatch, engine, name):
     monkeypatch.setenv("UNICORN_ENGINE", engine)
-    executor = step_executor()
-    assert executor is not None
-    assert executor.name == name
+    assert step_executor().name == name
 
 
-def test_without_an_engine_dagsters_default_executor_stays():
-    assert step_executor() is None
+def test_without_an_engine_steps_are_processes_of_the_run():
+    assert step_executor().name == "multiprocess"
 
 
 def test_an_unknown_engine_is_refused(monkeypatch):

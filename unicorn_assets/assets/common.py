@@ -6,7 +6,7 @@ import dagster as dg
 
 from unicorn_assets.assets.metadata import column_schema
 from unicorn_assets.assets.shard_work import FORCE
-from unicorn_assets.gpu import GPU_POOL, LLM_POOL, gpu_op_tags, step_executor
+from unicorn_assets.gpu import GPU_POOL, LLM_POOL, gpu_op_tags, steps_are_pods
 from unicorn_assets.graph import ASSETS, Kind
 from unicorn_assets.keys import asset_key
 from unicorn_assets.partitions import shards_definition
@@ -35,7 +35,7 @@ _FORCED = dg.Field(
 
 # Where a step is a pod of its own, a killed pod counts as a failed step. What was finished is kept: a retry costs only
 # the rest; faults that a person must mend are raised with allow_retries=False.
-RETRY = dg.RetryPolicy(max_retries=2, delay=30) if step_executor() else None
+RETRY = dg.RetryPolicy(max_retries=2, delay=30) if steps_are_pods() else None
 LLM_KINDS = {"embedded": "llamacpp", "url": "openai", "vllm": "vllm"}
 LLM_POOLS = {"embedded": LLM_POOL, "url": None, "vllm": GPU_POOL}
 

@@ -11,13 +11,11 @@ from unicorn_assets.assets.embeddings import REFERENCE
 from unicorn_assets.assets.metadata import picture
 from unicorn_assets.assets.shard_work import errors_for_people, parents
 from unicorn_assets.assets.transfer import TRANSFER, reference_parent
-from unicorn_assets.assets.transfer import version as transfer_version
 from unicorn_assets.assets.whole_work import artifact_metadata, finished, make_whole, reusable, whole
 from unicorn_assets.gap import compare, report_html
 from unicorn_assets.gap.plots import draw_all, png
 from unicorn_assets.gap.split import MIN_ROWS
 from unicorn_assets.graph import ARTIFACTS
-from unicorn_assets.ids import digest
 from unicorn_assets.images.reference import SAMPLE_ROWS, ImageReference
 from unicorn_assets.lake.artifacts import artifact_info, read_artifact, write_artifact
 from unicorn_assets.lake.store import Lake, Made, ShardInfo
@@ -28,15 +26,11 @@ from unicorn_assets.resources import LakeResource, ProgressResource
 from unicorn_assets.transfer import Transfer
 from unicorn_assets.vectors.rows import Rows
 from unicorn_assets.vectors.sample import Sample
+from unicorn_assets.versions import gap_version
 
 GAP, GAP_PAGE = ARTIFACTS["modality_gap"], "modality_gap.html"
 Vectors = tuple[Rows, Rows, tuple[Rows, Rows] | None]  # texts, images, pairs
 Pictures = dict[str, dg.MarkdownMetadataValue]
-
-
-def version(recipe: Recipe) -> str:
-    """Code version of the gap and its report."""
-    return digest(["gap-2", transfer_version(recipe)], 8)  # raised with the report's form and formulas
 
 
 def build(planned: Recipe) -> list[dg.AssetsDefinition]:
@@ -46,7 +40,7 @@ def build(planned: Recipe) -> list[dg.AssetsDefinition]:
         **graph_row(planned, "modality_gap"),
         kinds={"numpy", "json"},
         owners=OWNERS,
-        code_version=version(planned),
+        code_version=gap_version(planned),
     )
     def modality_gap(
         context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource
@@ -68,7 +62,7 @@ def build(planned: Recipe) -> list[dg.AssetsDefinition]:
 
         with errors_for_people():
             shards = finished(store, "image_embeddings", known_shards(context.instance, recipe.name))
-            made = Made(recipe.name, version(recipe), {
+            made = Made(recipe.name, gap_version(recipe), {
                 **parents(store, *((name, s) for s in shards for name in ("text_embeddings", "image_embeddings"))),
                 **reference_parent(store),
             })  # fmt: skip

@@ -18,9 +18,9 @@ from unicorn_assets.lake.store import ALL, Lake
 from unicorn_assets.partitions import known_shards
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.release import ReleaseFacts, ReleaseInfo, package_versions, release_instruction, release_pretrain
-from unicorn_assets.release.build import recipe_hash
 from unicorn_assets.resources import LakeResource, ProgressResource
 from unicorn_assets.transfer import Transfer
+from unicorn_assets.versions import release_version
 
 Release = Callable[..., ReleaseInfo]
 CUT_BY: Mapping[str, Release] = {"unicorn_1_2m": release_pretrain, "unicorn_471k_instruction": release_instruction}
@@ -38,7 +38,7 @@ def _release_asset(planned: Recipe, name: str, release: Release) -> dg.AssetsDef
         **graph_row(planned, name),
         kinds={"json", "parquet", "safetensors"},
         owners=OWNERS,
-        code_version=recipe_hash(planned)[:16],
+        code_version=release_version(planned),
     )
     def cut(
         context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource

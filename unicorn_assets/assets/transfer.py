@@ -9,27 +9,21 @@ from unicorn_assets.assets.common import OWNERS, cpu_shards, graph_row
 from unicorn_assets.assets.embeddings import REFERENCE
 from unicorn_assets.assets.shard_work import Rows, Vectors, errors_for_people, fill_shards, parents
 from unicorn_assets.assets.whole_work import artifact_metadata, finished, make_whole, reusable, whole
-from unicorn_assets.errors import UserError
 from unicorn_assets.graph import ARTIFACTS
-from unicorn_assets.ids import digest
 from unicorn_assets.images.reference import ImageReference
 from unicorn_assets.lake.artifacts import artifact_info, read_artifact, write_artifact
 from unicorn_assets.lake.store import Lake, Made, ShardInfo
 from unicorn_assets.partitions import known_shards
-from unicorn_assets.plain_files import read_anywhere, why
 from unicorn_assets.progress import StageProgress
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.resources import LakeResource, ProgressResource
-from unicorn_assets.transfer import MOST_FILE, Transfer, fit
+from unicorn_assets.transfer import Transfer, fit
+from unicorn_assets.transfer.given import given_transfer
 from unicorn_assets.vectors.rows import Space
 from unicorn_assets.vectors.shard_statistics import corpus_statistics
+from unicorn_assets.versions import transfer_version
 
 TRANSFER = ARTIFACTS["transfer"]
-
-
-def version(recipe: Recipe) -> str:
-    """Changes with the method and its settings."""
-    return digest(["transfer-2", recipe.section_hash("transfer")], 8)
 
 
 def build(planned: Recipe) -> list[dg.AssetsDefinition]:
@@ -39,7 +33,7 @@ def build(planned: Recipe) -> list[dg.AssetsDefinition]:
         **graph_row(planned, "transfer"),
         kinds={"numpy", "safetensors"},
         owners=OWNERS,
-        code_version=version(planned),
+        code_version=transfer_version(planned),
     )
     def transfer(
         context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource
@@ -59,7 +53,7 @@ def build(planned: Recipe) -> list[dg.AssetsDefinition]:
         with errors_for_people():
             shards = finished(store, "text_embeddings", known_shards(context.instance, recipe.name))
             given = given_transfer(recipe)
-            made = Made(recipe.name, version(recipe), {
+            made = Made(recipe.name, transfer_version(recipe), {
                 **parents(store, *(("text_embeddings", shard) for shard in shards)),
                 **reference_parent(store),
                 **({"file": given.version()} if given else {}),
@@ -72,7 +66,7 @@ def build(planned: Recipe) -> list[dg.AssetsDefinition]:
         **graph_row(planned, "image_embeddings"),
         **cpu_shards(planned),
         kinds={"numpy", "safetensors"},
-        code_version=version(planned),
+        code_version=transfer_version(planned),
     )
     def image_embeddings(
         context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource
@@ -94,7 +88,7 @@ def build(planned: Recipe) -> list[dg.AssetsDefinition]:
 
         return fill_shards(
             context, store, recipe, progress.to_log(context.log),
-            version=version(recipe),
+            version=transfer_version(recipe),
             parents_of=lambda shard: {**parents(store, ("text_embeddings", shard)), "transfer": fitted.version()},
             work=work,
             rows_of=lambda shard: store.read("captions", shard, ["caption_id"]).height,
@@ -109,19 +103,6 @@ def reference_parent(lake: Lake) -> dict[str, str]:
     if info is None:
         read_artifact(lake, REFERENCE)  # says what is wrong with it
     return {"image_reference": info.content if info else ""}
-
-
-def given_transfer(recipe: Recipe) -> Transfer | None:
-    """The fitted move that the recipe names, if it names one."""
-    if recipe.transfer.file is None:
-        return None
-    try:
-        return Transfer.from_bytes(read_anywhere(recipe.locate(recipe.transfer.file), MOST_FILE))
-    except OSError as error:
-        what = "there is no such file" if isinstance(error, FileNotFoundError) else why(error)
-        raise UserError(
-            f"{recipe.transfer.file}: {what}", "check transfer.file in the recipe; `unicorn transfer fit` makes one"
-        ) from None
 
 
 def one_space(lake: Lake, shards: list[str]) -> Space:

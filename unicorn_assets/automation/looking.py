@@ -7,30 +7,14 @@ the next look goes on where this one had to stop. Not here: what follows from it
 import time
 from typing import Any
 
-from unicorn_assets.assets.every import build_assets
-from unicorn_assets.assets.transfer import given_transfer
 from unicorn_assets.graph import ASSETS, RELEASES
 from unicorn_assets.health import Health, Wanted, health
-from unicorn_assets.health.wanted import FILE, SOURCES
-from unicorn_assets.keys import asset_name
 from unicorn_assets.lake.shards import path_of
 from unicorn_assets.lake.store import ALL, Lake
-from unicorn_assets.recipe import Recipe
-from unicorn_assets.seeds.sources import sources_fingerprint
 
 SECONDS = 30.0
 """For proving, of the 60 that Dagster gives a sensor."""
 _PROVED: dict[str, dict[str, Any]] = {}
-
-
-def wanted_of(recipe: Recipe) -> Wanted:
-    """What a recipe wants: the versions are those of the assets themselves. Reads the sources (remote ones: asks for
-    their state); raises UserError when one cannot be read.
-    """
-    specs = [spec for asset in build_assets(recipe) for spec in asset.specs]
-    versions = {asset_name(spec.key): spec.code_version or "" for spec in specs}
-    given = given_transfer(recipe)
-    return Wanted(versions, {SOURCES: sources_fingerprint(recipe), **({FILE: given.version()} if given else {})})
 
 
 def look_at(url: str, wanted: Wanted, seconds: float = SECONDS) -> Health | None:

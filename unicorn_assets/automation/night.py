@@ -17,11 +17,13 @@ from dagster._core.definitions.events import AssetKeyPartitionKey
 from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
-from unicorn_assets.automation.looking import look_at, wanted_of
+from unicorn_assets.automation.looking import look_at
 from unicorn_assets.automation.night_plan import Cells, NightState, Plan, next_round
 from unicorn_assets.automation.night_settings import NightSettings, night_settings, status_of
+from unicorn_assets.automation.origin import of_these
 from unicorn_assets.errors import UserError
 from unicorn_assets.graph import ASSETS
+from unicorn_assets.health import wanted_of
 from unicorn_assets.home import Home
 from unicorn_assets.ids import digest
 from unicorn_assets.keys import asset_name, step_name
@@ -112,7 +114,7 @@ def busy(instance: dg.DagsterInstance, keys: set[dg.AssetKey]) -> str:
         if backfill.asset_selection is None or keys & set(backfill.asset_selection):
             return f"backfill {backfill.backfill_id}"
     for run in instance.get_runs(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES)):
-        if run.asset_selection is None or keys & run.asset_selection:
+        if of_these(run, keys):
             return f"run {run.run_id}"
     return ""
 

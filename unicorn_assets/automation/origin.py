@@ -4,7 +4,7 @@ It is named after the data set. The UI's overview shows the runs of its code loc
 that is executed in process no origin, as the daemon and the webserver give theirs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -41,3 +41,8 @@ def of_the_code_location(instance: dg.DagsterInstance, job: dg.JobDefinition, da
         yield
     finally:
         instance.create_run_for_job = create  # type: ignore[method-assign]
+
+
+def of_these(run: dg.DagsterRun, keys: Set[dg.AssetKey]) -> bool:
+    """Whether a run is over some of these assets, or does not say over which it is."""
+    return run.asset_selection is None or bool(keys & run.asset_selection)

@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from unicorn_assets.cli.common import HomeOption, JsonOption, LakeOption, app, for_people, lake_of, out, print_json
+from unicorn_assets.cli.common import (
+    HomeOption,
+    JsonOption,
+    LakeOption,
+    RecipeOption,
+    app,
+    for_people,
+    lake_of,
+    out,
+    print_json,
+)
 from unicorn_assets.home import find_home
 from unicorn_assets.redaction import redact_known
 
@@ -17,28 +27,42 @@ def status(
     quick: Annotated[
         bool, typer.Option("--quick", help="Believe what files say of themselves, without reading them")
     ] = False,
+    serve: Annotated[
+        int | None, typer.Option("--serve", metavar="PORT", help="Only serve the page on this port, until Ctrl-C")
+    ] = None,
+    host: Annotated[str, typer.Option("--host", help="Address to serve on")] = "127.0.0.1",
     as_json: JsonOption = False,
+    recipe: RecipeOption = None,
     lake: LakeOption = None,
     home: HomeOption = None,
 ) -> None:
     """What the lake holds, and whether it is good: every shard's state, rows, quarantine by reason, gap, releases."""
-    from unicorn_assets.cli.page import write_page
+    from unicorn_assets.cli.page import page_text, wanted_here, write_page
     from unicorn_assets.health import health
     from unicorn_assets.terminal.health import health_lines
     from unicorn_assets.terminal.report import gather
     from unicorn_assets.terminal.tables import damage_lines, gap_page, gap_table, journal_line, report_table
 
-    place = find_home(home, lake)
+    place = find_home(home, lake, recipe)
+    if serve is not None:
+        from unicorn_assets.cli.serve import server_of
+
+        with server_of(place, serve, host) as server:
+            out.print(f"http://{host}:{server.server_port} (Ctrl-C ends it)", highlight=False)
+            server.serve_forever()
     store = lake_of(place, tells=False)
-    states = health(store, deep=not quick)
+    wanted, not_compared = wanted_here(place, store, quick)
+    states = health(store, deep=not quick, wanted=wanted)
     report = gather(store)
     if html is not None:
-        write_page(place, store, report, states, Path(html))
+        write_page(page_text(place, store, report, states, not_compared), Path(html))
     if as_json:
-        return print_json(report.to_dict() | {"health": states.to_dict()})
+        return print_json(report.to_dict() | {"health": states.to_dict(), "not_compared": not_compared})
     out.print(report_table(report))
     for words in health_lines(states, out.width):
         out.print(words, soft_wrap=True)
+    if not_compared:
+        out.print(not_compared, soft_wrap=True, highlight=False)
     gaps = gap_table(report)
     if gaps is not None:
         out.print(gaps)

@@ -8,7 +8,7 @@ import typer
 from rich.text import Text
 
 from unicorn_assets.cli.common import HomeOption, JsonOption, LakeOption, RecipeOption, app, for_people, out, print_json
-from unicorn_assets.home import find_home
+from unicorn_assets.home import Home, find_home
 from unicorn_assets.redaction import redact
 from unicorn_assets.terminal.console import plain
 
@@ -45,17 +45,36 @@ def ui(
     home: HomeOption = None,
 ) -> None:
     """The Dagster UI on 127.0.0.1 over this home's lake and instance. Ctrl-C ends it."""
+    from unicorn_assets.automation.health_link import URL
     from unicorn_assets.automation.local_run import local_instance
     from unicorn_assets.automation.origin import write_workspace
     from unicorn_assets.recipe_file import load_recipe
 
     place = find_home(home, lake, recipe)
     data_set = load_recipe(place.recipe).name
-    with local_instance(place):
-        workspace = write_workspace(place.dagster, data_set)
     os.environ |= {
         "UNICORN_HOME": str(place.root), "UNICORN_LAKE": place.lake_url, "UNICORN_RECIPE": str(place.recipe),
+        URL: os.environ.get(URL) or _served(place),
     }  # fmt: skip
+    with local_instance(place):
+        workspace = write_workspace(place.dagster, data_set)
     arguments = ["-m", "dagster", "dev", "-w", str(workspace), "-h", "127.0.0.1", "-p", str(port)]
     out.print(f"Dagster UI: http://127.0.0.1:{port} (Ctrl-C ends it)", highlight=False)
+    out.print(f"is the data good? {os.environ[URL]}", highlight=False)
     os.execv(sys.executable, [sys.executable, *arguments])
+
+
+def _served(place: Home) -> str:
+    """Where a process of its own, which ends with this one, serves the page about the lake's health."""
+    from unicorn_assets.cli.serve import ends_with, server_of
+
+    server = server_of(place, 0)  # a port that nobody uses
+    parent = os.getpid()
+    if os.fork() == 0:
+        try:
+            ends_with(parent)
+            server.serve_forever()
+        finally:
+            os._exit(0)
+    server.server_close()
+    return f"http://127.0.0.1:{server.server_port}"

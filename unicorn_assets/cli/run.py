@@ -40,7 +40,7 @@ def run(
     remember(place)
 
     from unicorn_assets.automation.local_run import run_graph
-    from unicorn_assets.cli.page import PAGE, keep_last_run, write_page
+    from unicorn_assets.cli.page import PAGE, keep_last_run, page_text, wanted_here, write_page
     from unicorn_assets.health import health
     from unicorn_assets.health.page import summary
     from unicorn_assets.terminal.bars import shown_on
@@ -55,9 +55,10 @@ def run(
     problems = [*outcome.problems, *outcome.elsewhere]
     code = (outcome.exit_code or 1) if problems else 0
     keep_last_run(place, time.monotonic() - began, code)
-    states = health(store)
+    wanted, not_compared = wanted_here(place, store)
+    states = health(store, wanted=wanted)
     report = gather(store)
-    write_page(place, store, report, states, place.root / PAGE)
+    write_page(page_text(place, store, report, states, not_compared), place.root / PAGE)
     out.print(report_table(report, timed.seconds))
     gaps = gap_table(report)
     if gaps is not None:

@@ -4,6 +4,6 @@ Here: states, rates of refusal, the page. Not here: judging (checks/), proving f
 """
 
 from unicorn_assets.health.states import Cell, Health, State, health
-from unicorn_assets.health.wanted import Wanted
+from unicorn_assets.health.wanted import Wanted, wanted_of
 
-__all__ = ["Cell", "Health", "State", "Wanted", "health"]
+__all__ = ["Cell", "Health", "State", "Wanted", "health", "wanted_of"]

@@ -1,7 +1,7 @@
 """What a recipe wants of a lake, and what of a lake is not made so: of other code, of other parents, of too few.
 
 Here: comparing how a shard was made with how it would be made now. Not here: damage and verdicts (states.py), or the
-recipe itself: whoever knows it says which versions it wants.
+versions themselves (versions.py).
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,6 +10,10 @@ from dataclasses import dataclass, field
 from unicorn_assets.graph import ASSETS, VECTORS
 from unicorn_assets.lake.store import ShardInfo
 from unicorn_assets.lake.verdicts import Seen
+from unicorn_assets.recipe import Recipe
+from unicorn_assets.seeds.sources import sources_fingerprint
+from unicorn_assets.transfer.given import given_transfer
+from unicorn_assets.versions import versions
 
 SOURCES, FILE = "sources", "file"
 """Names by which a `Made` lists what lies outside of the lake: the sources' content, a fitted move of somebody else."""
@@ -21,6 +25,15 @@ class Wanted:
 
     versions: Mapping[str, str] = field(default_factory=dict)
     outside: Mapping[str, str] = field(default_factory=dict)
+
+
+def wanted_of(recipe: Recipe, sources: bool = True) -> Wanted:
+    """What a recipe wants. Reads the sources (remote ones: asks for their state) unless told not to; raises UserError
+    when something that the recipe names cannot be read.
+    """
+    given = given_transfer(recipe)
+    outside = {SOURCES: sources_fingerprint(recipe)} if sources else {}
+    return Wanted(versions(recipe), outside | ({FILE: given.version()} if given else {}))
 
 
 def changed(

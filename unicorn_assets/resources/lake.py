@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import dagster as dg
 from pydantic import PrivateAttr
 
+from unicorn_assets.ending import ends_with_its_parent
 from unicorn_assets.errors import UserError, machine_error
 from unicorn_assets.lake.owner import claim
 from unicorn_assets.lake.store import Lake
@@ -25,7 +26,8 @@ class LakeResource(dg.ConfigurableResource):
     _context: dg.InitResourceContext | None = PrivateAttr(default=None)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Dagster tells of the run."""
+        """Dagster tells of the run. A step's process may be a fork of one that knew the definitions before."""
+        ends_with_its_parent()
         self._context = context
 
     def begin(self, planned: Recipe) -> tuple[Lake, Recipe]:

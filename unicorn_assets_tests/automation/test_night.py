@@ -1,5 +1,6 @@
 """Each kind of change is right in the release of the next night, and a night over a lake in order asks for nothing."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -9,9 +10,11 @@ import pytest
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 
 from unicorn_assets.automation.catalog_watch import build_catalog_watch
-from unicorn_assets.automation.looking import look_at, wanted_of
+from unicorn_assets.automation.looking import look_at
 from unicorn_assets.automation.night import busy
 from unicorn_assets.automation.night_plan import RIGHT
+from unicorn_assets.graph import RELEASES
+from unicorn_assets.health import wanted_of
 from unicorn_assets.recipe_file import load_recipe
 from unicorn_assets_tests.automation.nights import (
     Nights,
@@ -25,7 +28,7 @@ from unicorn_assets_tests.automation.nights import (
     replace_images,
     replace_parent,
 )
-from unicorn_assets_tests.finished import contents
+from unicorn_assets_tests.finished import contents, unicorn
 
 pytestmark = pytest.mark.filterwarnings("ignore:Function `AssetSelection.keys`:DeprecationWarning")  # Dagster's own
 WELL = "everything is as the recipe wants it"
@@ -56,6 +59,17 @@ def all_right(made: Nights) -> bool:
     return True
 
 
+def status(made: Nights) -> dict[str, list[str]]:
+    """Shards that `unicorn status` calls stale, by asset."""
+    told = json.loads(unicorn(made.data.home, "status", "--json").output)
+    assert told["not_compared"] == ""
+    found = {
+        asset: [s for s, cell in row["not_good"].items() if cell["state"] == "stale"]
+        for asset, row in told["health"].items()
+    }
+    return {asset: shards for asset, shards in found.items() if shards}
+
+
 def test_a_lake_in_order_is_left_alone(made: Nights) -> None:
     before = contents(made.lake)
     assert made.night() == WELL
@@ -75,7 +89,9 @@ def test_every_kind_of_change_is_right_in_the_next_release(made: Nights) -> None
     assert all_right(made)
     assert made.captions() > captions
     assert made.lake.read("captions", "more-00000")["text"].str.starts_with("A girl").sum() == 1
+    assert status(made) == {}
     edit_prompt(made)
+    assert set(status(made)) == {"caption_drafts", "captions", *RELEASES}, "the recipe's section of captions changed"
     asked = made.data.server.calls
     assert made.night() == WELL
     assert made.data.server.calls > asked

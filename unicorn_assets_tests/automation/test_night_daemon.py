@@ -17,9 +17,10 @@ import dagster as dg
 import pytest
 from dagster._core.execution.backfill import BulkActionStatus
 
-from unicorn_assets.automation.looking import look_at, wanted_of
+from unicorn_assets.automation.looking import look_at
 from unicorn_assets.automation.night import NIGHT_TAG
 from unicorn_assets.automation.night_plan import RIGHT
+from unicorn_assets.health import wanted_of
 from unicorn_assets.recipe_file import load_recipe
 from unicorn_assets_tests.automation.nights import add_source, append_rows, damage_shard, edit_prompt, nights
 from unicorn_assets_tests.servers import PostgresServer, postgres_server

@@ -83,6 +83,13 @@ def test_status_of_an_empty_lake_says_so_quietly(home: Path) -> None:
     assert unicorn("status", "--home", str(home)).exit_code == 0
 
 
+def test_status_says_when_it_does_not_know_what_is_wanted(home: Path) -> None:
+    claim(Lake(str(home / "lake")), "theirs")
+    assert "not compared with a recipe: the lake is of 'theirs'" in unicorn("status", "--home", str(home)).output
+    told = json.loads(unicorn("status", "--json", "--recipe", "gone.yaml", "--home", str(home)).output)
+    assert told["not_compared"].startswith("not compared with the recipe: ")
+
+
 def test_show_prints_rows_and_quarantine(home: Path) -> None:
     tiny_lake().write(home / "lake")
     rows = json.loads(unicorn("show", "captions", "--json", "--where", "task IS NULL", "--home", str(home)).output)

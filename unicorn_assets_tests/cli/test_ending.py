@@ -67,6 +67,40 @@ def test_a_process_that_is_told_to_end_is_gone_with_its_children(hold: str) -> N
             os.kill(child, signal.SIGKILL)
 
 
+FOLLOWS = """
+import multiprocessing, subprocess, sys, time
+from unicorn_assets.ending import ends_with_its_parent
+
+def follow(told):
+    ends_with_its_parent()
+    ends_with_its_parent()
+    told.put((multiprocessing.current_process().pid, subprocess.Popen(["sleep", "1000"]).pid))
+    time.sleep(1000)
+
+if __name__ == "__main__":
+    ends_with_its_parent()
+    start = multiprocessing.get_context(sys.argv[1])
+    told = start.Queue()
+    start.Process(target=follow, args=(told,)).start()
+    print(*told.get(), flush=True)
+    time.sleep(1000)
+"""
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_what_dagster_starts_ends_with_whoever_started_it(method: str, tmp_path: Path) -> None:
+    (tmp_path / "parent.py").write_text(FOLLOWS)
+    with subprocess.Popen([sys.executable, str(tmp_path / "parent.py"), method], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        pids = [int(pid) for pid in parent.stdout.readline().split()]
+        assert not [pid for pid in pids if is_gone(pid)]
+        parent.kill()
+    until = time.monotonic() + BOUND_S
+    while [pid for pid in pids if not is_gone(pid)] and time.monotonic() < until:
+        time.sleep(0.05)
+    assert [is_gone(pid) for pid in pids] == [True, True]
+
+
 QUERY = """
 import duckdb, sys
 from unicorn_assets.cli import app, main
