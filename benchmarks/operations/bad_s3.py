@@ -108,7 +108,7 @@ class Proxy:
         return web.Response()
 
 
-def bad_s3(_: int, folder: Path, rows: int = 240, tries: int = 10) -> dict[str, Any]:
+def bad_s3(_: int, folder: Path, rows: int = 120, tries: int = 10) -> dict[str, Any]:
     """One data set on a disk and on S3 through the proxy, compared."""
     server = s3_server.__wrapped__()  # type: ignore[attr-defined]
     s3: S3Server = next(server)

@@ -157,7 +157,7 @@ class Platform:
                     found.append(process)
         return found
 
-    def asked(self, call: Callable[[dg.DagsterInstance], Any], patience_s: float = 120) -> Any:
+    def asked(self, call: Callable[[dg.DagsterInstance], Any], patience_s: float = 600) -> Any:
         """What the instance answers, asked again while the database is away."""
         end = time.monotonic() + patience_s
         while True:
@@ -231,6 +231,9 @@ class Postgres:
     def processes(self) -> list[psutil.Process]:
         try:
             main = psutil.Process(int((self._folder / "data" / "postmaster.pid").read_text().split()[0]))
+            if main.status() == psutil.STATUS_ZOMBIE:  # killed, and this process has adopted it
+                os.waitpid(main.pid, os.WNOHANG)
+                return []
             return [main, *main.children(recursive=True)]
         except (OSError, ValueError, IndexError, psutil.Error):
             return []
