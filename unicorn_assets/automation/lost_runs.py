@@ -55,10 +55,12 @@ def bury(instance: dg.DagsterInstance, keys: set[dg.AssetKey]) -> list[str]:
 def _gone(instance: dg.DagsterInstance, run_id: str) -> int:
     """The run's process, if it said which one it is and is gone; else 0."""
     for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
-        told = entry.get_dagster_event().engine_event_data.metadata.get("pid")
-        if told is not None and entry.get_dagster_event().message.startswith("Started process for run"):
-            began = _began(int(str(told.value)))
-            return 0 if began is not None and began <= entry.timestamp + 5 else int(str(told.value))
+        event = entry.get_dagster_event()
+        told = event.engine_event_data.metadata.get("pid")
+        if told is not None and (event.message or "").startswith("Started process for run"):
+            pid = int(str(told.value))
+            began = _began(pid)
+            return 0 if began is not None and began <= entry.timestamp + 5 else pid
     return 0
 
 
