@@ -5,7 +5,7 @@ One module per group of commands; importing a module adds its commands to the ap
 
 from unicorn_assets.cli import plan, run  # noqa: F401, I001 - in the order in which --help lists them
 from unicorn_assets.cli import look, lineage, sql, impact, diff, diversity  # noqa: F401
-from unicorn_assets.cli import quarantine, benchmarks, verify, reference, transfer, machine  # noqa: F401
+from unicorn_assets.cli import quarantine, benchmarks, verify, export, reference, transfer, machine  # noqa: F401
 from unicorn_assets.cli.common import app
 from unicorn_assets.ending import ends_now, ends_when_told
 

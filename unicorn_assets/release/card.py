@@ -43,6 +43,27 @@ with safe_open(folder / "embeddings.safetensors", framework="numpy") as file:
     vector = vectors[row_of[str(record["id"])]]
 print(record["conversations"][0]["value"], vector.shape, vector.dtype)
 ```"""
+STREAMING = """From here, or from the Hub by its name, with `pip install datasets`:
+
+```
+from datasets import load_dataset
+
+rows = load_dataset(".", split="train", streaming=True).with_format("arrow")
+for table in rows.iter(batch_size=1000):
+    captions = table["caption"].to_pylist()
+    vectors = table["vector"].combine_chunks().flatten().to_numpy().reshape(len(captions), -1)
+```"""
+TRAINING = (
+    "Each vector is float16, of length 1 up to that rounding, {dimension} numbers: compute with float32 or bfloat16, "
+    "and give the projector an input of {dimension}.",
+    "A vector stands for the whole image. The paper repeats it 576 times before the projector; a record's `<image>` is "
+    "its place in the text.",
+    "Trainers that load image files (LLaMA-Factory, TRL, Axolotl) cannot take these vectors; code that does not find a "
+    "record's vector may train on nothing and say nothing. Have a missing id be an error.",
+    "Bunny's templates: the tokenizer's one end-of-text token must be the template's (`sep2`), and where it is the "
+    "padding too, a sample whose counts disagree is left out of the loss whole. The only sign is a printed "
+    "`tokenization mismatch`. With another end of text no instruction record was learnt from at all.",
+)
 CITATION = """```bibtex
 @article{yu2025unicorn,
   title   = {Unicorn: Text-Only Data Synthesis for Vision Language Model Training},
@@ -64,6 +85,7 @@ def card(
         _front_matter(title, stem, recipe, rows),
         f"# {title}\n\n{_introduction(stem, recipe, manifest, rows)}",
         _load(stem),
+        "## How to train on it\n\n" + "\n".join(f"* {line.format(dimension=facts.dimension)}" for line in TRAINING),
         _sources(recipe, facts, counts["seeds_by_source"]),
         "## Models and prompts\n\n"
         + _table(
@@ -79,7 +101,7 @@ def card(
         *([f"## Notes\n\n{recipe.release.notes}"] if recipe.release.notes else []),
         "## How it was made\n\nThe method is Unicorn's; ReAlign is arXiv 2602.07026. Made with "
         + (", ".join(f"{name} {version}" for name, version in sorted(facts.packages.items())) or "unicorn-assets")
-        + f".\n\n{CITATION}",
+        + f".\n\nWhoever publishes with it cites the method, and the sources as their licences ask:\n\n{CITATION}",
     ]
     return redact("\n\n".join(sections)) + "\n"
 
@@ -116,7 +138,8 @@ def _introduction(stem: str, recipe: Recipe, manifest: Mapping[str, Any], rows: 
 
 
 def _load(stem: str) -> str:
-    return "## How to load it\n\n`pip install safetensors numpy`, then in this folder:\n\n" + LOADING.format(stem=stem)
+    by_id = "`pip install safetensors numpy`, then in this folder:\n\n" + LOADING.format(stem=stem)
+    return f"## How to load it\n\n{by_id}\n\n{STREAMING}"
 
 
 def _sources(recipe: Recipe, facts: ReleaseFacts, seeds: Mapping[str, int]) -> str:
