@@ -36,9 +36,9 @@ NOT_BELOW = "hominid.1 person.1 weapon.1 missile.1 organ.1 room.1 area.5 penal_i
 """What lies below these is no label of any domain, and what lies below vehicles of vehicles alone."""
 UNSEEN = re.compile(
     r"\bextinct|fossil|prehistoric|mytholog|mythical|legend|imaginary|fictional|hypothetical|abstract|formerly|"
-    r"no longer|\barchaic|ancient Rom|in the Bible|Cretaceous|Jurassic|Triassic|Devonian|Pleistocene|Eocene|\b(?:18|19)\d\d\b|"
+    r"no longer|\barchaic|ancient Rom|in the Bible|Cretaceous|Jurassic|Triassic|Devonian|Pleistocene|\b(?:18|19)\d\d\b|"
     r"\bgenus\b|\bfamily [A-Z]|taxonom|\border [A-Z]|\bclass [A-Z]|measur|\bunit of\b|slang|ethnic|"
-    r"born|informal|offensive|larva|embryo|\bfemale\b|\bmale\b|sexual|genital|brothel|prostitut|"
+    r"Eocene|born|informal|offensive|larva|embryo|\bfemale\b|\bmale\b|sexual|genital|brothel|prostitut|"
     r"contracepti|condom|toilet|drug|narcotic|concentration|gas chamber|slaughter|butcher|torture|execution|"
     r"system of|network of|\bset of\b|group of|collection of"
 )
