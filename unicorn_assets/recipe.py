@@ -15,7 +15,7 @@ from pydantic import Field, PrivateAttr, create_model, model_validator
 from unicorn_assets.graph import TASK_NAMES, TASKS
 from unicorn_assets.ids import digest
 from unicorn_assets.llm.settings import Accept, LlmSettings, Sampling
-from unicorn_assets.recipe_parts import Blind, Judge, Name, Section, Share
+from unicorn_assets.recipe_parts import Blind, Judge, Language, Name, Section, Share
 
 
 class Columns(Section):
@@ -35,6 +35,7 @@ class Source(Section):
     columns: Columns = Columns()  # column mapping of CSV, JSONL and Parquet
     encoding: str = "utf-8"  # of text, JSONL and CSV files; a UTF-8 byte order mark in the file wins
     license: str = ""  # of the texts, for the cards; empty: "not stated"
+    language: Language | None = None  # of its seeds and their captions, such as es; None: the recipe's
     domain: str = "open"  # domain of all seeds, unless a column says it
     labels: str | None = None  # text file, one class label a line
     templates: str | None = None  # text file, one template with {label} a line
@@ -332,6 +333,7 @@ class Recipe(Section):
     about: str = ""  # one line for people
     shard_rows: Annotated[int, Field(ge=1, le=1_000_000)] = 4000  # seeds per shard, the unit of work and of loss
     sources: Annotated[list[Source], Field(min_length=1)]
+    language: Language = "en"  # of all texts; for others than English some gates are off (docs/gates.md)
     seeds: SeedGates = SeedGates()
     llm: LlmSettings
     gates: Literal["strong", "small"] = "strong"  # which model they are meant for; docs/gates.md has their figures
@@ -388,6 +390,10 @@ class Recipe(Section):
         if "://" in path or "\0" in path:  # nothing has such a name: opening it says so
             return path
         return os.path.realpath(self._folder / path)  # and not Path.resolve, which raises for links in a circle
+
+    def language_of(self, source: str | None) -> str:
+        """Of a source's texts."""
+        return next((one.language for one in self.sources if one.name == source and one.language), self.language)
 
     def section_hash(self, *names: str) -> str:
         """Hash of some sections, for code versions: editing one section leaves the others' data current."""

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from unicorn_assets.llm.settings import Sampling
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 BlindTask = Literal["multiple_choice", "question_answering"]
 Mark = Annotated[int, Field(ge=1, le=5)]

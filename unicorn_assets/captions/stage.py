@@ -14,6 +14,8 @@ from typing import Any
 import polars as pl
 
 from unicorn_assets.captions.gates import caption_of
+from unicorn_assets.captions.other_languages import caption_in
+from unicorn_assets.curation.languages import ENGLISH, asked_in, is_unspaced, languages_of, length_in
 from unicorn_assets.curation.words import reads_as_english
 from unicorn_assets.generation.prompt import Prompt, load_prompt
 from unicorn_assets.generation.stage import Stage, code_of, model_marks
@@ -33,11 +35,12 @@ class CaptionRow:
     seed: str
     prompt: Prompt
     settings: Captions
+    language: str = ENGLISH
 
     def request(self, draft: int, problem: str | None) -> ChatRequest:
         """Draft after draft has a seed of its own, derived from the text, so that equal seeds ask equal questions."""
         return ChatRequest(
-            messages=self.prompt.render({"seed": self.seed}, problem),
+            messages=asked_in(self.prompt.render({"seed": self.seed}, problem), self.language),
             sampling=self.settings.sampling,
             seed=seed_of("caption", self.seed, draft),
             prompt_version=self.prompt.version,
@@ -45,6 +48,8 @@ class CaptionRow:
 
     def accept(self, text: str, _on_repair: Callable[[], None] = unheard) -> str:
         """The caption, trimmed and gated."""
+        if self.language != ENGLISH:
+            return caption_in(self.language, text, self.seed, self.settings.gates)
         return caption_of(text, self.seed, self.settings.gates, self.prompt.grams)
 
 
@@ -53,11 +58,14 @@ def stage(recipe: Recipe) -> Stage:
     prompt = prompt_of(recipe)
 
     def rows_of(seeds: pl.DataFrame) -> list[CaptionRow]:
-        return [CaptionRow(row["seed_id"], row["text"], prompt, recipe.captions) for row in seeds.iter_rows(named=True)]
+        return [
+            CaptionRow(row["seed_id"], row["text"], prompt, recipe.captions, recipe.language_of(row.get("source")))
+            for row in seeds.iter_rows(named=True)
+        ]
 
     def decides() -> list[Any]:
         marks = model_marks(recipe, has_schema=False)
-        return [code_of(__name__), prompt.version, recipe.section_hash("captions"), *marks]
+        return [code_of(__name__), prompt.version, recipe.section_hash("captions"), *marks, *languages_of(recipe)]
 
     return Stage(
         name="caption_drafts", parent="seeds", key="seed_id",
@@ -83,13 +91,18 @@ def lengths(frame: pl.DataFrame) -> dict[str, float]:
 
 
 def _made(row: CaptionRow, caption: str) -> dict[str, Any]:
-    return {"caption_id": content_id("c", row.row_id, caption), "text": caption, "words": len(caption.split())}
+    return {"caption_id": content_id("c", row.row_id, caption), "text": caption, "words": _count(row.language, caption)}
 
 
 def _of_language(row: CaptionRow, reason: str) -> str:
     """Says of a seed in another language why no English caption can keep its words. Not in the gate: what that says is
     part of the next request.
     """
-    if reason not in ("ungrounded", "garbled") or reads_as_english(row.seed):
+    if row.language != ENGLISH or reason not in ("ungrounded", "garbled") or reads_as_english(row.seed):
         return ""
     return " The seed does not read as English: captions are English and must keep the seed's words."
+
+
+def _count(language: str, caption: str) -> int:
+    """Words by white space; a script without spaces is counted as its gate counts it."""
+    return length_in(caption) if is_unspaced(language) else len(caption.split())

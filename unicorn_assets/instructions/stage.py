@@ -13,13 +13,16 @@ from typing import Any
 
 import polars as pl
 
+from unicorn_assets.curation.languages import ENGLISH, asked_in, languages_of
 from unicorn_assets.curation.words import content, words
+from unicorn_assets.errors import UserError
 from unicorn_assets.generation.looking import looked_at
 from unicorn_assets.generation.prompt import Prompt, load_prompt
 from unicorn_assets.generation.stage import Stage, by_row, code_of, model_marks
 from unicorn_assets.ids import content_id, seed_of
 from unicorn_assets.instructions.answer import read, schema, with_fields
 from unicorn_assets.instructions.looks import looks_of
+from unicorn_assets.instructions.other_languages import fault_in, same_question
 from unicorn_assets.instructions.rules import Rules, rules_of
 from unicorn_assets.llm.request import ChatRequest
 from unicorn_assets.llm.row import Rejected, unheard
@@ -36,12 +39,13 @@ class PairsRow:
     prompt: Prompt
     settings: TaskSettings
     rules: Rules
+    language: str = ENGLISH
 
     def request(self, draft: int, problem: str | None) -> ChatRequest:
         """One draft; its seed comes from the caption's text, the task and the number of the draft."""
         gates, rules = self.settings.gates, self.rules
         return ChatRequest(
-            messages=self.prompt.render({"caption": self.caption}, problem),
+            messages=asked_in(self.prompt.render({"caption": self.caption}, problem), self.language),
             sampling=self.settings.sampling,
             seed=seed_of(self.task, self.caption, draft),
             schema=with_fields(schema(rules.pair, gates, rules.limit), rules.by_caption(gates, self.caption)),
@@ -55,8 +59,11 @@ class PairsRow:
         faults: list[tuple[str, str]] = []
         pairs, cut = read(self.rules.pair, text, on_repair)
         for pair in pairs[: gates.max_pairs]:
-            fault = self.rules.fault_of(pair, self.caption, gates)
-            if fault is None and any(_same(pair.question, other.question) for other in kept):
+            if self.language == ENGLISH:
+                fault = self.rules.fault_of(pair, self.caption, gates)
+            else:
+                fault = fault_in(self.language, pair, gates)
+            if fault is None and any(_same(pair.question, other.question, self.language) for other in kept):
                 faults.append(("duplicate_question", f"{pair.question!r} is asked twice."))
             elif fault is not None:
                 faults.append(fault)
@@ -75,16 +82,21 @@ def stage(recipe: Recipe, task: str) -> Stage:
     The task's weight is no part of the version: it decides which captions are asked about, not what is asked.
     """
     rules, settings, prompt = rules_of(task), recipe.instructions.task(task), prompt_of(recipe, task)
+    if languages_of(recipe) and getattr(settings, "options_prompt", None):
+        raise UserError(f"instructions.{task}.options_prompt asks in English", "leave it out for other languages")
     second, looks = rules.two_steps(recipe, prompt), looks_of(recipe, task)
     attempt = second.attempt if second else by_row
     for look in looks:
         attempt = looked_at(attempt, look)
 
     def rows_of(captions: pl.DataFrame) -> list[Any]:
-        rows = captions.select("caption_id", "text").iter_rows()
+        sources = captions["source"] if "source" in captions.columns else [None] * captions.height
+        rows = zip(captions["caption_id"], captions["text"], map(recipe.language_of, sources), strict=True)
         if second is not None:
-            return [second.row(caption_id, text) for caption_id, text in rows]
-        return [PairsRow(caption_id, text, task, prompt, settings, rules) for caption_id, text in rows]
+            return [second.row(caption_id, text) for caption_id, text, _ in rows]
+        return [
+            PairsRow(caption_id, text, task, prompt, settings, rules, language) for caption_id, text, language in rows
+        ]
 
     def made(row: Any, pairs: list[Any]) -> dict[str, Any]:
         finished = [rules.finish(pair, row.row_id) for pair in pairs]
@@ -98,6 +110,7 @@ def stage(recipe: Recipe, task: str) -> Stage:
             [look.marks() for look in looks],
             settings.model_dump(mode="json", exclude={"weight"}),
             *model_marks(recipe, has_schema=True),
+            *languages_of(recipe),
         ]
 
     return Stage(
@@ -119,6 +132,8 @@ def prompt_of(recipe: Recipe, task: str) -> Prompt:
     return prompt.fill({"min_pairs": str(settings.gates.min_pairs), "max_pairs": str(settings.gates.max_pairs)})
 
 
-def _same(one: str, other: str) -> bool:
+def _same(one: str, other: str, language: str) -> bool:
     """Whether two questions ask with the same words, in whatever form and order ('does he wear', 'is he wearing')."""
+    if language != ENGLISH:
+        return same_question(one, other, language)
     return sorted(content(one)) == sorted(content(other)) and words(one)[0] == words(other)[0]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from unicorn_assets.curation.languages import OFF, languages_of
 from unicorn_assets.generation.asking import Asker
 from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets.lake.store import Lake
@@ -61,6 +62,7 @@ class Plan:
     upper_bound: Amount | None = None
     spent: Amount = field(default_factory=Amount)
     budget: dict[str, Any] | None = None
+    gates_off: list[str] = field(default_factory=list)  # sources that are not English, and what is not looked for there
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for --json."""
@@ -82,6 +84,7 @@ def make_plan(
         {stage: StagePlan(left) for stage, left in work.left.items()}, gpus=recipe.llm.gpu_count(),
     )  # fmt: skip
     plan.spent = asker.account.spent()
+    plan.gates_off = [*others, *OFF] if (others := languages_of(recipe)) else []
     rest = estimate(recipe, work.left, sample.stages) if sample else {}
     _bound(plan, recipe, work, asker.account, work.stages.keys() - rest.keys())
     if sample:

@@ -80,6 +80,8 @@ def plan_sentences(plan: Plan) -> Iterator[str]:
         yield f"disk: about {_bytes(plan.disk_bytes)} of tables and journal; {vectors}"
     usd = f", {usd_text(spent.usd)} USD" if spent.usd else ""
     yield f"spent so far over this lake: {spent.calls:,} calls, {spent.tokens:,} tokens{usd}"
+    if plan.gates_off:
+        yield f"gates that are off, for they know English alone: {'; '.join(plan.gates_off)}"
     for name, figures in (plan.budget or {}).items():
         yield f"budget: {max(0, figures['left']):,.6g} of {figures['limit']:,.6g} {name} left: {FITS[figures['fits']]}"
 
