@@ -29,9 +29,12 @@ class PlainEncoder:
             on_progress(len(texts))
         return np.array([vector(text) for text in texts], np.float32).reshape(len(texts), DIMENSION)
 
-    def token_counts(self, texts: Sequence[str]) -> list[int]:
-        """A token per word."""
-        return [len(text.split()) for text in texts]
+    def embed_texts(
+        self, texts: Sequence[str], on_progress: Callable[[int], None] | None = None
+    ) -> tuple[NDArray[np.float32], list[int]]:
+        """The same, with the rows that are longer than the window, a token a word."""
+        cut = [row for row, text in enumerate(texts) if len(text.split()) > self.window]
+        return self.encode_texts(texts, on_progress), cut
 
 
 def vector(text: str) -> NDArray[np.float64]:

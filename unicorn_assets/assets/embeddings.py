@@ -5,7 +5,7 @@ import dagster as dg
 from unicorn_assets.assets.common import OWNERS, encoder_shards, encoder_step, graph_row
 from unicorn_assets.assets.shard_work import Rows, Vectors, errors_for_people, fill_shards, parents
 from unicorn_assets.assets.whole_work import artifact_metadata, make_whole, reusable, whole
-from unicorn_assets.encoders import about, encoder_version, fetch_weights, space_of, truncated_rows
+from unicorn_assets.encoders import about, encoder_version, fetch_weights, space_of
 from unicorn_assets.graph import ARTIFACTS
 from unicorn_assets.images.building import build_image_reference, reference_version
 from unicorn_assets.lake.artifacts import write_artifact
@@ -37,9 +37,9 @@ def build(planned: Recipe) -> list[dg.AssetsDefinition]:
         def work(shard: str, stage: StageProgress) -> Rows | Vectors:
             frame = store.read("captions", shard, ["caption_id", "text"])
             model, texts = encoder.open(), frame["text"].to_list()
-            vectors = model.encode_texts(texts, stage.advance)
+            vectors, truncated = model.embed_texts(texts, stage.advance)
             ids = frame["caption_id"].to_list()
-            cut = [ids[row] for row in truncated_rows(model, texts)]
+            cut = [ids[row] for row in truncated]
             keep_statistics(store, "text_embeddings", shard, ids, vectors, space_of(model))
             return Vectors(ids, vectors, figures={"truncated": len(cut), "truncated ids": cut, **about(model)})
 

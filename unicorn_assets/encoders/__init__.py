@@ -8,7 +8,7 @@ beside it. pocket/ is the one that comes with the package; no other encoder impo
 
 from unicorn_assets.encoders.identity import encoder_version, identify
 from unicorn_assets.encoders.opening import fetch_weights, open_encoder
-from unicorn_assets.encoders.protocol import Encoder, about, space_of, truncated_rows
+from unicorn_assets.encoders.protocol import Encoder, about, space_of
 
 __all__ = [
     "Encoder",
@@ -18,5 +18,4 @@ __all__ = [
     "identify",
     "open_encoder",
     "space_of",
-    "truncated_rows",
 ]

@@ -1,17 +1,25 @@
-"""Batches by token budget after sorting by length, and what happens when a batch does not fit into memory."""
+"""Batches by token budget after sorting by length, and what happens when a batch does not fit into memory.
+
+The device is never waited for between two batches: the next one is sent before the vectors of the last are fetched.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unicorn_assets.encoders.protocol import Progress
+from unicorn_assets.encoders.protocol import Progress, TextVectors
+from unicorn_assets.encoders.tokens import Read, Tokens, read_ahead
 from unicorn_assets.errors import UserError
 
 IMAGE_BATCH = 32
 MIN_FILL = 0.75  # of a batch's longest row; shorter rows start a new batch instead of being padded that far
 
-Encode = Callable[[list[int]], NDArray[np.float32]]
+Fetch = Callable[[], NDArray[np.float32]]
+"""Waits for vectors under way."""
+
+Encode = Callable[[list[int]], Fetch]
+"""Sends rows to the device."""
 
 
 def by_budget(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
@@ -33,6 +41,35 @@ def by_budget(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
         yield batch
 
 
+def embed(
+    texts: Sequence[str],
+    read: Read,
+    send: Callable[[Tokens, list[int]], Fetch],
+    dimension: int,
+    budget: int,
+    on_progress: Progress | None = None,
+) -> TextVectors:
+    """Vectors of texts in their order. Each text is read once, while the device has batches of texts before it; `send`
+    gets the tokens of some texts and the rows of them that make a batch.
+    """
+    vectors = np.empty((len(texts), dimension), np.float32)
+    truncated: list[int] = []
+    chunk: list[tuple[int, Tokens]] = []  # the one that batches are made of
+
+    def batches() -> Iterator[list[int]]:
+        for start, tokens in read_ahead(texts, read):
+            chunk[:] = [(start, tokens)]
+            truncated.extend(start + row for row in tokens.truncated)
+            for batch in by_budget(tokens.used, budget):
+                yield [start + row for row in batch]
+
+    def encode(rows: list[int]) -> Fetch:
+        start, tokens = chunk[0]
+        return send(tokens, [row - start for row in rows])
+
+    return TextVectors(encode_batches(batches(), encode, vectors, on_progress), truncated)
+
+
 def encode_batches(
     batches: Iterable[list[int]],
     encode: Encode,
@@ -43,18 +80,29 @@ def encode_batches(
     ones: they hold about as many tokens. UserError names a row that does not fit alone.
     """
     parts = 1  # pieces that a batch is cut into
+    under_way: list[tuple[list[int], Fetch]] = []
+
+    def arrive() -> None:
+        for rows, fetch in under_way:
+            vectors[rows] = fetch()
+            if on_progress:
+                on_progress(len(rows))
+        under_way.clear()
+
     for batch in batches:
         waiting = _cut(batch, parts)
         while waiting:
             piece = waiting.pop(0)
-            found = _try(encode, piece)
-            if found is None:
+            if len(piece) == 1:
+                arrive()  # what is under way takes memory, and less than one row cannot be tried
+            fetch = _try(encode, piece)
+            arrive()
+            if fetch is None:
                 parts *= 2
                 waiting[:0] = _cut(piece, 2)
             else:
-                vectors[piece] = found
-                if on_progress:
-                    on_progress(len(piece))
+                under_way.append((piece, fetch))
+    arrive()
     return vectors
 
 
@@ -63,8 +111,8 @@ def _cut(batch: list[int], parts: int) -> list[list[int]]:
     return [batch[start : start + size] for start in range(0, len(batch), size)]
 
 
-def _try(encode: Encode, piece: list[int]) -> NDArray[np.float32] | None:
-    """The rows' vectors; None when memory did not suffice and the piece can be halved."""
+def _try(encode: Encode, piece: list[int]) -> Fetch | None:
+    """The rows under way; None when memory did not suffice and the piece can be halved."""
     import torch
 
     try:

@@ -6,9 +6,15 @@ free one for as long as it lives. CUDA_VISIBLE_DEVICES narrows what torch sees a
 
 import fcntl
 import tempfile
+from collections.abc import Callable
 from io import TextIOWrapper
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from unicorn_assets.encoders.protocol import unit_float32
 from unicorn_assets.errors import UserError
 
 CPU_BATCH_TOKENS = 2048  # more would leave the processor's cache
@@ -53,6 +59,31 @@ def pick_precision(wanted: str, device: str) -> str:
 def pick_batch_tokens(wanted: int | None, device: str) -> int:
     """Tokens per batch."""
     return wanted or (CPU_BATCH_TOKENS if device == "cpu" else GPU_BATCH_TOKENS)
+
+
+def sent(values: Any, device: str) -> Any:
+    """A tensor on the device. To a GPU it goes from pinned memory while that still computes."""
+    return values if device == "cpu" else values.pin_memory().to(device, non_blocking=True)
+
+
+def fetching(found: Any) -> Callable[[], NDArray[np.float32]]:
+    """Rows under way to the CPU, as float32 of unit length. A GPU copies them when it has made them, not when it has
+    also made what was sent after them.
+    """
+    if not found.is_cuda:
+        return lambda: unit_float32(found)
+    import torch
+
+    here = torch.empty(found.shape, dtype=torch.float32, pin_memory=True)
+    here.copy_(found.float(), non_blocking=True)
+    done = torch.cuda.Event()
+    done.record(torch.cuda.current_stream(found.device))
+
+    def fetch() -> NDArray[np.float32]:
+        done.synchronize()
+        return unit_float32(here)
+
+    return fetch
 
 
 def _lock(name: str) -> TextIOWrapper | None:

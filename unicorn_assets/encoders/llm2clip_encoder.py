@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unicorn_assets.encoders.batches import by_budget, encode_batches
-from unicorn_assets.encoders.devices import CPU_BATCH_TOKENS
+from unicorn_assets.encoders.batches import Fetch, embed
+from unicorn_assets.encoders.devices import CPU_BATCH_TOKENS, fetching, sent
 from unicorn_assets.encoders.llm2clip_loading import Parts
 from unicorn_assets.encoders.llm2clip_prompt import WINDOW
 from unicorn_assets.encoders.pictures import PictureEncoder
-from unicorn_assets.encoders.protocol import Progress, unit_float32
+from unicorn_assets.encoders.protocol import Progress, TextVectors
+from unicorn_assets.encoders.tokens import Tokens
 
 
 class Llm2ClipEncoder(PictureEncoder):
@@ -42,32 +43,29 @@ class Llm2ClipEncoder(PictureEncoder):
         shape = PreprocessCfg(size=parts.image_size, mean=OPENAI_DATASET_MEAN, std=OPENAI_DATASET_STD)
         self._preprocess = image_transform_v2(shape, is_train=False)
 
-    def token_counts(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text before truncation, those of the prompt included."""
-        return self._parts.prompt.counts(texts)
-
     def encode_texts(self, texts: Sequence[str], on_progress: Progress | None = None) -> NDArray[np.float32]:
         """(n, dimension) unit rows in the order of `texts`."""
-        tokens = self._parts.prompt.tokens(texts)
+        return self.embed_texts(texts, on_progress).vectors
 
-        def encode(rows: list[int]) -> NDArray[np.float32]:
-            return self._forward([tokens[row] for row in rows])
+    def embed_texts(self, texts: Sequence[str], on_progress: Progress | None = None) -> TextVectors:
+        """Vectors (n, dimension) in the order of `texts`, and the rows that were cut."""
 
-        vectors = np.empty((len(texts), self.dimension), np.float32)
-        batches = by_budget([len(ids) for ids in tokens], self._batch_tokens)
-        return encode_batches(batches, encode, vectors, on_progress)
+        def send(tokens: Tokens, rows: list[int]) -> Fetch:
+            used = [tokens.used[row] for row in rows]
+            return self._forward(tokens.ids[rows, : max(used)], used)
+
+        return embed(texts, self._parts.prompt, send, self.dimension, self._batch_tokens, on_progress)
 
     def _seen(self, pixels: Any) -> Any:
         tower = self._parts.tower
         return tower(pixels.to(self._device, tower.dtype)).image_embeds
 
-    def _forward(self, tokens: list[list[int]]) -> NDArray[np.float32]:
-        """Vectors of prompts, padded on the right to the longest of them."""
+    def _forward(self, tokens: Any, used: list[int]) -> Fetch:
+        """Vectors of prompts, padded on the right to the longest of them, under way."""
         import torch
 
-        llama, longest = self._parts.llama, max(map(len, tokens))
-        ids = torch.tensor([row + [0] * (longest - len(row)) for row in tokens], device=self._device)
-        lengths = torch.tensor([len(row) for row in tokens], device=self._device)
+        llama, longest = self._parts.llama, tokens.shape[1]
+        ids, lengths = sent(tokens, self._device), sent(torch.tensor(used), self._device)
         place = torch.arange(longest, device=self._device)
         real = place < lengths[:, None]  # (n, longest)
         with torch.inference_mode():
@@ -79,4 +77,4 @@ class Llm2ClipEncoder(PictureEncoder):
             # Only the caption and the mark that ends it are averaged; in fp32, as a long sum would lose digits.
             kept = (real & (place >= self._parts.prompt.skipped)).float()
             mean = torch.einsum("nld,nl->nd", states.float(), kept) / kept.sum(1, keepdim=True)
-            return unit_float32(self._parts.adapter(mean))
+            return fetching(self._parts.adapter(mean))

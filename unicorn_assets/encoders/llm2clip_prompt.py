@@ -8,6 +8,9 @@ and encodes bare captions when it was loaded from a folder.
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from unicorn_assets.encoders.tokens import Tokens
 from unicorn_assets.errors import UserError
 
 BEGIN = "<|begin_of_text|>"
@@ -40,15 +43,20 @@ class Prompt:
         """Tokens before the caption: read by the model, left out when its states are averaged."""
         return len(self._head)
 
-    def counts(self, captions: Sequence[str]) -> list[int]:
-        """Tokens of each prompt before truncation."""
-        own = len(self._head) + len(self._end)
-        return [own + len(ids) for ids in self._captions(captions)]
+    def __call__(self, captions: Sequence[str]) -> Tokens:
+        """Token ids (n, longest) of each prompt, at most WINDOW, padded with 0. A caption that is too long loses its
+        tail, never the end mark.
+        """
+        import torch
 
-    def tokens(self, captions: Sequence[str]) -> list[list[int]]:
-        """Token ids of each prompt, at most WINDOW. A caption that is too long loses its tail, never the end mark."""
         room = WINDOW - len(self._head) - len(self._end)
-        return [self._head + ids[:room] + self._end for ids in self._captions(captions)]
+        found = self._captions(captions)
+        rows = [self._head + ids[:room] + self._end for ids in found]
+        matrix = np.zeros((len(rows), max(map(len, rows), default=0)), np.int64)
+        for row, ids in enumerate(rows):
+            matrix[row, : len(ids)] = ids
+        cut = [row for row, ids in enumerate(found) if len(ids) > room]
+        return Tokens(torch.from_numpy(matrix), [len(ids) for ids in rows], cut)
 
     def _captions(self, captions: Sequence[str]) -> list[list[int]]:
         return self._ids([caption.strip() for caption in captions]) if captions else []

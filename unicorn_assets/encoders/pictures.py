@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unicorn_assets.encoders.batches import IMAGE_BATCH, by_budget, encode_batches
-from unicorn_assets.encoders.protocol import Progress, unit_float32
+from unicorn_assets.encoders.batches import IMAGE_BATCH, Fetch, by_budget, encode_batches
+from unicorn_assets.encoders.devices import fetching
+from unicorn_assets.encoders.protocol import Progress
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -38,9 +39,9 @@ class PictureEncoder(ABC):
         """(n, dimension) unit rows of images that went through `prepare_image`."""
         import torch
 
-        def encode(rows: list[int]) -> NDArray[np.float32]:
+        def encode(rows: list[int]) -> Fetch:
             with torch.inference_mode():
-                return unit_float32(self._seen(torch.stack([prepared[row] for row in rows])))
+                return fetching(self._seen(torch.stack([prepared[row] for row in rows])))
 
         vectors = np.empty((len(prepared), self.dimension), np.float32)
         return encode_batches(by_budget([1] * len(prepared), IMAGE_BATCH), encode, vectors, on_progress)

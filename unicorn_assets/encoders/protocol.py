@@ -1,7 +1,7 @@
 """What every encoder offers, and what follows from that alone. No model code."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,13 @@ TOLERANCES = {"fp32": 1e-5, "fp16": 2e-3, "bf16": 1e-2}
 """A row's vector differs by at most this much in any component, whatever other rows are encoded with it."""
 
 TOLERANCE = TOLERANCES["fp32"]
+
+
+class TextVectors(NamedTuple):
+    """Unit rows (n, dimension) of texts, and the rows whose text is longer than the window: its tail has no effect."""
+
+    vectors: NDArray[np.float32]
+    truncated: list[int]
 
 
 class Encoder(Protocol):
@@ -55,6 +62,10 @@ class Encoder(Protocol):
         """(n, dimension) unit rows in the order of `texts`."""
         ...
 
+    def embed_texts(self, texts: Sequence[str], on_progress: Progress | None = None) -> TextVectors:
+        """The same, and which texts did not fit into the window."""
+        ...
+
     def encode_images(self, images: "Sequence[Image]", on_progress: Progress | None = None) -> NDArray[np.float32]:
         """(n, dimension) unit rows in the order of `images`."""
         ...
@@ -67,10 +78,6 @@ class Encoder(Protocol):
         """(n, dimension) unit rows of images that went through `prepare_image`."""
         ...
 
-    def token_counts(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text before truncation, special tokens included."""
-        ...
-
 
 def space_of(encoder: Encoder) -> Space:
     """The space this encoder's vectors live in."""
@@ -80,11 +87,6 @@ def space_of(encoder: Encoder) -> Space:
 def about(encoder: Encoder) -> dict[str, str | int]:
     """What the metadata of vectors says of their encoder: encoder, revision, dimension, window (tokens), dtype."""
     return {**vars(space_of(encoder)), "window": encoder.window, "dtype": encoder.dtype}
-
-
-def truncated_rows(encoder: Encoder, texts: Sequence[str]) -> list[int]:
-    """Rows whose text is longer than the window: their tail has no effect on the vector."""
-    return [row for row, count in enumerate(encoder.token_counts(texts)) if count > encoder.window]
 
 
 def unit_float32(found: Any) -> NDArray[np.float32]:

@@ -12,7 +12,6 @@ from unicorn_assets.encoders import (
     encoder_version,
     identify,
     open_encoder,
-    truncated_rows,
 )
 from unicorn_assets.encoders.llm2clip_encoder import Llm2ClipEncoder
 from unicorn_assets.encoders.llm2clip_prompt import Prompt, render
@@ -52,7 +51,7 @@ def test_the_prompt_byte_by_byte(encoder: Encoder) -> None:
     expected = b"<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\na small brown dog<|eot_id|>"
     assert render("  a small brown dog\n").encode() == expected
     # What the model is given, read back from the token ids of the tokenizer as it was loaded from a folder.
-    (ids,) = prompt_of(encoder).tokens([" a small brown dog "])
+    (ids,) = prompt_of(encoder)([" a small brown dog "]).ids.tolist()
     assert tokenizer().decode(ids, skip_special_tokens=False).encode() == expected
     assert ids.count(tokenizer().token_to_id("<|eot_id|>")) == 1 == ids.count(tokenizer().token_to_id("user"))
 
@@ -60,17 +59,20 @@ def test_the_prompt_byte_by_byte(encoder: Encoder) -> None:
 def test_joining_the_prompts_parts_is_the_prompt_read_at_once(encoder: Encoder) -> None:
     prompt = prompt_of(encoder)
     for text in TEXTS:
-        assert prompt.tokens([text]) == [tokenizer().encode(render(text), add_special_tokens=False).ids]
-    assert prompt.counts(TEXTS) == [len(ids) for ids in prompt.tokens(TEXTS)]
+        assert prompt([text]).ids.tolist() == [tokenizer().encode(render(text), add_special_tokens=False).ids]
+    together = prompt(TEXTS)
+    for ids, used, text in zip(together.ids.tolist(), together.used, TEXTS, strict=True):
+        assert ids[:used] == prompt([text]).ids.tolist()[0]
+        assert not any(ids[used:])
 
 
 def test_a_long_caption_loses_its_tail_and_keeps_the_end_mark(encoder: Encoder) -> None:
     long, longer = "dog " * 600, "dog " * 600 + "and a cat"
-    cut = prompt_of(encoder).tokens([long, longer])
+    cut = prompt_of(encoder)([long, longer]).ids.tolist()
     assert cut[0] == cut[1]
     assert len(cut[0]) == 512 == encoder.window
     assert tokenizer().decode(cut[0], skip_special_tokens=False).endswith("dog<|eot_id|>")
-    assert truncated_rows(encoder, ["a dog", long]) == [1]
+    assert encoder.embed_texts(["a dog", long]).truncated == [1]
     np.testing.assert_allclose(*encoder.encode_texts([long, longer]), atol=TOLERANCE)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unicorn_assets.encoders import Encoder, encoder_version, open_encoder, space_of, truncated_rows
+from unicorn_assets.encoders import Encoder, encoder_version, open_encoder, space_of
 from unicorn_assets.encoders.protocol import TOLERANCE
 from unicorn_assets.errors import UserError
 from unicorn_assets.recipe import Recipe
@@ -85,11 +85,11 @@ def test_vectors_do_not_depend_on_the_batch(encoder: Encoder) -> None:
     np.testing.assert_allclose(together, backwards, atol=TOLERANCE)
 
 
-def test_tokens_are_counted_before_truncation(encoder: Encoder) -> None:
-    # begin, end, and one token per word of these plain words
-    assert encoder.token_counts(["a dog", "", "word " * 60]) == [4, 2, 62]
+def test_texts_beyond_the_window_are_named(encoder: Encoder) -> None:
     assert encoder.window == 24
-    assert truncated_rows(encoder, TEXTS) == [5]
+    assert encoder.embed_texts(TEXTS).truncated == [5]
+    # begin, end, and one token per word of these plain words
+    assert encoder.embed_texts(["word " * 22, "word " * 23]).truncated == [1]
     kept = "word " * 22
     np.testing.assert_allclose(*encoder.encode_texts([kept, kept + "and a lost tail"]), atol=TOLERANCE)
 
