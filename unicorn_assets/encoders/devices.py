@@ -76,7 +76,7 @@ def fetching(found: Any) -> Callable[[], NDArray[np.float32]]:
 
     here = torch.empty(found.shape, dtype=torch.float32, pin_memory=True)
     here.copy_(found.float(), non_blocking=True)
-    done = torch.cuda.Event()
+    done = torch.cuda.Event()  # type: ignore[no-untyped-call]
     done.record(torch.cuda.current_stream(found.device))
 
     def fetch() -> NDArray[np.float32]:
