@@ -40,7 +40,7 @@ class Row:
 
 def recipe_of(url: str | None, model: str | None) -> Recipe:
     """Both looks, with their defaults."""
-    llm = {"endpoint": "url", "url": url, "model": model} if url else {"endpoint": "embedded"}
+    llm = {"endpoint": "url", "url": url, "model": model} if url else {"endpoint": "embedded", "concurrency": 2}
     return Recipe.model_validate(
         {"name": "looks", "sources": [{"name": "a", "path": "a.txt"}], "llm": llm,
          "instructions": {"blind": {}, "judge": {}}}
