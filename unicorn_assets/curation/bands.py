@@ -152,10 +152,10 @@ def _pairs(entries: Numbers, starts: Rows, ends: Rows, run: Numbers) -> Iterator
 
 
 def _thumbs(signatures: Signatures) -> Numbers:
-    """(n, 4) the lowest two bits of each number; equal numbers have equal bits."""
-    found = np.zeros((len(signatures), PERMUTATIONS // 32), np.uint64)
+    """(n, 4) the lowest two bits of each number, four in a byte; equal numbers have equal bits."""
+    found = np.empty((len(signatures), PERMUTATIONS // 4), np.uint8)
     for start in range(0, len(signatures), _ROWS):
-        bits = (signatures[start : start + _ROWS] & np.uint32(3)).astype(np.uint64)
-        for place in range(PERMUTATIONS):
-            found[start : start + _ROWS, place // 32] |= bits[:, place] << np.uint64(2 * (place % 32))
-    return found
+        bits = signatures[start : start + _ROWS].astype(np.uint8) & np.uint8(3)
+        fours = bits.reshape(len(bits), -1, 4)
+        found[start : start + _ROWS] = fours[:, :, 0] | fours[:, :, 1] << 2 | fours[:, :, 2] << 4 | fours[:, :, 3] << 6
+    return found.view(np.uint64)

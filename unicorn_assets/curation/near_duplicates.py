@@ -92,9 +92,8 @@ def search(
     with closing(_Search(drafts, settings)) as running:
         for part, start, ids in zip(drafts, running.starts, running.ids, strict=True):
             running.decide(part, start, ids)
-            for row, caption_id in enumerate(ids, start):
-                if (repeat := running.repeats.get(row)) is not None:
-                    found.append((caption_id, *repeat, part.shard))
+            repeats = running.taken_up()
+            found += [(ids[row - start], *repeats[row], part.shard) for row in sorted(repeats)]
             if on_progress is not None:
                 on_progress(part.rows)
     return pl.DataFrame(found, schema=polars_schema("near_duplicates"), orient="row")
@@ -134,6 +133,11 @@ class _Search:
                 self._kept[start : start + part.rows] = [name not in part.known for name in ids]
                 self._stay.update(name for name in ids if name not in part.known)
         self._index.add(self._sketches.entries(np.flatnonzero(self._kept)))
+
+    def taken_up(self) -> dict[int, Repeat]:
+        """What was found since the last call."""
+        found, self.repeats = self.repeats, {}
+        return found
 
     def close(self) -> None:
         self._shelf.close()

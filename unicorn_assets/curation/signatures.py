@@ -27,6 +27,7 @@ _WORD_BYTES = range(4, 9)
 """Shingles of so many bytes are hashed in numpy."""
 
 
+@cache
 def maker(size: int) -> str:
     """What decides a signature besides the text: signatures of two makers are never compared."""
     return f"{logic_of(__name__)}, rensa {installed('rensa')}, {size} characters"
