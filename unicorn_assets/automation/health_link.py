@@ -12,7 +12,7 @@ import dagster as dg
 from unicorn_assets.errors import UserError
 
 URL = "UNICORN_HEALTH_URL"
-LABEL = "is the data good?"
+LABEL = "Is the data good?"
 
 
 def health_url(environment: Mapping[str, str] = os.environ) -> str:
@@ -24,8 +24,13 @@ def health_url(environment: Mapping[str, str] = os.environ) -> str:
 
 
 def with_link(assets: Sequence[dg.AssetsDefinition], url: str) -> list[dg.AssetsDefinition]:
-    """The assets, each with the link among its metadata."""
+    """The assets, each with the link at the end of its description, which the UI shows at the top."""
     if not url:
         return list(assets)
-    link = {LABEL: dg.MetadataValue.url(url)}
-    return [asset.map_asset_specs(lambda spec: spec.merge_attributes(metadata=link)) for asset in assets]
+    link = f"[{LABEL}]({url})"
+    return [
+        asset.map_asset_specs(
+            lambda spec: spec.replace_attributes(description=f"{spec.description or ''}\n\n{link}".strip())
+        )
+        for asset in assets
+    ]
