@@ -53,7 +53,7 @@ def test_a_good_recipe_knows_its_folder(folder: Path) -> None:
         (("name: mine", "name: mine\nshard_row: 5"), "r.yaml:2: shard_row: unknown key; did you mean 'shard_rows'?"),
         (("      text:", "      texts:"), "r.yaml:6: sources.0.columns.texts: unknown key; did you mean 'text'?"),
         (("endpoint:", "end_point:"), "r.yaml:8: llm.end_point: unknown key; did you mean 'endpoint'?"),
-        (("name: mine", "name: mine\nzzz: 5"), "r.yaml:2: zzz: unknown key; known keys: about, captions,"),
+        (("name: mine", "name: mine\nzzz: 5"), "r.yaml:2: zzz: unknown key; known keys: about, benchmarks, captions,"),
         (("name: mine", "name: mine\nshard_rows: many"), "r.yaml:2: shard_rows: Input should be a valid integer"),
         (("name: mine", "name: mine\nshard_rows: 0"), "r.yaml:2: shard_rows: Input should be greater than"),
         (("name: mine", "name: My Data"), "r.yaml:1: name: String should match pattern"),
