@@ -9,6 +9,7 @@ import random
 import resource
 import time
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ MAXIMAL: dict[str, Any] = {
         "budget": {"usd": 1.0, "tokens": 1000, "calls": 10},
     },
     "gates": "small",
+    "language": "en",
     "captions": {
         "prompt": "short", "accept": {"share": 0.5, "more_drafts": 2, "exact": True},
         "sampling": {"temperature": 0.3, "top_p": 0.9, "max_tokens": 60, "top_k": 10, "min_p": 0.1,
@@ -57,6 +59,8 @@ MAXIMAL: dict[str, Any] = {
                   "max_repeated_trigrams": 0.5, "max_faulty_sentences": 0.5, "max_sentences": 5},
     },
     "near_duplicates": {"threshold": 0.9, "shingle_chars": 5},
+    "benchmarks": [{"name": "quiz", "path": "seeds.txt", "format": "csv",
+                    "columns": {"texts": ["q"], "options": ["o"], "id": "i"}}],
     "instructions": {
         "share": 0.5,
         "multiple_choice": {"weight": 1, "prompt": "multiple_choice_small", "options_prompt": "wrong_options_small",
@@ -153,7 +157,7 @@ def mutated(number: int) -> bytes:
             lambda section, key: section.append(1) if isinstance(section, list) else section.update({f"{key}s": 1}),
         )
     elif kind == "swap":
-        value = rng.choice([tree[name] for name in sorted(tree)])
+        value = deepcopy(rng.choice([tree[name] for name in sorted(tree)]))  # a copy: no tree holds itself
         put(tree, at, lambda section, key: section.__setitem__(key, value))
     text = yaml.dump(tree, Dumper=Plain, sort_keys=False, allow_unicode=True, width=10_000)
     if kind == "raw":
