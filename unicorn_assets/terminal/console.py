@@ -90,8 +90,12 @@ class SafeStream:
     def __init__(self, inner: IO[str]) -> None:
         self.inner = inner
 
-    def write(self, text: str) -> int:
-        """Write text without anything that would steer a terminal, and without secrets."""
+    def write(self, text: Any) -> int:
+        """Write text without anything that would steer a terminal, and without secrets. TypeError for bytes, by which
+        click tells streams of text from others.
+        """
+        if not isinstance(text, str):
+            raise TypeError(f"text is written here, not {type(text).__name__}")
         self.inner.write(plain(redact(text)))
         return len(text)
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import click
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,6 +98,15 @@ def test_a_guarded_stream_cleans_whoever_writes() -> None:
     inner = io.StringIO()
     print("\x1b[2Jone", "http://me:hunter22@host", file=SafeStream(inner))
     assert inner.getvalue() == "\\x1b[2Jone http://***@host\n"
+
+
+def test_a_guarded_stream_is_one_of_text_to_those_who_try_it_with_bytes() -> None:
+    """Help that was piped came out as b'Usage: ...', since click writes b"" to find out what it has."""
+    inner = io.StringIO()
+    click.echo("Usage: unicorn", file=SafeStream(inner))
+    assert inner.getvalue() == "Usage: unicorn\n"
+    with pytest.raises(TypeError, match="bytes"):
+        SafeStream(inner).write(b"")
 
 
 # ---------------------------------------------------------------- through the commands
