@@ -168,7 +168,7 @@ def test_the_command_line_says_so_too(ui: Ui, tmp_path: Path, monkeypatch: pytes
         flip(ui, "captions")
         done = ui.data.run(home, "--shards", GOOD)
         assert done.exit_code == 1, done.output
-        assert f"and 5 more: 1 shard cannot be judged: {BAD} (" in done.output
+        assert f"and 6 more: 1 shard cannot be judged: {BAD} (" in done.output
         for said in (done.output, unicorn(home, "status", "--html", str(tmp_path / "page.html")).output):
             assert "No: 1 damaged" in said
         assert f"captions {BAD}: damaged" in (tmp_path / "page.html").read_text(encoding="utf-8")
