@@ -9,6 +9,7 @@ the projector is called here, once for a vector, and its result is repeated: eac
 
 import argparse
 import json
+import logging
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import torch
 
 IMAGE_TOKEN = "<image>"
+LOG = logging.getLogger(__name__)
 RATES = {"projector": 5e-4, "all": 1e-5}
 """Learning rates of the paper, by what is trained."""
 WARM_UP = 0.03
@@ -116,6 +118,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.manual_seed(options.seed)
     gpu = torch.cuda.is_available()
     llm = AutoModelForCausalLM.from_pretrained(options.llm, dtype=torch.bfloat16 if gpu else torch.float32)
@@ -137,7 +140,7 @@ def main() -> None:
         for number, (loss, state) in enumerate(  # noqa: B007 - the last one is kept
             train(model, dataset, collate, sampler, part=part, batch_size=options.batch_size)
         ):
-            print(f"{part} step {number + 1}: loss {loss:.4f}", flush=True)
+            LOG.info("%s step %d: loss %.4f", part, number + 1, loss)
         model.save_pretrained(options.out)
         tokenizer.save_pretrained(options.out)
         (options.out / f"sampler-{part}.json").write_text(json.dumps(state), encoding="utf-8")

@@ -171,7 +171,7 @@ def test_runs_of_before_it_was_switched_on_are_history(told: Told) -> None:
 
 
 def test_nobody_to_tell_is_said_and_a_wrong_setting_too(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("UNICORN_ALERT_WEBHOOK", "nowhere")
+    monkeypatch.setenv("UNICORN_ALERT_WEBHOOK", "no-address-at-all")
     sensor = build_alerts(find_home("/nowhere"), "mine")
     result = sensor.evaluate_tick(dg.build_sensor_context(told.instance, repository_def=told.repository))
     assert "UNICORN_ALERT_WEBHOOK" in str(result.skip_message)
