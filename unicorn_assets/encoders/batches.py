@@ -1,8 +1,9 @@
 """Batches by token budget after sorting by length, and what happens when a batch does not fit into memory.
 
-The device is never waited for between two batches: the next one is sent before the vectors of the last are fetched.
+The device is never waited for between two batches: the next ones are sent before its vectors are fetched.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
@@ -13,6 +14,7 @@ from unicorn_assets.encoders.tokens import Read, Tokens, read_ahead
 from unicorn_assets.errors import UserError
 
 IMAGE_BATCH = 32
+UNDER_WAY = 2  # batches; one alone ends while this process waits for its turn beside the thread that reads texts
 MIN_FILL = 0.75  # of a batch's longest row; shorter rows start a new batch instead of being padded that far
 
 Fetch = Callable[[], NDArray[np.float32]]
@@ -80,14 +82,14 @@ def encode_batches(
     ones: they hold about as many tokens. UserError names a row that does not fit alone.
     """
     parts = 1  # pieces that a batch is cut into
-    under_way: list[tuple[list[int], Fetch]] = []
+    under_way: deque[tuple[list[int], Fetch]] = deque()
 
-    def arrive() -> None:
-        for rows, fetch in under_way:
-            vectors[rows] = fetch()
+    def arrive(kept: int = 0) -> None:
+        while len(under_way) > kept:
+            rows, fetched = under_way.popleft()
+            vectors[rows] = fetched()
             if on_progress:
                 on_progress(len(rows))
-        under_way.clear()
 
     for batch in batches:
         waiting = _cut(batch, parts)
@@ -96,12 +98,13 @@ def encode_batches(
             if len(piece) == 1:
                 arrive()  # what is under way takes memory, and less than one row cannot be tried
             fetch = _try(encode, piece)
-            arrive()
             if fetch is None:
+                arrive()
                 parts *= 2
                 waiting[:0] = _cut(piece, 2)
             else:
                 under_way.append((piece, fetch))
+                arrive(UNDER_WAY)
     arrive()
     return vectors
 

@@ -68,7 +68,7 @@ def test_a_single_row_too_large_is_named() -> None:
         encode_batches([[7]], encode, np.empty((8, 1), np.float32))
 
 
-def test_the_next_batch_is_sent_before_the_last_is_fetched() -> None:
+def test_the_next_batches_are_sent_before_one_is_fetched() -> None:
     events: list[str] = []
 
     def encode(rows: list[int]) -> Fetch:
@@ -80,8 +80,8 @@ def test_the_next_batch_is_sent_before_the_last_is_fetched() -> None:
 
         return fetch
 
-    encode_batches([[0], [1, 2], [3, 4]], encode, np.empty((5, 1), np.float32))
-    assert events == ["sent 0", "sent 1", "fetched 0", "sent 3", "fetched 1", "fetched 3"]
+    encode_batches([[0, 1], [2, 3], [4, 5], [6, 7]], encode, np.empty((8, 1), np.float32))
+    assert events == ["sent 0", "sent 2", "sent 4", "fetched 0", "sent 6", "fetched 2", "fetched 4", "fetched 6"]
 
 
 def test_a_row_that_finds_no_room_beside_the_batch_before_has_it_alone() -> None:

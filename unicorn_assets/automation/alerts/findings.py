@@ -131,9 +131,11 @@ def _old_releases(
     for key in graph.get_all_asset_keys():
         if asset_name(key) in RELEASES:
             event = instance.get_latest_materialization_event(key)
-            age = (now - event.timestamp) / 3600 if event else None
-            day = int(now // 86400)
-            if age is not None and age > settings.release_hours and told.once(f"old {asset_name(key)} {day}"):
+            if event is None:
+                continue
+            age = (now - event.timestamp) / 3600
+            day = int((age - settings.release_hours) // 24)  # of being old: calendar days are told of at midnight too
+            if age > settings.release_hours and told.once(f"old {asset_name(key)} {event.timestamp:.0f} {day}"):
                 yield Finding("stale release", f"{asset_name(key)} was last made {age:,.0f} hours ago")
 
 
