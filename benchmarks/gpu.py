@@ -90,12 +90,13 @@ def captions(number: int, chosen: random.Random) -> list[str]:
 
 
 def varied(number: int, chosen: random.Random) -> list[str]:
-    """Texts of all kinds that captions may hold, a third of them plain."""
-    pools = (VOCABULARY, (*VOCABULARY, *STRANGE), (*VOCABULARY, *STRANGE, *HARD))
-    return [
-        chosen.choice((" ", " ", "")).join(chosen.choices(chosen.choice(pools), k=chosen.randint(0, 90)))
-        for _ in range(number)
-    ]
+    """Texts of all kinds: a third of plain words, a third with strange ones, a third of what is hard to read."""
+    pools = ((VOCABULARY, 90), ((*VOCABULARY, *STRANGE), 90), ((*STRANGE, *HARD), 8))
+    found = []
+    for _ in range(number):
+        words, most = chosen.choice(pools)
+        found.append(chosen.choice((" ", " ", "")).join(chosen.choices(words, k=chosen.randint(0, most))))
+    return found
 
 
 def rate(rows: int, work: Callable[[], object]) -> float:
