@@ -60,6 +60,20 @@ def machine_error(error: BaseException) -> MachineError | None:
     return None
 
 
+def store_error(error: BaseException) -> MachineError | None:
+    """What an object store's library says of access to it, in words; None when something else went wrong. Within a run
+    such an error is its shard's: the store may be back for the next one.
+    """
+    for each in _chain(error):
+        if type(each).__module__.partition(".")[0] in ("botocore", "aiobotocore"):
+            return MachineError(
+                f"the object store cannot be used: {' '.join(str(each).split())[:300]}",
+                "look at the bucket's name, the keys (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) and the address "
+                "(AWS_ENDPOINT_URL); everything finished is kept",
+            )
+    return None
+
+
 def _chain(error: BaseException) -> Iterator[BaseException]:
     seen: set[int] = set()
     at: BaseException | None = error

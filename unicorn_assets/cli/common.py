@@ -17,7 +17,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from unicorn_assets.ending import INTERRUPTED, told_to_end
-from unicorn_assets.errors import MachineError, UserError, machine_error
+from unicorn_assets.errors import MachineError, UserError, machine_error, store_error
 from unicorn_assets.home import Home
 from unicorn_assets.redaction import redact
 from unicorn_assets.stream import Stream
@@ -128,7 +128,7 @@ def _usage(error: Any) -> int:
 
 def _fault(error: Exception) -> int:
     """Nobody foresaw this error: one line that names the place, so that it can be reported."""
-    refused = machine_error(error)
+    refused = machine_error(error) or store_error(error)
     if refused is None and isinstance(error, OSError) and not isinstance(error, BrokenPipeError) and error.strerror:
         where = f": {error.filename}" if error.filename is not None else ""
         refused = MachineError(f"{error.strerror}{where}", "look at the path and its permissions")

@@ -28,7 +28,10 @@ def status(
         bool, typer.Option("--quick", help="Believe what files say of themselves, without reading them")
     ] = False,
     serve: Annotated[
-        int | None, typer.Option("--serve", metavar="PORT", help="Only serve the page on this port, until Ctrl-C")
+        int | None,
+        typer.Option(
+            "--serve", metavar="PORT", min=0, max=65535, help="Only serve the page on this port, until Ctrl-C"
+        ),
     ] = None,
     host: Annotated[str, typer.Option("--host", help="Address to serve on")] = "127.0.0.1",
     as_json: JsonOption = False,

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from unicorn_assets.cli import app
-from unicorn_assets.errors import MachineError, UserError, machine_error
+from unicorn_assets.errors import MachineError, UserError, machine_error, store_error
 from unicorn_assets.home import find_home, remember
 from unicorn_assets.lake.store import Lake
 from unicorn_assets.llm.errors import JournalBroken
@@ -127,6 +127,7 @@ def test_the_refusal_is_found_wherever_it_hides() -> None:
     assert isinstance(kept, MachineError)
     assert kept.message == "The journal cannot be written"
     assert machine_error(UserError("no such shard")) is None
+    assert store_error(UserError("no such shard")) is None
     assert machine_error(ConnectionRefusedError(errno.ECONNREFUSED, "refused")) is None
     assert machine_error(ValueError("embedded null byte")) is not None
 
@@ -168,3 +169,18 @@ def test_a_copied_home_of_before_does_not_write_to_the_other(tmp_path: Path, mon
     assert find_home(str(tmp_path / "b")).lake_url == str(tmp_path / "b" / "lake")
     remember(find_home(str(tmp_path / "b"), lake=str(tmp_path / "elsewhere")))
     assert find_home(str(tmp_path / "b")).lake_url == str(tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize("command", ["status", "verify", "show captions", "verify s3://nobody-s/release"])
+def test_a_lake_on_s3_without_keys_is_no_fault_of_the_program(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    place = ("--home", str(tmp_path / "home"), "--lake", "s3://nobody-s/lake")
+    found = CliRunner().invoke(app, [*command.split(), *place])
+    assert found.exit_code == 2, found.output
+    assert "the object store cannot be used: Unable to locate credentials" in " ".join(found.output.split())
+    assert "AWS_ACCESS_KEY_ID" in found.output
