@@ -38,6 +38,7 @@ _REFUSED = frozenset(
     if hasattr(errno, name)
 )  # fmt: skip
 _DATABASE = ("disk is full", "readonly database", "unable to open database", "disk i/o error", "no space left")
+_OBJECT_STORES = frozenset({"botocore", "aiobotocore"})
 _LOOK = "look at the path, its permissions and the space on the disk; everything finished is kept"
 
 
@@ -65,13 +66,25 @@ def store_error(error: BaseException) -> MachineError | None:
     such an error is its shard's: the store may be back for the next one.
     """
     for each in _chain(error):
-        if type(each).__module__.partition(".")[0] in ("botocore", "aiobotocore"):
+        if _OBJECT_STORES & {_package(type(each).__module__), _package(_raised_in(each))}:
             return MachineError(
                 f"the object store cannot be used: {' '.join(str(each).split())[:300]}",
                 "look at the bucket's name, the keys (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) and the address "
                 "(AWS_ENDPOINT_URL); everything finished is kept",
             )
     return None
+
+
+def _package(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def _raised_in(error: BaseException) -> str:
+    """The module that raised it: a wrong address is a plain ValueError of such a library."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    return str(at.tb_frame.f_globals.get("__name__", "")) if at is not None else ""
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

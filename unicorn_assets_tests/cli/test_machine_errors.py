@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import s3fs
 from typer.testing import CliRunner, Result
 
 from unicorn_assets.cli import app
@@ -184,3 +185,13 @@ def test_a_lake_on_s3_without_keys_is_no_fault_of_the_program(
     assert found.exit_code == 2, found.output
     assert "the object store cannot be used: Unable to locate credentials" in " ".join(found.output.split())
     assert "AWS_ACCESS_KEY_ID" in found.output
+
+
+def test_an_address_that_is_none_is_the_user_s_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "something")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "nonsense")
+    s3fs.S3FileSystem.clear_instance_cache()  # one of the tests before knows other keys
+    found = CliRunner().invoke(app, ["status", "--home", str(tmp_path / "home"), "--lake", "s3://nobody-t/lake"])
+    assert found.exit_code == 2, found.output
+    assert "the object store cannot be used: Invalid endpoint: nonsense" in " ".join(found.output.split())
