@@ -148,7 +148,8 @@ _ONLY = """
     LEFT JOIN seed_catalog c ON c.seed_id = m.seed_id
     LEFT JOIN (FROM refused) q ON q.key = m.seed_id OR q.key = m.id
     LEFT JOIN near_duplicates n ON n.caption_id = m.id
-    QUALIFY row_number() OVER (PARTITION BY m.id ORDER BY q.stage) = 1"""
+    QUALIFY row_number() OVER (PARTITION BY m.id ORDER BY q.stage) = 1
+    ORDER BY m.id"""
 _REFUSED = """
     CREATE TEMP TABLE refused AS SELECT key, min(stage) AS stage, min(reason) AS reason FROM (
       SELECT row_id AS key, stage, reason FROM quarantine UNION ALL SELECT parent_id, stage, reason FROM quarantine
@@ -156,7 +157,7 @@ _REFUSED = """
 _CHANGED = """
     SELECT b.id, a.id = b.id, a.model = b.model, a.prompt_version = b.prompt_version, a.request_hash = b.request_hash,
       a.model, b.model, a.prompt_version, b.prompt_version
-    FROM a JOIN b USING (seed_id) WHERE a.record <> b.record"""
+    FROM a JOIN b USING (seed_id) WHERE a.record <> b.record ORDER BY b.id"""
 
 _Said = tuple[str, str]  # a reason, and how a sample is called
 
