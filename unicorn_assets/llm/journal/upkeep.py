@@ -57,8 +57,8 @@ class Damage:
         """One line for people."""
         if self.answers_gone:
             return (
-                f"journal: {self.name} is gone, and {self.answers_gone} of its answers are in no other part; their "
-                "rows are asked again; bring the file back from a copy to have them"
+                f"journal: {self.name}, or the part that it was merged into, is gone, and {self.answers_gone} of its "
+                "answers are in no other part; their rows are asked again; bring the file back from a copy to have them"
             )
         what = "lost its end" if self.end_missing else "was damaged or half written"
         lost = f", {self.bytes_lost} bytes lost" if self.bytes_lost else ""

@@ -88,6 +88,7 @@ class ObjectJournalUnderFire(RuleBasedStateMachine):
         self.filesystem = fsspec.url_to_fs(f"s3://{bucket}", **server.storage_options)[0]
         self.durable: set[int] = set()
         self.uncertain: set[int] = set()
+        self.missed: set[str] = set()
         self.next = 0
 
     @initialize(index_at=st.sampled_from([5, 1000]))
@@ -215,21 +216,26 @@ class ObjectJournalUnderFire(RuleBasedStateMachine):
     @precondition(lambda self: self.keys(PART_SUFFIX))
     @rule(which=st.integers(0, 3))
     def deleted(self, which: int) -> None:
-        """A whole part is gone: what an index knew of it is missed, once."""
+        """A whole part is gone: what an index knew of it is missed, once, by the name under which the index knew it: a
+        part that was merged into this one since is the one that is told.
+        """
         self.journal.close()
         parts, indexes = self.keys(PART_SUFFIX), self.keys(INDEX_SUFFIX)
         part = parts[which % len(parts)]
         name = part.rsplit("/", 1)[1]
-        known = indexes and name in read_index(self.server.read(self.bucket, indexes[-1])).parts
+        indexed = set(read_index(self.server.read(self.bucket, indexes[-1])).parts) if indexes else set()
+        merged = indexed - {key.rsplit("/", 1)[1] for key in parts}
         self.filesystem.rm_file(f"{self.bucket}/{part}")
         self.open()
         lost = self.forget_lost()
         told = {damage.name: damage.answers_gone for damage in self.journal.damage}
-        assert set(told) <= {name}
-        if known and lost:
+        assert set(told) <= ({name} & indexed) | merged
+        if name in indexed and lost:
             assert told[name] >= len(lost)
-        if told:
-            assert f"{part}.damaged" in self.keys(".damaged")
+        assert not self.missed & set(told)
+        self.missed |= set(told)
+        for each in told:
+            assert f"{self.prefix}/{each}.damaged" in self.keys(".damaged")
 
     @precondition(lambda self: self.keys(PART_SUFFIX) and not self.keys(INDEX_SUFFIX))
     @rule()
@@ -261,13 +267,26 @@ class ObjectJournalUnderFire(RuleBasedStateMachine):
         assert all(self.found(number) for number in sorted(self.durable)[-3:])
 
 
+def test_answers_whose_merged_part_is_gone_are_told_by_the_name_that_the_index_knew(s3_server: S3Server) -> None:
+    bucket = f"lake-{secrets.token_hex(4)}"
+    s3_server.make_bucket(bucket)
+    history = ObjectJournalUnderFire(s3_server, bucket)
+    history.start(index_at=1000)
+    history.put_and_flush(count=7)
+    history.killed(changes=4, compact_at=2, count=4)
+    history.deleted(which=3)
+    history.deleted(which=3)
+    assert [damage.answers_gone for damage in history.journal.damage] == [7]
+    history.teardown()
+
+
 def test_random_histories(s3_server: S3Server) -> None:
     bucket = f"lake-{secrets.token_hex(4)}"
     s3_server.make_bucket(bucket)
     run_state_machine_as_test(
         lambda: ObjectJournalUnderFire(s3_server, bucket),
         settings=settings(
-            max_examples=15,
+            max_examples=200,
             stateful_step_count=8,
             phases=(Phase.explicit, Phase.reuse, Phase.generate),
             suppress_health_check=list(HealthCheck),
