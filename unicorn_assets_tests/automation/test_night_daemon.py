@@ -36,14 +36,17 @@ main()
 """
 SETTINGS = """
 storage:
-  postgres:
-    postgres_db:
-      scheme: postgresql+psycopg2
-      hostname: {env: DAGSTER_PG_HOST}
-      port: {env: DAGSTER_PG_PORT}
-      username: {env: DAGSTER_PG_USER}
-      password: {env: DAGSTER_PG_PASSWORD}
-      db_name: {env: DAGSTER_PG_DB}
+  custom:
+    module: unicorn_assets.postgres
+    class: BriefPostgresStorage
+    config:
+      postgres_db:
+        scheme: postgresql+psycopg2
+        hostname: {env: DAGSTER_PG_HOST}
+        port: {env: DAGSTER_PG_PORT}
+        username: {env: DAGSTER_PG_USER}
+        password: {env: DAGSTER_PG_PASSWORD}
+        db_name: {env: DAGSTER_PG_DB}
 run_launcher: {module: dagster._core.launcher.sync_in_memory_run_launcher, class: SyncInMemoryRunLauncher}
 run_coordinator: {module: dagster._core.run_coordinator, class: DefaultRunCoordinator}
 telemetry: {enabled: false}

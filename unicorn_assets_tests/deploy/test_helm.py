@@ -64,7 +64,8 @@ def test_the_instance_says_what_deploy_dagster_yaml_says(values, production):
     assert chart["telemetry"] == production["telemetry"]
     logs = snake(values["computeLogManager"]["config"]["s3ComputeLogManager"])
     assert logs == production["compute_logs"]["config"]
-    assert values["postgresql"]["postgresqlScheme"] == production["storage"]["postgres"]["postgres_db"]["scheme"]
+    database = production["storage"]["custom"]["config"]["postgres_db"]
+    assert values["postgresql"]["postgresqlScheme"] == database["scheme"]
 
 
 def test_logs_fit_the_log_managers_schema(values, monkeypatch):

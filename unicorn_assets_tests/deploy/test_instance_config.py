@@ -9,7 +9,8 @@ from dagster._core.instance.config import dagster_instance_config
 from dagster._core.run_coordinator import QueuedRunCoordinator
 from dagster._core.workspace.config_schema import process_workspace_config
 from dagster_aws.s3.compute_log_manager import S3ComputeLogManager
-from dagster_postgres import DagsterPostgresStorage
+
+from unicorn_assets.postgres import BriefPostgresStorage
 
 ROOT = Path(__file__).parents[2]
 PRODUCTION = ROOT / "deploy" / "dagster.yaml"
@@ -59,7 +60,7 @@ def test_production_reads_only_known_variables():
 def test_a_missing_variable_is_an_error_and_not_a_default(monkeypatch, missing):
     monkeypatch.delenv(missing)
     config = yaml.safe_load(PRODUCTION.read_text())
-    storage = process_config(DagsterPostgresStorage.config_type(), config["storage"]["postgres"])
+    storage = process_config(BriefPostgresStorage.config_type(), config["storage"]["custom"]["config"])
     logs = process_config(S3ComputeLogManager.config_type(), config["compute_logs"]["config"])
     messages = [error.message for result in (storage, logs) for error in result.errors or []]
     assert len(messages) == 1
@@ -69,7 +70,7 @@ def test_a_missing_variable_is_an_error_and_not_a_default(monkeypatch, missing):
 def test_the_parts_fit_the_classes_they_are_for():
     config = yaml.safe_load(PRODUCTION.read_text())
     parts = [
-        (DagsterPostgresStorage, config["storage"]["postgres"]),
+        (BriefPostgresStorage, config["storage"]["custom"]["config"]),
         (S3ComputeLogManager, config["compute_logs"]["config"]),
         (QueuedRunCoordinator, config["run_coordinator"]["config"]),
     ]
@@ -79,8 +80,9 @@ def test_the_parts_fit_the_classes_they_are_for():
 
 
 def test_the_database_address_names_psycopg2():
-    value = yaml.safe_load(PRODUCTION.read_text())["storage"]["postgres"]
-    config = validate_config(DagsterPostgresStorage.config_type(), value).value
+    storage = yaml.safe_load(PRODUCTION.read_text())["storage"]["custom"]
+    assert (storage["module"], storage["class"]) == (BriefPostgresStorage.__module__, BriefPostgresStorage.__name__)
+    config = validate_config(BriefPostgresStorage.config_type(), storage["config"]).value
     assert config["postgres_db"]["scheme"] == "postgresql+psycopg2"
 
 
