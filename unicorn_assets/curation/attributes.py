@@ -9,7 +9,7 @@ from functools import lru_cache
 from unicorn_assets.curation.prose import COLOURS, NUMBERS
 from unicorn_assets.curation.signs import has, sign
 from unicorn_assets.curation.things import thing
-from unicorn_assets.curation.words import FUNCTION_WORDS, WordMemo, stem, word_set, words
+from unicorn_assets.curation.words import FUNCTION_WORDS, by_word, sentences, stem, word_set, words
 
 _TELLS = sign("|".join(sorted(COLOURS | NUMBERS)))
 
@@ -82,7 +82,9 @@ for _state, _listed in _STATES.items():
 SAYING = sign("|".join(sorted(_SAYS)))
 _TOKEN = re.compile(r"[^\W_]+|[,;:.!?]")
 _STOPS = ",;:.!?"
-_PLAIN = {code: chr(code).lower() if chr(code).isalnum() or chr(code) in _STOPS else " " for code in range(128)}
+_PLAIN = bytes(
+    ord(chr(code).lower()) if code < 128 and (chr(code).isalnum() or chr(code) in _STOPS) else 32 for code in range(256)
+)
 _ENDS = word_set(", ; : . ! ? and with of in on at from behind beside under over near by to that which")
 _DEGREES = word_set(
     "entirely wholly fully completely all now still almost very quite partly mostly deep bright dark pale"
@@ -109,9 +111,9 @@ def properties(text: str) -> tuple[frozenset[Property], frozenset[Property]]:
         return _NOTHING
     tokens = _tokens(text)
     found, known = set[Property](), set[Property]()
-    for at, word in enumerate(tokens):
-        if word in _SAYS and (noun := _noun_of(tokens, at)):
-            said = {(noun[0], kind, value) for kind, value in _SAYS[word]}
+    for at in [at for at, word in enumerate(tokens) if word in _SAYS]:
+        if noun := _noun_of(tokens, at):
+            said = {(noun[0], kind, value) for kind, value in _SAYS[tokens[at]]}
             found |= said
             if _is_taken_up(tokens, noun[1]):
                 known |= {
@@ -120,13 +122,27 @@ def properties(text: str) -> tuple[frozenset[Property], frozenset[Property]]:
     return frozenset(found), frozenset(known)
 
 
+_JOINT = re.compile(r"[-']")
+_noun = by_word(lambda word: stem(word) if thing(word) else "")
+
+
+@lru_cache(2048)
+def nouns(text: str) -> frozenset[str]:
+    """Stems of all words for things: a property belongs to none but these."""
+    found = frozenset(filter(None, _noun(text)))
+    joined = [word for word in words(text) if "-" in word or "'" in word]
+    return found.union([stem(part) for word in joined for part in _JOINT.split(word) if thing(part)]) if joined else found
+
+
 def _tokens(text: str) -> list[str]:
     """Words in lower case, cut at hyphens and apostrophes, and the marks that end a clause or a sentence."""
     if not text.isascii():
         return _TOKEN.findall(text.lower())
-    for stop in _STOPS:
-        text = text.replace(stop, f" {stop} ")
-    return text.translate(_PLAIN).split()
+    plain = text.encode("ascii").translate(_PLAIN)
+    for stop in (b",", b".", b";", b":", b"!", b"?"):
+        if stop in plain:
+            plain = plain.replace(stop, b" " + stop + b" ")
+    return plain.decode("ascii").split()
 
 
 def _is_taken_up(tokens: list[str], place: int) -> bool:
@@ -143,13 +159,13 @@ def _one(word: str) -> bool:
     return thing(word) == word
 
 
-_SEEN = WordMemo(lambda word: any(part in _SAYS or thing(part) for part in (word, *word.split("-"))))
+_seen = by_word(lambda word: int(any(part in _SAYS or thing(part) for part in (word, *word.split("-")))))
 
 
 def seen_share(text: str) -> float:
     """Share of a text's words that name a thing that can be seen, a colour, a number, a material or a state."""
-    plain = words(text)
-    return sum(map(_SEEN.__getitem__, plain)) / len(plain) if plain else 0.0
+    count = len(words(text))
+    return sum([sum(_seen(sentence)) for sentence in sentences(text)]) / count if count else 0.0
 
 
 _DETERMINERS = word_set("a an the his her its their this that these those")

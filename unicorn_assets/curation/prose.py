@@ -19,7 +19,7 @@ from unicorn_assets.curation.signs import has, of_word, sign
 from unicorn_assets.curation.things import things
 from unicorn_assets.curation.words import (
     FUNCTION_WORDS,
-    bigrams,
+    by_word,
     content,
     content_set,
     ngrams,
@@ -27,6 +27,7 @@ from unicorn_assets.curation.words import (
     word_set,
     words,
 )
+from unicorn_assets.text import is_plain
 
 
 class Fault(NamedTuple):
@@ -104,13 +105,14 @@ _UNSEEN_WORDS = r"""
     believes|believed|thinks|thought|knows|knew|regrets?|misses|longs|wishes|popular\w*|famous\w*|renowned|
     celebrated|beloved|tradition(?:s|ally)?|cultur\w*|histor\w*|heritage|centur(?:y|ies)|legend\w*|myth\w*|dynasty|
     empire|wars?|revolution|era|ago|usually|typically|generally|originat\w*|founded|commissioned|invented|
-    discovered|domesticated|inscribed|dates?\ back|according|considered|known\ (?:for|as)|used\ for|species|called|
-    research\w*|scientists?|psychologists?|experts?|studies|percent|per\ cent|energy|vitamins?|calories|protein|
+    discovered|domesticated|inscribed|according|considered|species|called|
+    research\w*|scientists?|psychologists?|experts?|studies|percent|energy|vitamins?|calories|protein|
     economy|industry|output|exports?|trade|population|millions?|billions?|government|law|dream\w*|
     memor(?:y|ies|able)|imagin\w+|hope(?:s|d|ful)?|loves?|loved|enjoy\w*|thank\w*|offers?|offered|affordab\w*|
-    discount\w*|guarantee\w*|orders|ordered|owners|famil(?:y|ies)\ love|price[sd]?|purchases?|delivered|
-    free\ of\ charge|warranty|ideal|enhance\w*|experience\w*|benefits?|quality|design(?:ed)?\ to"""
-_UNSEEN = re.compile(rf"\b(?:{_UNSEEN_WORDS})\b", re.IGNORECASE | re.VERBOSE)
+    discount\w*|guarantee\w*|orders|ordered|owners|price[sd]?|purchases?|delivered|
+    warranty|ideal|enhance\w*|experience\w*|benefits?|quality"""
+_UNSEEN_RUNS = r"""dates?\ back|known\ (?:for|as)|used\ for|per\ cent|famil(?:y|ies)\ love|free\ of\ charge|design(?:ed)?\ to"""
+_UNSEEN = re.compile(rf"\b(?:{_UNSEEN_WORDS}|{_UNSEEN_RUNS})\b", re.IGNORECASE | re.VERBOSE)
 
 
 _REFUSES = sign(
@@ -128,12 +130,14 @@ _OF_TEXT = sign(
 _JUDGEMENT = sign(rf"(?:{_NON_VISUAL_WORDS})|types?|kinds?|scene|used")
 _PAST = sign("was|were|had|did|became|began")
 _PRESENT = sign("is|are|has|have|do|does|can")
-_UNSEEABLE = sign(rf"(?:{_UNSEEN_WORDS})|dates?|known|used|per|free|famil(?:y|ies)|design(?:ed)?")
+_UNSEEABLE = sign(_UNSEEN_WORDS)
+_BEGINS_RUN = sign("dates?|known|used|per|free|famil(?:y|ies)|design(?:ed)?")
 _DATED = sign(r".*\d.*")
 _ODD_WORD = sign(rf".{{25,}}|.*(?:{_ODD.pattern}).*")
 _SAYING = sign("is|are|wears|wear|has")
 _TALK = _REFUSES | _PERSON | _OF_MEDIUM
 _NOISE = _REFUSES | _ROLE | _PERSON | _OF_MEDIUM | _OF_TEXT | _ODD_WORD
+_RUNS = re.compile(rf"\b(?:{_UNSEEN_RUNS})\b", re.IGNORECASE | re.VERBOSE)
 _MARKS = re.compile(r"[][*`^_~=+$#@<>|{}\\&•:\n]")
 _WEAK = word_set("ago price prices orders offered millions energy called best quality")
 _YEAR = re.compile(r"(?:1[1-9]|20)\d\ds?")
@@ -158,7 +162,7 @@ def _marks(text: str) -> frozenset[str]:
 @lru_cache(2048)
 def clean(text: str) -> bool:
     """Whether no word, mark or character calls for a look by a gate on any text: the usual case, told at once."""
-    if not text.isascii() or not text.isprintable() or has(text, _NOISE):
+    if not is_plain(text) or has(text, _NOISE):
         return False
     plain = text.encode("ascii")
     rest = plain.translate(None, _LETTERS + b" ")
@@ -198,7 +202,7 @@ def chat_mark(text: str) -> Fault | None:
 
 def garbled(text: str) -> Fault | None:
     """Characters outside Latin script and common punctuation, nothing but punctuation, or hardly any letters."""
-    found = None if text.isascii() and text.isprintable() else _FOREIGN.search(text)
+    found = None if is_plain(text) else _FOREIGN.search(text)
     if found:
         return Fault("garbled", f"Write English only; {found.group(0)!r} does not belong there.")
     bare = (_TIME.sub("", text) if _DIGIT.search(text) else text).encode("ascii", "replace").translate(None, _SPACE)
@@ -246,13 +250,13 @@ def non_visual(text: str, *, strict: bool = True) -> Fault | None:
     Strict refuses a sentence for one such word. Otherwise two have to meet, or one where hardly a thing is named: an
     elegant sofa with bowed legs is there to be seen.
     """
-    if not has(text, _JUDGEMENT if strict else _UNSEEABLE | _PAST | _DATED):
+    if not has(text, _JUDGEMENT if strict else _UNSEEABLE | _BEGINS_RUN | _PAST | _DATED):
         return None
     text = unquoted(text)
     if strict:
         found = has(text, _JUDGEMENT) and _NON_VISUAL.search(text)
         return Fault("non_visual", f"Only what can be seen; {found.group(0)!r} cannot.") if found else None
-    signs = list(dict.fromkeys(map(str.lower, _UNSEEN.findall(text)))) if has(text, _UNSEEABLE) else []
+    signs = _unseen(text)
     told = has(text, _PAST) and not has(text, _PRESENT)
     dated = has(text, _DATED) and any(map(_YEAR.fullmatch, words(text)))
     count = len(signs) + told + dated
@@ -260,6 +264,13 @@ def non_visual(text: str, *, strict: bool = True) -> Fault | None:
         return None
     what = " and ".join(map(repr, signs[:2])) or "what was"
     return Fault("non_visual", f"Only what can be seen; {what} cannot.")
+
+
+def _unseen(text: str) -> list[str]:
+    """What cannot be seen, each once and in order."""
+    if not has(text, _UNSEEABLE) and not (has(text, _BEGINS_RUN) and _RUNS.search(text)):
+        return []
+    return list(dict.fromkeys(map(str.lower, _UNSEEN.findall(text))))
 
 
 @lru_cache(2048)
@@ -274,13 +285,17 @@ def stutter(text: str) -> Fault | None:
     double = [a for a, b in pairwise(plain) if a == b] if any(map(eq, plain, plain[1:])) else []
     thrice: list[str] = []
     pairs: list[tuple[str, ...]] = []
+    of_itself = [a for a, b in _beside_of(plain) if stem(a) == stem(b)] if "of" in plain else []
     if len(stems) - len(content_set(text)) > 1:
         thrice = [word for word, count in Counter(stems).items() if count >= 3]
         pairs = [pair for pair, count in Counter(ngrams(stems, 2)).items() if count >= 2]
-    triples = zip(plain, plain[1:], plain[2:], strict=False) if "of" in plain else ()
-    of_itself = [a for a, of, b in triples if of == "of" and stem(a) == stem(b)]
     again = double or of_itself or thrice or [" ".join(pair) for pair in pairs]
     return Fault("repetitive", f"{again[0]!r} is repeated within a sentence.") if again else None
+
+
+def _beside_of(plain: Sequence[str]) -> list[tuple[str, str]]:
+    """The words before and behind each 'of' that has both."""
+    return [(plain[at - 1], plain[at + 1]) for at in range(1, len(plain) - 1) if plain[at] == "of"]
 
 
 _ADVERBS = word_set("left right back top front far")
@@ -288,8 +303,8 @@ _ADVERBS = word_set("left right back top front far")
 
 def circular(text: str) -> Fault | None:
     """'The cat is a black cat', 'the cat wears a cat': the subject's noun is said of itself."""
-    if not has(text, _SAYING):
-        return None
+    if len(content(text)) == len(content_set(text)) or not has(text, _SAYING):
+        return None  # without a word that comes twice
     plain = words(text)
     verbs = _SAYING_VERBS.intersection(plain[1:])
     if not verbs:
@@ -321,7 +336,7 @@ def repeated_trigrams(text: str) -> float:
 def echo(text: str, prompt_grams: frozenset[tuple[str, ...]], size: int = 5) -> Fault | None:
     """A run of `size` words that stands in the prompt's own text (its instructions and examples)."""
     plain = words(text)
-    if _beginnings(prompt_grams).isdisjoint(bigrams(text)):
+    if _anchors(prompt_grams).isdisjoint(plain) or _beginnings(prompt_grams).isdisjoint(pairwise(plain)):
         return None
     found = next((gram for gram in ngrams(plain, size) if gram in prompt_grams), None)
     if found is None:
@@ -333,6 +348,18 @@ def echo(text: str, prompt_grams: frozenset[tuple[str, ...]], size: int = 5) -> 
 def _beginnings(grams: frozenset[tuple[str, ...]]) -> frozenset[tuple[str, ...]]:
     """The first two words of each run: most texts have none of these, and need no look at longer runs."""
     return frozenset(gram[:2] for gram in grams)
+
+
+@lru_cache(64)
+def _anchors(grams: frozenset[tuple[str, ...]]) -> frozenset[str]:
+    """A few words of which each run has one: those first that stand in most of the runs that have none yet."""
+    found, left = set[str](), list(grams)
+    while left:
+        counts = Counter(word for gram in left for word in set(gram) - FUNCTION_WORDS)
+        best = max(counts, key=lambda word: (counts[word], word)) if counts else left[0][0]
+        found.add(best)
+        left = [gram for gram in left if best not in gram]
+    return frozenset(found)
 
 
 def grams_of(text: str, size: int = 5) -> frozenset[tuple[str, ...]]:
@@ -354,17 +381,15 @@ _BROKEN = re.compile(
 )
 
 
-_ODD_PAIRS = frozenset(
-    [(one, other) for one in ("a", "an", "the") for other in ("a", "an")]
-    + [("a", number) for number in ("two", "three", "four", "five", "six", "several", "many")]
-    + [(one, other) for one in ("is", "are") for other in ("is", "are")]
-    + [("made", "of")]
-)
+_ODD_RUN = re.compile("[ait][ai]|an|bb|mo")  # of words by their kinds: articles, 'the', numbers, 'is', 'made', 'of'
+_KINDS = {"a": "a", "an": "i", "the": "t", "made": "m", "of": "o", "is": "b", "are": "b"}
+_KINDS |= dict.fromkeys(("two", "three", "four", "five", "six", "several", "many"), "n")
+_kinds = by_word(lambda word: _KINDS.get(word, " "))
 
 
 def broken_grammar(text: str) -> Fault | None:
     """A few mistakes that only weak models make: 'a three apples', 'made of white', 'the a'."""
-    found = None if _ODD_PAIRS.isdisjoint(bigrams(text)) else _BROKEN.search(text)
+    found = _ODD_RUN.search("".join(_kinds(text))) and _BROKEN.search(text)
     return Fault("garbled", f"{found.group(0)!r} is not English.") if found else None
 
 

@@ -11,7 +11,7 @@ import re
 from functools import lru_cache, reduce
 from operator import or_
 
-from unicorn_assets.curation.words import LONG, WordMemo, sentences, words
+from unicorn_assets.curation.words import LONG, WordMemo, by_word, forget_words, sentences
 
 _SIGNS: list[re.Pattern[str]] = []
 _JOINT = re.compile(r"[-']")
@@ -21,6 +21,7 @@ def sign(pattern: str) -> int:
     """A bit for texts with a word, or a part of a hyphenated one, that matches as a whole; in lower case."""
     _SIGNS.append(re.compile(pattern, re.VERBOSE))
     _OF_WORD.clear()
+    forget_words()
     signs.cache_clear()
     return 1 << (len(_SIGNS) - 1)
 
@@ -31,6 +32,7 @@ def _of_word(word: str) -> int:
 
 
 _OF_WORD = WordMemo(_of_word)
+_of_words = by_word(_OF_WORD.__getitem__)
 
 
 def of_word(word: str) -> int:
@@ -43,7 +45,7 @@ def signs(text: str) -> int:
     """The signs of all words of a text."""
     if len(text) > LONG and len(parts := sentences(text)) > 1:
         return reduce(or_, map(signs, parts), 0)
-    return reduce(or_, set(map(_OF_WORD.__getitem__, words(text))), 0)
+    return reduce(or_, _of_words(text), 0)
 
 
 def has(text: str, wanted: int) -> bool:

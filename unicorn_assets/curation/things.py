@@ -12,7 +12,17 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import pairwise
 
-from unicorn_assets.curation.words import FUNCTION_WORDS, WordMemo, content_set, stem, word_set, words
+from unicorn_assets.curation.words import (
+    FUNCTION_WORDS,
+    LONG,
+    WordMemo,
+    by_word,
+    content_set,
+    sentences,
+    stem,
+    word_set,
+    words,
+)
 
 _IRREGULAR = {
     "men": "man", "women": "woman", "children": "child", "people": "person", "feet": "foot", "teeth": "tooth",
@@ -68,13 +78,7 @@ def thing(word: str) -> str | None:
     return _THINGS[word]
 
 
-_NAMED = WordMemo(
-    lambda word: (
-        frozenset(found for part in {word, *word.split("-")} if (found := _THINGS[part]) is not None)
-        if word not in FUNCTION_WORDS
-        else frozenset[str]()
-    )
-)
+_named = by_word(lambda word: "" if word in FUNCTION_WORDS else _THINGS[word] or "")
 
 
 def kinds(word: str) -> frozenset[str]:
@@ -85,7 +89,15 @@ def kinds(word: str) -> frozenset[str]:
 @lru_cache(2048)
 def things(text: str) -> frozenset[str]:
     """The things that a text names, in the singular."""
-    return frozenset().union(*map(_NAMED.__getitem__, words(text)))
+    if len(text) > LONG and len(parts := sentences(text)) > 1:
+        return frozenset().union(*map(things, parts))
+    found = frozenset(filter(None, _named(text)))
+    if "-" in text:
+        found |= {
+            name for word in words(text) if "-" in word and word not in FUNCTION_WORDS
+            for part in word.split("-") if (name := _THINGS[part]) is not None
+        }  # fmt: skip
+    return found
 
 
 @lru_cache(2048)
