@@ -144,7 +144,7 @@ _TELLS: list[Callable[[str], Any]] = []
 _TOLD: WordMemo[tuple[Any, ...]] = WordMemo(lambda word: tuple([tell(word) for tell in _TELLS]))
 
 
-def by_word(tell: Callable[[str], V]) -> Callable[[str], tuple[V, ...]]:
+def by_word(tell: Callable[[str], V]) -> Callable[[str], list[V]]:
     """A function of a text: what `tell` says of each of its words, in order.
 
     All that is told of a word is kept in one place and read together, for a text's words are looked up but once.
@@ -152,18 +152,18 @@ def by_word(tell: Callable[[str], V]) -> Callable[[str], tuple[V, ...]]:
     place = len(_TELLS)
     _TELLS.append(tell)
     forget_words()
-    return lambda text: _columns(text)[place]
+    return lambda text: [told[place] for told in _told(text)]
 
 
 def forget_words() -> None:
     """For who changes what a function of `by_word` tells."""
     _TOLD.clear()
-    _columns.cache_clear()
+    _told.cache_clear()
 
 
 @lru_cache(_TEXTS)
-def _columns(text: str) -> tuple[tuple[Any, ...], ...]:
-    return tuple(zip(*map(_TOLD.__getitem__, words(text)), strict=True)) or ((),) * len(_TELLS)
+def _told(text: str) -> list[tuple[Any, ...]]:
+    return [*map(_TOLD.__getitem__, words(text))]
 
 
 _content = by_word(lambda word: "" if word in FUNCTION_WORDS else stem(word))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from unicorn_assets.curation.attributes import SAYING, Property, properties
+from unicorn_assets.curation.attributes import SAYING, Property, nouns, properties
 from unicorn_assets.curation.prose import COLOURS, Fault
 from unicorn_assets.curation.signs import has, sign
 from unicorn_assets.curation.things import made_up, there, things
@@ -42,7 +42,9 @@ _OF_UNSEEN = sign(
     r"""names?|named|called|smells?|tastes?|sounds?|weigh|tune|melody|song|scent|flavou?r|cost|pay|paid|earn|spen[dt]|
     worth|years?|long|months?|weeks?|breakfast|birthday|profession|salary|nationality|zodiac|religion|celebration|
     dream|dreaming|thinking|feeling|wish|wishing|hope|hoping|remember|remembering|day|tomorrow|yesterday|night|future|
-    old|age|favou?rites?|money|owns|built|designed|invented|founded|composed|taught|bought|where|how|thinking|dreaming|
+    old|age|favou?rites?|money|owns|built|designed|invented|founded|composed|taught|bought|
+    buy|learn|learnt|learned|grow|grown|study|studied|meet|met|born|come|travel|travell?ed|break|broken|hurt|injured?|
+    lose|lost|expensive|dear|cheap|costly|rich|intelligent|clever|
     saying|shouting|whispering|singing|humming|discussing|joking|planning"""
 )
 _SHOWS_PRICES = re.compile(r"[$€£¥]|\b(?:prices?|costs?|dollars?|euros?|pounds|cents?|free)\b", re.IGNORECASE)
@@ -134,7 +136,8 @@ def property_fault(question: str, text: str, caption: str) -> Fault | None:
     if not has(text, SAYING):
         return None
     said = _said(caption)
-    for noun, kind, value in properties(text)[0]:
+    about = _things_said(caption)
+    for noun, kind, value in () if about.isdisjoint(nouns(text)) else properties(text)[0]:
         others = {other for thing, of, other in said if thing == noun and of == kind}
         if kind == "number" and (len(others) > 1 or noun not in content_set(question)):
             continue
@@ -152,6 +155,11 @@ def property_fault(question: str, text: str, caption: str) -> Fault | None:
 @lru_cache(64)
 def _said(caption: str) -> frozenset[Property]:
     return frozenset().union(*(properties(sentence)[0] for sentence in sentences(caption)))
+
+
+@lru_cache(64)
+def _things_said(caption: str) -> frozenset[str]:
+    return frozenset(noun for noun, _, _ in _said(caption))
 
 
 def untold(text: str) -> Fault | None:

@@ -10,7 +10,16 @@ from functools import lru_cache
 from unicorn_assets.curation import prose
 from unicorn_assets.curation.prose import Fault
 from unicorn_assets.curation.things import made_up
-from unicorn_assets.curation.words import content, content_set, runs_in, sentences, share_in
+from unicorn_assets.curation.words import (
+    FUNCTION_WORDS,
+    by_word,
+    content,
+    content_set,
+    runs_in,
+    sentences,
+    share_in,
+    stem,
+)
 from unicorn_assets.instructions import support
 from unicorn_assets.instructions.complex_reasoning.answer import Problem
 from unicorn_assets.instructions.gates import cut_by_schema
@@ -66,13 +75,20 @@ def _support_fault(pair: Problem, caption: str) -> Fault | None:
     fault = support.restated(pair.question, pair.answer)
     if fault:
         return fault
-    told = " ".join([pair.question, *pair.steps])
-    if len(_taken_up(content_set(pair.answer), told)) < 2 and support.copied(pair.answer, caption):
+    if not _rests_on(pair.answer, [pair.question, *pair.steps]) and support.copied(pair.answer, caption):
         return Fault("misaligned", "The answer tells of something else than the question and the steps.")
     new = Counter([thing for part in parts for thing in made_up(part, caption, pair.question)])
     if len(new) > 2 or max(new.values(), default=0) > 1:
         return Fault("ungrounded_answer", f"Steps and answer build on what is not there: {', '.join(new)}.")
     return next(filter(None, (support.property_fault("", part, caption) for part in parts)), None)
+
+
+def _rests_on(answer: str, told: list[str]) -> bool:
+    """Whether two words of the answer are taken up from what was told before it."""
+    own = content_set(answer)
+    if len(own & frozenset().union(*map(content_set, told))) > 1:
+        return True
+    return len(frozenset().union(*(_taken_up(own, text) for text in told))) > 1
 
 
 def _taken_up(wanted: frozenset[str], text: str) -> frozenset[str]:
@@ -82,11 +98,14 @@ def _taken_up(wanted: frozenset[str], text: str) -> frozenset[str]:
     return held.union([word for word in wanted - held if word[:4] in begins or f"{word} " in ended])
 
 
+_long = by_word(lambda word: found if word not in FUNCTION_WORDS and len(found := stem(word)) > 3 else "")
+_begun = by_word(lambda word: stem(word)[:4] if word not in FUNCTION_WORDS and len(stem(word)) > 3 else "")
+
+
 @lru_cache(256)
 def _forms(text: str) -> tuple[frozenset[str], str]:
     """The first four letters of a text's longer stems, and these stems, each with a space behind it."""
-    long = [stem for stem in content_set(text) if len(stem) > 3]
-    return frozenset(stem[:4] for stem in long), "".join(f"{stem} " for stem in long)
+    return frozenset(_begun(text)), " ".join([*_long(text), ""])
 
 
 def _claim_fault(pair: Problem, caption: str, gates: InstructionGates) -> Fault | None:

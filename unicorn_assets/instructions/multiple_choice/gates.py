@@ -4,7 +4,7 @@ Not here: gates on questions and answers of any task (instructions/gates.py).
 """
 
 import re
-from functools import lru_cache
+from collections.abc import Iterator
 
 from unicorn_assets.curation.prose import COLOUR_STEMS, Fault
 from unicorn_assets.curation.signs import has, sign
@@ -143,18 +143,21 @@ def said_of(option: str, question: str, answer: str, caption: str) -> bool:
     topic = (content_set(question) - GENERIC_STEMS) & content_set(caption)
     right = content_set(answer) - content_set(question)
     if own & right:
-        return right < own and len(right) > 1 and any(own <= held for held in _clauses(caption))
+        return right < own and len(right) > 1 and any(own <= held for held in _clauses(own, caption))
     for sentence in sentences(caption):
         held = content_set(sentence)
         if own <= held and right <= held and 2 * len(held & topic) >= len(topic) and listed(option, answer, sentence):
             return True
     most = max(2, len(topic) / 2)
-    return any(own <= held and len(held & topic) >= most for held in _clauses(caption))
+    return any(own <= held and len(held & topic) >= most for held in _clauses(own, caption))
 
 
-@lru_cache(64)
-def _clauses(caption: str) -> list[frozenset[str]]:
-    return list(map(content_set, _CLAUSES.split(caption)))
+def _clauses(own: frozenset[str], caption: str) -> Iterator[frozenset[str]]:
+    """What the clauses say that may hold all of `own`: a clause stands in one sentence, if they end with full stops."""
+    whole = "!" in caption or "?" in caption
+    for part in (caption,) if whole else sentences(caption):
+        if own <= content_set(part):
+            yield from map(content_set, _CLAUSES.split(part))
 
 
 def listed(option: str, answer: str, sentence: str) -> bool:
