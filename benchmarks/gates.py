@@ -5,6 +5,7 @@ answers of a small model labelled by reading. The half `tune` was looked at whil
 Written rows are judged by the gates for able models (`gates: strong`), a small model's answers by those for it.
 
     python benchmarks/gates.py [--json] [--half held] [--write]      (half a minute of one CPU core)
+    python benchmarks/gates.py --same FILE      with the old gates, then with the new ones: verdict by verdict
 
 `--write` puts the tables of both halves into docs/gates.md.
 """
@@ -72,6 +73,44 @@ def verdict(row: Row, profile: str) -> str | None:
         rules.pair.model_validate(row["pair"]), row["caption"], recipe.instructions.task(row["stage"]).gates
     )
     return fault.reason if fault else None
+
+
+def verdicts() -> dict[str, Any]:
+    """Every labelled row's verdict by both profiles, in full: the caption that is kept, or the fault and what it says.
+
+    Two versions of the gates that ought to judge alike, such as a faster one, are compared by these.
+    """
+    found: dict[str, Any] = {}
+    for path in sorted(LABELLED.glob("*/*.jsonl")):
+        for row in map(json.loads, path.read_text("utf-8").splitlines()):
+            for profile, recipe in RECIPES.items():
+                found[f"{path.parent.name} {row['id']} {profile}"] = _in_full(row, recipe, GRAMS[profile])
+    return found
+
+
+def _in_full(row: Row, recipe: Recipe, grams: frozenset[tuple[str, ...]]) -> Any:
+    if row["stage"] == "caption":
+        try:
+            return caption_of(row["text"], row["seed"], recipe.captions.gates, grams)
+        except Rejected as refused:
+            return [refused.reason, refused.detail]
+    rules = rules_of(row["stage"])
+    gates = recipe.instructions.task(row["stage"]).gates
+    return rules.fault_of(rules.pair.model_validate(row["pair"]), row["caption"], gates)
+
+
+def compared(path: Path) -> int:
+    """How many verdicts are not as the file says, which is written if it is not there; says which, of `tune` alone."""
+    found = json.loads(json.dumps(verdicts()))
+    if not path.exists():
+        path.write_text(json.dumps(found), "utf-8")
+        return 0
+    kept = json.loads(path.read_text("utf-8"))
+    other = [name for name in kept.keys() | found.keys() if kept.get(name) != found.get(name)]
+    for name in sorted(name for name in other if name.startswith("tune")):
+        print(f"{name}: {kept.get(name)} -> {found.get(name)}")
+    print(f"{len(other)} of {len(found)} verdicts differ")
+    return len(other)
 
 
 def share(verdicts: Iterable[bool]) -> dict[str, Any]:
@@ -144,56 +183,44 @@ def speed() -> dict[str, float]:
     """
     texts = [row for half in ("tune", "held") for row in rows("good_captions", half)]
     near = sorted(texts, key=lambda row: abs(len(row["text"].split()) - 129))[:80]
-    found = {"caption_gates_rows_per_s_core": _rate([lambda row=row: verdict(row, "strong") for row in near])}
+    found = {
+        "caption_gates_rows_per_s_core": round(
+            1 / _seconds([lambda row=row: verdict(row, "strong") for row in near]), 1
+        )
+    }
     pairs = [row for half in ("tune", "held") for row in rows("good_pairs", half)]
     for task in TASKS:
         rules, gates = rules_of(task), RECIPES["strong"].instructions.task(task).gates
         own = [(row["caption"], rules.pair.model_validate(row["pair"])) for row in pairs if row["stage"] == task]
-
-        def judge(caption: str, pair: Any, rules: Any = rules, gates: Any = gates) -> None:
-            rules.fault_of(pair, caption, gates)
-
-        first, further = [], []
-        for caption, pair in own:
-            others = [other for text, other in own if text == caption and other is not pair]
-            first.append(_seconds(lambda: judge(caption, pair), lambda: None))  # noqa: B023 - called at once
-            if others:
-                further.append(_seconds(lambda: judge(caption, pair), lambda: [judge(caption, o) for o in others]))  # noqa: B023
-        found[f"{task}_records_per_s_core"] = round(1 / (_mean(first) + 6 * _mean(further)), 1)
+        calls = [lambda caption=caption, pair=pair: rules.fault_of(pair, caption, gates) for caption, pair in own]  # noqa: B023
+        captions = [caption for caption, _ in own]
+        first = [call for at, call in enumerate(calls) if captions[at] not in captions[:at]]
+        further = [call for at, call in enumerate(calls) if captions[at] in captions[:at]]
+        found[f"{task}_records_per_s_core"] = round(1 / (_seconds(first) + 6 * _seconds(further, first)), 1)
         mixed = [own[at : at + 7] for at in range(0, len(own) - 6, 7)]
-        found[f"{task}_mixed_records_per_s_core"] = _rate(
-            [lambda record=record, judge=judge: [judge(record[0][0], pair) for _, pair in record] for record in mixed]
-        )
+        records = [
+            lambda record=record: [rules.fault_of(pair, record[0][0], gates) for _, pair in record]  # noqa: B023
+            for record in mixed
+        ]
+        found[f"{task}_mixed_records_per_s_core"] = round(1 / _seconds(records), 1)
     found["pair_gates_records_per_s_core"] = min(found[f"{task}_records_per_s_core"] for task in TASKS)
     return found
 
 
-def _rate(calls: list[Callable[[], Any]]) -> float:
-    """Calls a second of CPU time, the best of five for each; each is made on texts that no earlier one has read."""
-    best = [float("inf")] * len(calls)
-    for _ in range(5):
-        _forget()
-        for number, call in enumerate(calls):
-            begun = time.process_time()
-            call()
-            best[number] = min(best[number], time.process_time() - begun)
-    return round(len(calls) / sum(best), 1)
-
-
-def _seconds(call: Callable[[], Any], before: Callable[[], Any]) -> float:
-    """CPU seconds of a call when only `before` has been read; the best of five."""
+def _seconds(calls: list[Callable[[], Any]], before: list[Callable[[], Any]] | None = None) -> float:
+    """CPU seconds of a call in the mean, made one after the other as a run does, on texts that only those `before` have
+    read; the best of seven rounds.
+    """
     best = float("inf")
-    for _ in range(5):
+    for _ in range(7):
         _forget()
-        before()
+        for call in before or ():
+            call()
         begun = time.process_time()
-        call()
+        for call in calls:
+            call()
         best = min(best, time.process_time() - begun)
-    return best
-
-
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values)
+    return best / len(calls)
 
 
 def _forget() -> None:
@@ -244,7 +271,10 @@ def main() -> None:
     parser.add_argument("--half", choices=("tune", "held"), default="held", help="which half the figures are of")
     parser.add_argument("--write", action="store_true", help="write the tables into docs/gates.md")
     parser.add_argument("--missed", action="store_true", help="list the rows of `tune` that are judged otherwise")
+    parser.add_argument("--same", type=Path, help="compare every verdict with those of a file; 1 if one differs")
     given = parser.parse_args()
+    if given.same:
+        sys.exit(compared(given.same) > 0)
     if given.missed:
         print("\n".join(missed("tune")))
         return

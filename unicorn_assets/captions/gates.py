@@ -15,6 +15,7 @@ from unicorn_assets.curation.attributes import SAYING, attributes, nouns, proper
 from unicorn_assets.curation.prose import COLOUR_STEMS, Fault
 from unicorn_assets.curation.signs import has, sign
 from unicorn_assets.curation.things import names_person
+from unicorn_assets.curation.unseen import non_visual
 from unicorn_assets.curation.words import (
     MEDIUM_WORDS,
     content,
@@ -121,7 +122,7 @@ _SPOILS = ("contradiction", "prompt_echo")
 def _sentence_fault(part: str, kept: list[str], told: set[str], prompt_grams: Grams, *, strict: bool) -> Fault | None:
     return (
         prose.talk(part)
-        or prose.non_visual(part, strict=strict)
+        or non_visual(part, strict=strict)
         or prose.stutter(part)
         or prose.echo(part, prompt_grams)
         or prose.broken_grammar(part)

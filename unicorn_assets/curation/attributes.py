@@ -131,7 +131,8 @@ def nouns(text: str) -> frozenset[str]:
     """Stems of all words for things: a property belongs to none but these."""
     found = frozenset(filter(None, _noun(text)))
     joined = [word for word in words(text) if "-" in word or "'" in word]
-    return found.union([stem(part) for word in joined for part in _JOINT.split(word) if thing(part)]) if joined else found
+    parts = [part for word in joined for part in _JOINT.split(word) if thing(part)]
+    return found.union(map(stem, parts)) if parts else found
 
 
 def _tokens(text: str) -> list[str]:

@@ -16,7 +16,6 @@ from operator import eq
 from typing import NamedTuple
 
 from unicorn_assets.curation.signs import has, of_word, sign
-from unicorn_assets.curation.things import things
 from unicorn_assets.curation.words import (
     FUNCTION_WORDS,
     by_word,
@@ -63,6 +62,7 @@ _CHAT_MARK = re.compile(
 _DIGIT = re.compile(r"\d")
 _TIME = re.compile(r"\b\d{1,2}[:.]\d\d\b")
 _SPACE, _LETTERS = string.whitespace.encode(), string.ascii_letters.encode()
+_SPACED = _LETTERS + b" "
 _FOREIGN = re.compile(r"[^\x09\x0a\x20-\x7e\u00a0-\u024f\u2010-\u201f\u2026\u2032\u2033°×½¼¾]")
 _ODD = re.compile(r"([^\W\d])\1\1|\d[a-z]{3,}\d")
 _META = re.compile(
@@ -74,47 +74,6 @@ _META = re.compile(
     r"\b(?:in|of) (?:the|this) (?:image|picture|photo|photograph)\b",
     re.IGNORECASE,
 )
-_NON_VISUAL_WORDS = r"""
-    beautiful\w*|stunning\w*|majestic\w*|gorgeous|delicious\w*|tasty|savory|flavou?r\w*|aroma\w*|scents?|smell\w*|
-    fragran\w*|magnificent|breathtaking|mesmeri[sz]ing|captivating|picturesque|iconic|classic(?!\ cars?\b)|unique|
-    perfect\w*|amazing|wonderful|lovely|elegan\w*|symbol\w*|testament|reminder|represent\w*|evok\w+|convey\w*|
-    atmosphere|ambian?ce|mood|sense|feel|feels|feeling\w*|emotion\w*|joy\w*|happ(?:y|ily|iness)|
-    sad(?:ly|ness|der|dest|dened)?|serene|seren\w+|tranquil\w*|peaceful\w*|cozy|cosy|nostalgi\w*|inviting|charm\w*|
-    romantic|myster\w*|popular\w*|famous\w*|known|traditional\w*|tradition|cultur\w*|histor\w*|heritage|usually|
-    often|typically|always|sometimes|generally|common\w*|never|originat\w*|because|ideal|important|essential|
-    enjoy\w*|lov(?:e|es|ed|ing)|hope\w*|dream\w*|remember\w*|thinks?|thinking|believ\w*|wants?|decid\w*|says?|said|
-    asks?|asked|tells?|told|called|named|example|masterpiece|journey|story|stories|imagin\w+|adventure\w*|
-    favou?rite|likely|probably|perhaps|maybe|might|would|could|should|must|if|ever|high-quality|high-end|durable|
-    withstand\w*|environment|(?<!mountain\ )range|wind(?!\ (?:turbine|chime|sock|farm)s?\b)|qualit\w+|not|rather|
-    illusion\w*|real|found|native|species|types?\ of|kinds?\ of|options?|consist\w*|variet\w+|reali[sz]e\w*|
-    (?:is|was|are)\ a\ scene|shot(?!\ (?:glass(?:es)?|put)\b)|scientif\w*|century|ancient|allow\w*|used\ to|sight|
-    attention|experience\w*|skills?|skilled|passion\w*|dedicat\w*|spirit\w*|soul\w*|
-    life(?!\ (?:jacket|vest|ring|raft|buoy|preserver|belt)s?\b)|world(?!\ maps?\b)"""
-_NON_VISUAL = re.compile(rf"\b(?:{_NON_VISUAL_WORDS})\b", re.IGNORECASE | re.VERBOSE)
-_UNSEEN_WORDS = r"""
-    beaut(?:y|iful|ifully)|stunning\w*|majest\w*|gorgeous\w*|delicious\w*|delectable|tast(?:e|es|ed|ing|y)|savou?ry|
-    flavou?r\w*|aroma\w*|scent(?:s|ed)?|smell(?:s|ed|ing|y)?|fragran\w*|magnificen\w*|breathtaking\w*|
-    mesmeri[sz]\w*|captivat\w*|picturesque|iconic|amazing\w*|wonder(?:ful|fully|s)|lovely|charm(?:s|ing|ingly)?|
-    invit(?:es|ing|ingly)|romantic|exquisite\w*|delight\w*|irresistib\w*|unforgettable|perfect(?:ion|ly)?|
-    incredibl\w*|superb\w*|luxur\w*|finest|best|must-see|world-class|effortless\w*|priceless|symboli[sz]\w*|
-    symbols?|testament|reminder|represent\w*|evok\w+|convey\w*|atmospheric|ambian?ce|moods?|feel(?:s|ing|ings)?|
-    emotion\w*|joy(?:s|ful|fully|ous)?|happ(?:y|ily|iness)|sadness|sorrow\w*|seren(?:e|ity)|tranquil\w*|
-    peace(?:ful|fully)?|nostalgi\w*|longing|pride|proud\w*|grie(?:f|ves?)|lonel(?:y|iness)|passion\w*|
-    spirit(?:s|ual)?|souls?|afraid|fears?|worr(?:y|ies|ied)|confidence|courage|trust|patience|wisdom|freedom|
-    failure|success|effort|meaning|meant|understands?|realiz\w*|realis\w*|remember\w*|forget\w*|promis\w*|decided|
-    believes|believed|thinks|thought|knows|knew|regrets?|misses|longs|wishes|popular\w*|famous\w*|renowned|
-    celebrated|beloved|tradition(?:s|ally)?|cultur\w*|histor\w*|heritage|centur(?:y|ies)|legend\w*|myth\w*|dynasty|
-    empire|wars?|revolution|era|ago|usually|typically|generally|originat\w*|founded|commissioned|invented|
-    discovered|domesticated|inscribed|according|considered|species|called|
-    research\w*|scientists?|psychologists?|experts?|studies|percent|energy|vitamins?|calories|protein|
-    economy|industry|output|exports?|trade|population|millions?|billions?|government|law|dream\w*|
-    memor(?:y|ies|able)|imagin\w+|hope(?:s|d|ful)?|loves?|loved|enjoy\w*|thank\w*|offers?|offered|affordab\w*|
-    discount\w*|guarantee\w*|orders|ordered|owners|price[sd]?|purchases?|delivered|
-    warranty|ideal|enhance\w*|experience\w*|benefits?|quality"""
-_UNSEEN_RUNS = r"""dates?\ back|known\ (?:for|as)|used\ for|per\ cent|famil(?:y|ies)\ love|free\ of\ charge|design(?:ed)?\ to"""
-_UNSEEN = re.compile(rf"\b(?:{_UNSEEN_WORDS}|{_UNSEEN_RUNS})\b", re.IGNORECASE | re.VERBOSE)
-
-
 _REFUSES = sign(
     "sorry|apologi[sz]e|ai|language|can(?:no|')t|unable|able|access|enough|help|assist|provide|possible|request"
 )
@@ -127,20 +86,11 @@ _OF_MEDIUM = sign(
 _OF_TEXT = sign(
     "(?:word|sentence|phrase|question|answer|text|writer|author|narrator|detail)s?|information|context|above"
 )
-_JUDGEMENT = sign(rf"(?:{_NON_VISUAL_WORDS})|types?|kinds?|scene|used")
-_PAST = sign("was|were|had|did|became|began")
-_PRESENT = sign("is|are|has|have|do|does|can")
-_UNSEEABLE = sign(_UNSEEN_WORDS)
-_BEGINS_RUN = sign("dates?|known|used|per|free|famil(?:y|ies)|design(?:ed)?")
-_DATED = sign(r".*\d.*")
 _ODD_WORD = sign(rf".{{25,}}|.*(?:{_ODD.pattern}).*")
 _SAYING = sign("is|are|wears|wear|has")
 _TALK = _REFUSES | _PERSON | _OF_MEDIUM
 _NOISE = _REFUSES | _ROLE | _PERSON | _OF_MEDIUM | _OF_TEXT | _ODD_WORD
-_RUNS = re.compile(rf"\b(?:{_UNSEEN_RUNS})\b", re.IGNORECASE | re.VERBOSE)
 _MARKS = re.compile(r"[][*`^_~=+$#@<>|{}\\&•:\n]")
-_WEAK = word_set("ago price prices orders offered millions energy called best quality")
-_YEAR = re.compile(r"(?:1[1-9]|20)\d\ds?")
 _CAPITALS = re.compile("[A-Z]{2}")
 _QUOTED = re.compile(r'"[^"]*"|“[^”]*”|\b[A-Z]{2,}(?:[ ,]+[A-Z]{2,})+\b')  # a sign may be written in capitals
 _ITEM = re.compile(r" *(?:-|\d+[.)]) ")
@@ -162,14 +112,25 @@ def _marks(text: str) -> frozenset[str]:
 @lru_cache(2048)
 def clean(text: str) -> bool:
     """Whether no word, mark or character calls for a look by a gate on any text: the usual case, told at once."""
-    if not is_plain(text) or has(text, _NOISE):
+    return all_clean([text])
+
+
+def all_clean(texts: Sequence[str]) -> bool:
+    """Whether all texts are `clean`, told of all together."""
+    joined = " ".join(texts)
+    if not is_plain(joined):
         return False
+    for text in texts:
+        if has(text, _NOISE) or (text[:1] in " -0123456789" and _ITEM.match(text)):
+            return False
+    rest = joined.encode("ascii").translate(None, _SPACED)
+    return len(rest.translate(None, _MARK_BYTES)) == len(rest) and all(map(_of_letters, texts))
+
+
+def _of_letters(text: str) -> bool:
     plain = text.encode("ascii")
-    rest = plain.translate(None, _LETTERS + b" ")
-    if len(rest.translate(None, _MARK_BYTES)) < len(rest) or (text[:1] in " -0123456789" and _ITEM.match(text)):
-        return False
-    bare = len(plain) - plain.count(b" ")
-    return (bare > len(rest) and (bare < 20 or 5 * len(rest) <= bare)) or garbled(text) is None
+    rest, bare = len(plain.translate(None, _SPACED)), len(plain) - plain.count(b" ")
+    return (bare > rest and (bare < 20 or 5 * rest <= bare)) or garbled(text) is None
 
 
 def markup(text: str) -> Fault | None:
@@ -242,35 +203,6 @@ def meta(text: str) -> Fault | None:
 def talk(text: str) -> Fault | None:
     """A model that declines, speaks of itself or its reader, or of the caption."""
     return refusal(text) or person(text) or meta(text) if has(text, _TALK) else None
-
-
-def non_visual(text: str, *, strict: bool = True) -> Fault | None:
-    """Judgement, feeling, taste, general knowledge, guesses: nothing that a picture can show.
-
-    Strict refuses a sentence for one such word. Otherwise two have to meet, or one where hardly a thing is named: an
-    elegant sofa with bowed legs is there to be seen.
-    """
-    if not has(text, _JUDGEMENT if strict else _UNSEEABLE | _BEGINS_RUN | _PAST | _DATED):
-        return None
-    text = unquoted(text)
-    if strict:
-        found = has(text, _JUDGEMENT) and _NON_VISUAL.search(text)
-        return Fault("non_visual", f"Only what can be seen; {found.group(0)!r} cannot.") if found else None
-    signs = _unseen(text)
-    told = has(text, _PAST) and not has(text, _PRESENT)
-    dated = has(text, _DATED) and any(map(_YEAR.fullmatch, words(text)))
-    count = len(signs) + told + dated
-    if count < 2 and (not signs or signs[0] in _WEAK or len(things(text)) > 1):
-        return None
-    what = " and ".join(map(repr, signs[:2])) or "what was"
-    return Fault("non_visual", f"Only what can be seen; {what} cannot.")
-
-
-def _unseen(text: str) -> list[str]:
-    """What cannot be seen, each once and in order."""
-    if not has(text, _UNSEEABLE) and not (has(text, _BEGINS_RUN) and _RUNS.search(text)):
-        return []
-    return list(dict.fromkeys(map(str.lower, _UNSEEN.findall(text))))
 
 
 @lru_cache(2048)

@@ -42,10 +42,10 @@ def question_fault(question: str, caption: str, gates: InstructionGates) -> Faul
 
 def prose_fault_of(pair: Pair, gates: InstructionGates) -> Fault | None:
     """The gates of any prose, for every text of a pair."""
-    for text in texts_of(pair):
-        if not prose.clean(text) and (fault := prose_fault(text, gates)):
-            return fault
-    return None
+    texts = texts_of(pair)
+    if prose.all_clean(texts):
+        return None
+    return next(filter(None, (prose_fault(text, gates) for text in texts)), None)
 
 
 def texts_of(pair: Pair) -> list[str]:

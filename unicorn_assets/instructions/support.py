@@ -9,7 +9,6 @@ strict gates for small models (strict.py).
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from unicorn_assets.curation.attributes import SAYING, Property, nouns, properties
 from unicorn_assets.curation.prose import COLOURS, Fault
@@ -135,9 +134,9 @@ def property_fault(question: str, text: str, caption: str) -> Fault | None:
     """A colour, number or material of a thing for which the caption has another one and never this one."""
     if not has(text, SAYING):
         return None
-    said = _said(caption)
-    about = _things_said(caption)
-    for noun, kind, value in () if about.isdisjoint(nouns(text)) else properties(text)[0]:
+    own = nouns(text)
+    said = _said(own, caption)
+    for noun, kind, value in properties(text)[0] if said else ():
         others = {other for thing, of, other in said if thing == noun and of == kind}
         if kind == "number" and (len(others) > 1 or noun not in content_set(question)):
             continue
@@ -146,20 +145,17 @@ def property_fault(question: str, text: str, caption: str) -> Fault | None:
     if asks_colour(question):
         asked = content_set(question)
         given = {word for word in words(text) if word in COLOURS}
-        known = {value for thing, of, value in said if of == "colour" and thing in asked}
+        known = {value for thing, of, value in _said(asked, caption) if of == "colour" and thing in asked}
         if known and given and not given & known:
             return Fault("wrong_attribute", f"What is asked about is {' or '.join(sorted(known))}, not {min(given)}.")
     return None
 
 
-@lru_cache(64)
-def _said(caption: str) -> frozenset[Property]:
-    return frozenset().union(*(properties(sentence)[0] for sentence in sentences(caption)))
-
-
-@lru_cache(64)
-def _things_said(caption: str) -> frozenset[str]:
-    return frozenset(noun for noun, _, _ in _said(caption))
+def _said(about: frozenset[str], caption: str) -> frozenset[Property]:
+    """What the caption's sentences say that name one of these things (stems)."""
+    return frozenset().union(
+        *(properties(part)[0] for part in sentences(caption) if not about.isdisjoint(nouns(part)) and has(part, SAYING))
+    )
 
 
 def untold(text: str) -> Fault | None:

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from unicorn_assets.curation import prose
 from unicorn_assets.curation.spool import Spool
+from unicorn_assets.curation.unseen import non_visual
 from unicorn_assets.curation.words import content, sentences, stem, word_set, words
 
 CLEAN = [
@@ -23,7 +24,7 @@ def test_clean_sentences_pass_every_gate(text: str):
         prose.garbled,
         prose.meta,
         prose.person,
-        prose.non_visual,
+        non_visual,
         prose.stutter,
     )
     assert [gate(text) for gate in gates] == [None] * len(gates)
@@ -56,8 +57,8 @@ def test_clean_sentences_pass_every_gate(text: str):
         (prose.meta, "A bus is described."),
         (prose.person, "We see a bus."),
         (prose.person, "It looks at you."),
-        (prose.non_visual, "The bus evokes calm."),
-        (prose.non_visual, "Buses are usually red."),
+        (non_visual, "The bus evokes calm."),
+        (non_visual, "Buses are usually red."),
         (prose.stutter, "The bus is a bus in a bus."),
         (prose.stutter, "The the bus waits."),
         (prose.stutter, "A red bus waits beside a red bus."),

@@ -5,21 +5,11 @@ Not here: gates on questions and answers of any task (instructions/gates.py).
 
 import re
 from collections import Counter
-from functools import lru_cache
 
 from unicorn_assets.curation import prose
 from unicorn_assets.curation.prose import Fault
 from unicorn_assets.curation.things import made_up
-from unicorn_assets.curation.words import (
-    FUNCTION_WORDS,
-    by_word,
-    content,
-    content_set,
-    runs_in,
-    sentences,
-    share_in,
-    stem,
-)
+from unicorn_assets.curation.words import content, content_set, runs_in, sentences, share_in
 from unicorn_assets.instructions import support
 from unicorn_assets.instructions.complex_reasoning.answer import Problem
 from unicorn_assets.instructions.gates import cut_by_schema
@@ -42,7 +32,7 @@ def problem_fault(pair: Problem, caption: str, gates: InstructionGates) -> Fault
         fault = fault or (prose.stutter(part) if gates.strict and part not in caption else None)
         if fault:
             return fault
-        if part.endswith("?") or len(part.split()) < 3:
+        if part.endswith("?") or len(part.split(None, 2)) < 3:
             return Fault("bad_step", f"{part!r} is not a step that tells something.")
     if not pair.answer.endswith((".", "!")):
         return Fault("cut_off", "The answer does not end.")
@@ -70,7 +60,7 @@ def _support_fault(pair: Problem, caption: str) -> Fault | None:
     if fault:
         return fault
     claim = content_set(pair.question) - support.LIGHT
-    if claim and sum([len(_taken_up(claim, part)) for part in parts]) >= 0.6 * len(parts) * len(claim):
+    if claim and _says_again(claim, parts):
         return Fault("circular", "Steps and answer only say again what the question says.")
     fault = support.restated(pair.question, pair.answer)
     if fault:
@@ -83,6 +73,16 @@ def _support_fault(pair: Problem, caption: str) -> Fault | None:
     return next(filter(None, (support.property_fault("", part, caption) for part in parts)), None)
 
 
+def _says_again(claim: frozenset[str], parts: list[str]) -> bool:
+    """Whether the parts hold, in the mean, six of ten of the claim's words."""
+    spare = len(parts) * len(claim) - 0.6 * len(parts) * len(claim)
+    for part in parts:
+        spare -= len(claim) - len(_taken_up(claim, part))
+        if spare < 0:
+            return False
+    return True
+
+
 def _rests_on(answer: str, told: list[str]) -> bool:
     """Whether two words of the answer are taken up from what was told before it."""
     own = content_set(answer)
@@ -93,19 +93,20 @@ def _rests_on(answer: str, told: list[str]) -> bool:
 
 def _taken_up(wanted: frozenset[str], text: str) -> frozenset[str]:
     """Those stems that a text has too, in whatever form: 'pianist' and 'piano', 'bridge' and 'footbridge'."""
-    held = wanted & content_set(text)
-    begins, ended = _forms(text)
-    return held.union([word for word in wanted - held if word[:4] in begins or f"{word} " in ended])
+    own = content_set(text)
+    held = wanted & own
+    if len(held) == len(wanted):
+        return held
+    begins = {stem[:4] for stem in own}
+    found = [word for word in wanted - held if word[:4] in begins or _ends_one(word, text)]
+    return held.union(found) if found else held
 
 
-_long = by_word(lambda word: found if word not in FUNCTION_WORDS and len(found := stem(word)) > 3 else "")
-_begun = by_word(lambda word: stem(word)[:4] if word not in FUNCTION_WORDS and len(stem(word)) > 3 else "")
-
-
-@lru_cache(256)
-def _forms(text: str) -> tuple[frozenset[str], str]:
-    """The first four letters of a text's longer stems, and these stems, each with a space behind it."""
-    return frozenset(_begun(text)), " ".join([*_long(text), ""])
+def _ends_one(word: str, text: str) -> bool:
+    """Whether a stem of four letters or more ends with the word."""
+    return f"{word} " in f"{' '.join(content(text))} " and any(
+        len(stem) > 3 and stem.endswith(word) for stem in content_set(text)
+    )
 
 
 def _claim_fault(pair: Problem, caption: str, gates: InstructionGates) -> Fault | None:
