@@ -27,10 +27,10 @@ class Columns(Section):
 
 
 class Source(Section):
-    """Seeds from a file (`path`), or made from `labels` and `templates`. What is read how: docs/sources.md."""
+    """Seeds from files (`path`), or made from `labels` and `templates`. What is read how: docs/sources.md."""
 
     name: Name  # lower case, digits, hyphens; shards are named after it
-    path: str | None = None  # file of seeds, relative to the recipe, or s3://
+    path: str | None = None  # file, folder or pattern of files of seeds, relative to the recipe, or s3://
     format: Literal["text", "jsonl", "csv", "parquet"] | None = None  # None: by the file's ending
     columns: Columns = Columns()  # column mapping of CSV, JSONL and Parquet
     encoding: str = "utf-8"  # of text, JSONL and CSV files; a UTF-8 byte order mark in the file wins

@@ -57,6 +57,8 @@ def overhead(_: int, folder: Path, shards: int = SHARDS) -> dict[str, Any]:
             state = here.wait(backfill, PATIENCE_S)
             wall, cpu = time.perf_counter() - wall, here.cpu_s() - cpu
             runs = len(here.runs(backfill))
+            for words in () if state == "COMPLETED_SUCCESS" else here.failures(backfill):
+                say(words)
             say(f"backfill of {len(names)} shards: {state}, {runs} runs, {wall:.1f} s, {cpu:.1f} s of CPU")
         calls = asked(log).calls
         bare_wall, bare_cpu = time.perf_counter(), time.process_time()

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -203,6 +204,19 @@ class Platform:
         found: list[dg.DagsterRun] = self.asked(
             lambda instance: list(instance.get_runs(dg.RunsFilter(tags={"dagster/backfill": backfill})))
         )
+        return found
+
+    def failures(self, backfill: str) -> list[str]:
+        """What failed runs of a backfill said."""
+        kinds = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
+        found = []
+        for run in self.runs(backfill):
+            for entry in self.asked(partial(dg.DagsterInstance.all_logs, run_id=run.run_id, of_type=kinds)):
+                event = entry.get_dagster_event()
+                told = getattr(event.event_specific_data, "error", None)
+                failed = getattr(event.event_specific_data, "user_failure_data", None)
+                words = failed.description if failed else told.to_string() if told else ""
+                found.append(f"{run.run_id[:8]} {event.step_key}: {event.message} {words or ''}"[:2000])
         return found
 
     def wait(self, backfill: str, patience_s: float, meanwhile: Callable[[], None] = lambda: None) -> str:

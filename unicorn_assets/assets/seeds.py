@@ -1,5 +1,6 @@
 """Sources to seeds: the catalog of all seeds, which cuts shards and registers their keys, and the shards themselves."""
 
+from collections.abc import Callable
 from functools import lru_cache, partial
 
 import dagster as dg
@@ -16,7 +17,18 @@ from unicorn_assets.partitions import register
 from unicorn_assets.progress import StageProgress
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.resources import LakeResource, ProgressResource
-from unicorn_assets.seeds.catalog import build_catalog, catalog_made, seeds_made, seeds_of, shards_of, version
+from unicorn_assets.seeds.catalog import (
+    CatalogResult,
+    build_catalog,
+    catalog_made,
+    seeds_made,
+    seeds_of,
+    shards_of,
+    version,
+)
+
+MOST_TOLD = 50
+"""Files that the log of a run names."""
 
 
 def build(planned: Recipe) -> list[dg.AssetsDefinition]:
@@ -31,7 +43,7 @@ def build(planned: Recipe) -> list[dg.AssetsDefinition]:
         store, recipe = lake.begin(planned)
         with errors_for_people():
             made, known = catalog_made(recipe), reusable(context, store, "seed_catalog")
-            write = partial(_write_catalog, store, recipe, made)
+            write = partial(_write_catalog, store, recipe, made, context.log.info)
             info, reused = make_whole(progress.to_log(context.log), "seed_catalog", made, known, write)
             shards = shards_of(store.read("seed_catalog"))
         added, removed = register(context.instance, recipe.name, shards)
@@ -66,20 +78,47 @@ def build(planned: Recipe) -> list[dg.AssetsDefinition]:
     return [seed_catalog, seeds]
 
 
-def _write_catalog(store: Lake, recipe: Recipe, made: Made, running: StageProgress) -> ShardInfo:
+def _write_catalog(
+    store: Lake, recipe: Recipe, made: Made, tell: Callable[[str], None], running: StageProgress
+) -> ShardInfo:  # fmt: skip
     previous = store.find("seed_catalog")
     if previous is None:
         previous = _placed_so_far(store)
     result = build_catalog(recipe, previous, running.advance)
     store.write("quarantine/seed_catalog", "all", result.quarantine, made)
+    for words in _told(result):
+        tell(words)
     reasons = dict(result.quarantine["reason"].value_counts(sort=True).iter_rows())
     extra = {
         "quarantined": reasons,
         "seeds of": {name: counts["seeds"] for name, counts in result.counts.items()},
         "added": result.added,
         "removed": result.removed,
+        **({"removed of": removed} if (removed := _removed(result)) else {}),
     }
     return store.write("seed_catalog", "all", result.catalog, made, with_sample(extra, result.catalog))
+
+
+def _removed(result: CatalogResult) -> dict[str, int]:
+    """Seeds that went by file; the files with most."""
+    went = sorted(((removed, file) for file, (_, removed) in result.changes.items() if removed), reverse=True)
+    return {file: removed for removed, file in went[:MOST_TOLD]}
+
+
+def _told(result: CatalogResult) -> list[str]:
+    """What changed, file by file, and which files were refused, for the run's log."""
+    unusable = result.quarantine.filter(pl.col("reason") == "unusable_file")
+    words = [
+        f"{row_id.removesuffix(':0')}: left out: {detail}"
+        for row_id, detail in unusable["row_id", "detail"].iter_rows()
+    ]
+    gone = set(result.changes) - set(result.catalog["file"].unique())
+    for file, (added, removed) in result.changes.items():
+        if file in gone:
+            words.append(f"{file}: none of its seeds is there any more; it had {removed:,}")
+        else:
+            words.append(f"{file}: {added:,} new seeds" + (f", {removed:,} gone" if removed else ""))
+    return words if len(words) <= MOST_TOLD else [*words[:MOST_TOLD], f"and {len(words) - MOST_TOLD:,} more files"]
 
 
 def _placed_so_far(store: Lake) -> pl.DataFrame | None:

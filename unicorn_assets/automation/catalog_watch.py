@@ -13,10 +13,18 @@ from unicorn_assets.home import Home
 from unicorn_assets.ids import digest
 from unicorn_assets.keys import asset_name
 from unicorn_assets.lake.store import Lake
+from unicorn_assets.recipe import Recipe
 from unicorn_assets.recipe_file import load_recipe
 from unicorn_assets.seeds.catalog import catalog_made
+from unicorn_assets.seeds.listing import list_files
 
 CATALOG = "seed_catalog"
+SEEN = "seen "
+"""Before what a look found and has not asked for yet."""
+
+
+def _has_folders(recipe: Recipe) -> bool:
+    return any(not list_files(recipe, source).is_one for source in recipe.sources if source.path is not None)
 
 
 def build_catalog_watch(home: Home) -> dg.SensorDefinition:
@@ -44,6 +52,8 @@ def build_catalog_watch(home: Home) -> dg.SensorDefinition:
         if waits := busy(context.instance, set(keys.values())):
             return dg.SensorResult(skip_reason=f"waits for {waits}", cursor=context.cursor)
         asked = digest([made.inputs, info.content if info else ""], 8)
+        if _has_folders(recipe) and context.cursor not in (asked, f"{SEEN}{asked}"):  # files may still be written there
+            return dg.SensorResult(skip_reason="new files; asks when the next look sees the same", cursor=SEEN + asked)
         if context.cursor == asked:  # it failed, or sources change while they are read: a person, or a night, goes on
             return dg.SensorResult(skip_reason="a catalog of these sources was asked for already", cursor=asked)
         request = dg.RunRequest(asset_selection=[keys[CATALOG]], tags={"unicorn/why": "the sources changed"})

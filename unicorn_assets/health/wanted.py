@@ -11,7 +11,7 @@ from unicorn_assets.graph import ASSETS, VECTORS
 from unicorn_assets.lake.store import ShardInfo
 from unicorn_assets.lake.verdicts import Seen
 from unicorn_assets.recipe import Recipe
-from unicorn_assets.seeds.sources import sources_fingerprint
+from unicorn_assets.seeds.listing import sources_fingerprint
 from unicorn_assets.transfer.given import given_transfer
 from unicorn_assets.versions import versions
 

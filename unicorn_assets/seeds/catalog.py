@@ -15,8 +15,8 @@ from unicorn_assets.lake.store import Made, content_hash
 from unicorn_assets.logic import logic_of
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.seeds.intake import STAGE, Intake
+from unicorn_assets.seeds.listing import sources_fingerprint
 from unicorn_assets.seeds.shards import assign_shards
-from unicorn_assets.seeds.sources import sources_fingerprint
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class CatalogResult:
     quarantine: columns of `quarantine`, stage seed_catalog.
     counts: per source, `read` rows, `seeds` kept, and refused rows by reason; read = seeds + refused.
     added, removed: seeds that the previous catalog did not have, and those that only it had.
+    changes: the same by file, as (added, removed), for files with any.
     """
 
     catalog: pl.DataFrame
@@ -34,6 +35,7 @@ class CatalogResult:
     counts: dict[str, dict[str, int]]
     added: int
     removed: int
+    changes: dict[str, tuple[int, int]]
 
 
 def build_catalog(
@@ -45,10 +47,11 @@ def build_catalog(
     Raises UserError for what only the user can mend: a file that is missing, empty, binary or in another encoding.
     """
     intake = Intake(recipe.seeds, on_progress)
-    for source in recipe.sources:
-        intake.take(recipe, source)
-    rows, refused = intake.tables()
     before = pl.DataFrame(schema=polars_schema("seed_catalog")) if previous is None else previous
+    for source in recipe.sources:
+        known = before.filter(pl.col("source") == source.name)["file"].value_counts()
+        intake.take(recipe, source, dict(known.iter_rows()))
+    rows, refused = intake.tables()
     seeds, repeated = _each_once(rows, before)
     for name, times in repeated["source"].value_counts().iter_rows():
         intake.counts[name]["seeds"] -= times
@@ -61,6 +64,7 @@ def build_catalog(
         counts={name: dict(count) for name, count in intake.counts.items()},
         added=placed.height - stayed,
         removed=before.height - stayed,
+        changes=_changes(placed, before),
     )
 
 
@@ -89,19 +93,26 @@ def version(recipe: Recipe) -> str:
     return digest([recipe.section_hash("sources", "seeds", "shard_rows"), logic_of(__name__)], 8)
 
 
+def _changes(placed: pl.DataFrame, before: pl.DataFrame) -> dict[str, tuple[int, int]]:
+    added = dict(placed.join(before, on="seed_id", how="anti")["file"].value_counts().iter_rows())
+    removed = dict(before.join(placed, on="seed_id", how="anti")["file"].value_counts().iter_rows())
+    return {file: (added.get(file, 0), removed.get(file, 0)) for file in sorted(added.keys() | removed.keys())}
+
+
 def _each_once(rows: pl.DataFrame, before: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Seeds with `order` and their shard so far (null for new ones), and the repeats as refused rows with source.
 
-    The first of equal texts is kept; but a seed stays with the source it had, so that a new file that repeats old
-    texts changes nothing about them.
+    The first of equal texts is kept; but a seed stays with the source and the file it had, so that a new file that
+    repeats old texts changes nothing about them.
     """
     rows = rows.with_row_index("order").join(
-        before.select("seed_id", "shard", was="source"), on="seed_id", how="left", maintain_order="left"
+        before.select("seed_id", "shard", was="source", lay="file"), on="seed_id", how="left", maintain_order="left"
     )
     elsewhere = (pl.col("source") != pl.col("was")).fill_null(False)
+    moved = (pl.col("file") != pl.col("lay")).fill_null(False)
     kept = (
-        rows.select("seed_id", "order", "file", "row", elsewhere=elsewhere)
-        .sort("elsewhere", "order")
+        rows.select("seed_id", "order", "file", "row", elsewhere=elsewhere, moved=moved)
+        .sort("elsewhere", "moved", "order")
         .unique("seed_id", keep="first", maintain_order=True)
     )
     seeds = rows.join(kept, on="order", how="semi").sort("order")

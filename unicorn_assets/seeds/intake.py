@@ -5,8 +5,9 @@ Not here: duplicates and shards, which need all rows (catalog.py).
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import islice
 
 import polars as pl
 
@@ -15,10 +16,12 @@ from unicorn_assets.ids import content_id
 from unicorn_assets.lake.quarantine_rows import MOST_RAW, quarantine_rows
 from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets.recipe import Recipe, SeedGates, Source
+from unicorn_assets.seeds.listing import File, list_files
 from unicorn_assets.seeds.normalise import damage, escaped, normalise, printable
 from unicorn_assets.seeds.plain import chat_mark, says_nothing, without_markup
-from unicorn_assets.seeds.readers import read_source, shown_file
+from unicorn_assets.seeds.readers import read_file, read_source, shown_file
 from unicorn_assets.seeds.rows import Fault, Row
+from unicorn_assets.seeds.sources import UnreachableError
 
 STAGE = "seed_catalog"
 BATCH_ROWS = 10_000
@@ -40,25 +43,63 @@ class Intake:
         self._seeds: list[pl.DataFrame] = []
         self._refused: list[pl.DataFrame] = []
 
-    def take(self, recipe: Recipe, source: Source) -> None:
-        """Read one source to its end; a source without any usable row is a UserError."""
+    def take(self, recipe: Recipe, source: Source, known: Mapping[str, int] | None = None) -> None:
+        """Read one source to its end. A source without any usable row is a UserError, and so is a file of a folder that
+        can no longer be used: `known` says how many seeds of the catalog each file has. A new one is refused whole.
+        """
         count = self.counts[source.name] = Counter()
+        first = _First()
+        listing = None if source.path is None else list_files(recipe, source)
+        if listing is None or listing.is_one:
+            self._read(read_source(recipe, source), source, shown_file(source), first)
+        else:
+            for file in listing.files:
+                room = None if source.max_rows is None else source.max_rows - count["read"]
+                if room is None or room > 0:
+                    rows = islice(_whole(source, file), room)
+                    self._take_file(source, file.shown, rows, (known or {}).get(file.shown, 0), first)
+        if not count["seeds"]:
+            raise _nothing_usable(source, count, first)
+
+    def _take_file(
+        self, source: Source, file: str, rows: Iterator[Row | Fault], known: int, first: "_First"
+    ) -> None:  # fmt: skip
+        """One file of a folder: all of it, or nothing."""
+        count = self.counts[source.name]
+        before, seeds, refused = dict(count), len(self._seeds), len(self._refused)
+        try:
+            self._read(rows, source, file, first)
+            if known and count["seeds"] == before.get("seeds", 0):
+                raise UserError(f"{file}: none of its rows can be used", "look at what it holds now")
+        except UnreachableError:
+            raise
+        except UserError as error:
+            what = str(error).splitlines()[0].removeprefix(f"{file}: ")
+            if known:
+                raise UserError(
+                    f"{file}: {what}; {known:,} seeds of the catalog are of this file",
+                    "mend it, or remove it: then its seeds go",
+                ) from None
+            count.clear()
+            count.update(before)
+            del self._seeds[seeds:], self._refused[refused:]
+            fault = Fault(0, "unusable_file", what, "")
+            first.note(file, fault)
+            self._pack(source, file, [], [fault])
+
+    def _read(self, rows: Iterable[Row | Fault], source: Source, file: str, first: "_First") -> None:
         good: list[Row] = []
         bad: list[Fault] = []
-        first_fault: Fault | None = None
-        for row in read_source(recipe, source):
+        for row in rows:
             checked = row if isinstance(row, Fault) else self._check(row, source)
             if isinstance(checked, Fault):
                 bad.append(checked)
-                count[checked.reason] += 1
-                first_fault = first_fault or checked
+                first.note(file, checked)
             else:
                 good.append(checked)
             if len(good) + len(bad) >= BATCH_ROWS:
-                self._pack(source, count, good, bad)
-        self._pack(source, count, good, bad)
-        if not count["seeds"]:
-            raise _nothing_usable(source, count, first_fault)
+                self._pack(source, file, good, bad)
+        self._pack(source, file, good, bad)
 
     def tables(self) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Candidates (columns of `seeds`) and refused rows (columns of `quarantine`), in order of reading."""
@@ -93,8 +134,8 @@ class Intake:
         label = label and _tidy(label)
         return Row(number, text, domain or source.domain, label or None)
 
-    def _pack(self, source: Source, count: Counter[str], good: list[Row], bad: list[Fault]) -> None:
-        file = shown_file(source)
+    def _pack(self, source: Source, file: str, good: list[Row], bad: list[Fault]) -> None:
+        count = self.counts[source.name]
         if good:
             numbers, texts, domains, labels = zip(*good, strict=True)
             columns = {
@@ -109,6 +150,7 @@ class Intake:
             self._seeds.append(pl.DataFrame(columns, schema=polars_schema("seeds")))
         if bad:
             self._refused.append(self._quarantine(file, bad))
+            count.update(fault.reason for fault in bad)
         count["read"] += len(good) + len(bad)
         count["seeds"] += len(good)
         self._on_progress(len(good) + len(bad))
@@ -130,12 +172,29 @@ def _tidy(value: str) -> str:
     return normalise(without_markup(printable(value[:MAX_VALUE_CHARS])) or "")
 
 
-def _nothing_usable(source: Source, count: Counter[str], first: Fault | None) -> UserError:
-    file = shown_file(source)
-    if first is None:
+class _First:
+    """The first fault of a source, and its file."""
+
+    file = ""
+    fault: Fault | None = None
+
+    def note(self, file: str, fault: Fault) -> None:
+        if self.fault is None:
+            self.file, self.fault = file, fault
+
+
+def _whole(source: Source, file: File) -> Iterator[Row | Fault]:
+    if file.unfit:
+        raise UserError(f"{file.shown}: {file.unfit}", "")
+    yield from read_file(source, file)
+
+
+def _nothing_usable(source: Source, count: Counter[str], first: _First) -> UserError:
+    file, fault = first.file or shown_file(source), first.fault
+    if fault is None:
         return UserError(f"{file}: source {source.name!r} has no rows", "every source needs at least one row")
     reasons = ", ".join(f"{reason} {n:,}" for reason, n in count.most_common() if reason not in {"read", "seeds"})
     return UserError(
         f"{file}: source {source.name!r}: none of its {count['read']:,} rows can be used: {reasons}",
-        f"the first is {file}:{first.number}: {escaped(first.detail[:300])}",
+        f"the first is {file}:{fault.number}: {escaped(fault.detail[:300])}",
     )

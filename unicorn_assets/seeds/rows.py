@@ -4,7 +4,7 @@ from typing import Final, Literal, NamedTuple
 
 Reason = Literal[
     "blank", "missing_value", "not_text", "undecodable", "line_too_long", "malformed_json", "malformed_csv",
-    "ragged_row", "no_text", "markup", "too_short", "too_long", "duplicate_label", "duplicate_seed",
+    "ragged_row", "no_text", "markup", "too_short", "too_long", "duplicate_label", "duplicate_seed", "unusable_file",
 ]  # fmt: skip
 
 REASONS: Final[dict[Reason, str]] = {
@@ -22,6 +22,7 @@ REASONS: Final[dict[Reason, str]] = {
     "too_long": "more characters than seeds.max_chars",
     "duplicate_label": "the label occurs earlier in the same list",
     "duplicate_seed": "the same text occurs elsewhere; detail names the row that is kept",
+    "unusable_file": "a new file of a folder that is empty, not finished, or not what its name says; its row is 0",
 }
 
 

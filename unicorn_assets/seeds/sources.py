@@ -1,7 +1,8 @@
 """Opening the files of a source, local or remote, and telling whether they changed.
 
 Any fsspec URL will do; keys and endpoints come from fsspec's own configuration and the provider's environment variables
-(AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL...). Files that end in .gz, .bz2 or .xz are unpacked. Not here: what is inside.
+(AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL...). Files that end in .gz, .bz2 or .xz are unpacked. Not here: what is inside,
+which files a folder has (listing.py).
 """
 
 import bz2
@@ -11,7 +12,7 @@ import io
 import lzma
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
@@ -20,8 +21,6 @@ from urllib.parse import urlsplit
 import fsspec
 
 from unicorn_assets.errors import UserError
-from unicorn_assets.ids import digest
-from unicorn_assets.recipe import Recipe
 from unicorn_assets.seeds.normalise import escaped
 
 MAX_RATIO = 250
@@ -33,10 +32,14 @@ _PACKINGS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, 
 _ACCESS_LIBRARIES = frozenset({"botocore", "aiobotocore", "aiohttp", "fsspec", "s3fs", "zlib", "_lzma"})
 
 
+class UnreachableError(UserError):
+    """A file that cannot be got at now: it, the network or a key is missing. What it holds is not at fault."""
+
+
 @contextmanager
 def reading(url: str, shown: str, *, unpack: bool = True) -> Iterator[IO[bytes]]:
     """The bytes of `url`; every fault of access becomes a UserError that names the file as the recipe writes it."""
-    with _access_errors(shown), _opened(url, shown) as stream:
+    with access_errors(shown), _opened(url, shown) as stream:
         opener = _PACKINGS.get(Path(urlsplit(url).path if "://" in url else url).suffix.lower()) if unpack else None
         if opener is None:
             yield stream
@@ -78,33 +81,28 @@ class _Unpacked(io.RawIOBase):
         return self.read(size if size >= 0 else io.DEFAULT_BUFFER_SIZE)
 
 
-def sources_fingerprint(recipe: Recipe) -> str:
-    """Hash of the content of all source files: local bytes; for remote files ETag and size, or size and time.
-
-    Two equal fingerprints of one recipe mean that nothing has to be read again.
-    """
-    named = [
-        path for source in recipe.sources for path in (source.path, source.labels, source.templates) if path is not None
-    ]
-    return digest({path: _state(recipe.locate(path), path) for path in named}, 8)
-
-
-def _state(url: str, shown: str) -> Any:
-    with _access_errors(shown):
-        fs, path = _locate(url, shown)
+def state_of(url: str, shown: str) -> Any:
+    """What changes when the file does: a hash of local bytes; for remote files ETag and size, or size and time."""
+    with access_errors(shown):
+        fs, path = locate(url, shown)
         if fs is None:
             with _open_local(path, shown) as stream:
                 return hashlib.file_digest(stream, "blake2b").hexdigest()
         info = fs.info(path)
         if info.get("type") == "directory":
             raise IsADirectoryError(path)
-        tag = info.get("ETag") or info.get("etag")
-        changed = tag or info.get("LastModified") or info.get("mtime") or info.get("updated")
-        return [str(info.get("size")), str(changed)]
+        return remote_state(info)
+
+
+def remote_state(info: Mapping[str, Any]) -> list[str]:
+    """The state of a remote file by what its store says of it."""
+    tag = info.get("ETag") or info.get("etag")
+    changed = tag or info.get("LastModified") or info.get("mtime") or info.get("updated")
+    return [str(info.get("size")), str(changed)]
 
 
 def _opened(url: str, shown: str) -> IO[bytes]:
-    fs, path = _locate(url, shown)
+    fs, path = locate(url, shown)
     if fs is None:
         return _open_local(path, shown)
     try:
@@ -125,7 +123,7 @@ def _open_local(path: str, shown: str) -> io.BufferedReader:
     raise UserError(f"{shown}: this is a pipe or a device, not a file", "write what comes out of it into a file")
 
 
-def _locate(url: str, shown: str) -> tuple[Any, str]:
+def locate(url: str, shown: str) -> tuple[Any, str]:
     """File system and path there; None for the local one, where every character may be part of a name."""
     if "://" not in url:
         return None, url
@@ -140,17 +138,20 @@ def _locate(url: str, shown: str) -> tuple[Any, str]:
 
 
 @contextmanager
-def _access_errors(shown: str) -> Iterator[None]:
+def access_errors(shown: str) -> Iterator[None]:
+    """Every fault of access as a UserError that names the file as the recipe writes it."""
     try:
         yield
     except FileNotFoundError:
-        raise UserError(f"{shown}: there is no such file", "look at the path in the recipe") from None
+        raise UnreachableError(f"{shown}: there is no such file", "look at the path in the recipe") from None
     except IsADirectoryError:
-        raise UserError(f"{shown}: this is a folder", "name one file; several files are several sources") from None
+        raise UserError(f"{shown}: this is a folder", "only `path` takes a folder; name one file") from None
     except UserError:
         raise
     except PermissionError as error:
-        raise UserError(f"{shown}: may not be read: {error}", "look at the file's permissions or your keys") from None
+        raise UnreachableError(
+            f"{shown}: may not be read: {error}", "look at the file's permissions or your keys"
+        ) from None
     except Exception as error:
         if (
             not isinstance(error, OSError | EOFError | UnicodeError)
@@ -159,7 +160,14 @@ def _access_errors(shown: str) -> Iterator[None]:
         ):
             raise
         hint = "look at the file, the network and your keys" if "://" in shown else "the file may be damaged or cut off"
-        raise UserError(f"{shown}: cannot be read: {escaped(str(error)[:300]) or type(error).__name__}", hint) from None
+        # A packed file that is cut off raises an OSError without a number, or an error of its own.
+        is_content = isinstance(error, EOFError | ValueError) or type(error).__module__ in ("zlib", "_lzma", "gzip")
+        told = (
+            UserError
+            if is_content or (isinstance(error, OSError) and error.errno is None and "://" not in shown)
+            else UnreachableError
+        )
+        raise told(f"{shown}: cannot be read: {escaped(str(error)[:300]) or type(error).__name__}", hint) from None
 
 
 def _is_local(fs: Any) -> bool:

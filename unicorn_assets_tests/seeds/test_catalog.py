@@ -6,7 +6,7 @@ import polars as pl
 from unicorn_assets.ids import content_id
 from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets.seeds.catalog import build_catalog, seeds_of, shards_of, version
-from unicorn_assets.seeds.sources import sources_fingerprint
+from unicorn_assets.seeds.listing import sources_fingerprint
 
 
 def write(folder: Path, name: str, *texts: str) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from unicorn_assets.errors import UserError
 from unicorn_assets.seeds.catalog import CatalogResult, build_catalog
-from unicorn_assets.seeds.sources import sources_fingerprint
+from unicorn_assets.seeds.listing import sources_fingerprint
 
 CSV = "id,text\n1,a red kayak\n2,two goats\n"
 KAYAK = ["a red kayak", "two goats"]
@@ -312,7 +312,7 @@ def test_what_is_no_file(tmp_path: Path, catalog: Any) -> None:
             ("socket.csv", "cannot be read"),
             ("loop.csv", "cannot be read"),
             ("gone.csv", "no such file"),
-            ("folder.csv", "this is a folder"),
+            ("folder.csv", "there is no file of seeds in it"),
             ("plain.csv/a.csv", "cannot be read"),
             ("n" * 300 + ".csv", "cannot be read"),
             ("a\0.csv", "cannot be read"),

@@ -10,7 +10,7 @@ import pytest
 
 from unicorn_assets.errors import UserError
 from unicorn_assets.seeds.catalog import build_catalog
-from unicorn_assets.seeds.sources import sources_fingerprint
+from unicorn_assets.seeds.listing import sources_fingerprint
 from unicorn_assets_tests.servers import S3Server, s3_server
 
 __all__ = ["s3_server"]
@@ -76,3 +76,24 @@ def test_a_server_that_is_away_is_a_user_error(bucket: Any, make_recipe: Any, mo
     bucket.clear_instance_cache()
     with pytest.raises(UserError, match=r"s3://seeds/a.txt: cannot be read: .*127.0.0.1:1"):
         sources_fingerprint(make_recipe({"path": "s3://seeds/a.txt"}))
+
+
+def test_a_folder_and_a_pattern_on_s3(bucket: Any, make_recipe: Any) -> None:
+    for name in ("in/a.jsonl", "in/b.jsonl", "in/below/c.jsonl", "in/_SUCCESS", "in/d.jsonl.tmp"):
+        bucket.pipe_file(f"seeds/{name}", f'{{"text": "a cat of {name}"}}\n'.encode())
+    bucket.touch("seeds/in/")  # how consoles make a folder
+    recipe = make_recipe({"path": "s3://seeds/in/"})
+    for path in ("s3://seeds/in", "s3://seeds/in/*.jsonl"):
+        result = build_catalog(make_recipe({"path": path}), None)
+        assert set(result.catalog["file"]) == {"s3://seeds/in/a.jsonl", "s3://seeds/in/b.jsonl"}
+    assert build_catalog(make_recipe({"path": "s3://seeds/in/**/*.jsonl"}), None).catalog.height == 3
+    first, seen = build_catalog(recipe, None), sources_fingerprint(recipe)
+    assert "s3://seeds/in/d.jsonl.tmp:0" in set(first.quarantine["row_id"])
+    bucket.pipe_file("seeds/in/0.jsonl", b'{"text": "a dog"}\n')
+    assert sources_fingerprint(recipe) != seen
+    second = build_catalog(recipe, first.catalog)
+    assert second.changes == {"s3://seeds/in/0.jsonl": (1, 0)}
+    with pytest.raises(UserError, match="'\\*\\*' can only be an entire path component"):
+        build_catalog(make_recipe({"path": "s3://seeds/in/**.jsonl"}), None)
+    with pytest.raises(UserError, match=r"s3://seeds/none/: there is no (such file|file of seeds in it)"):
+        build_catalog(make_recipe({"path": "s3://seeds/none/"}), None)

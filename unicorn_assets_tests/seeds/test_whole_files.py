@@ -9,7 +9,7 @@ import pytest
 
 from unicorn_assets.errors import UserError
 from unicorn_assets.seeds.catalog import build_catalog
-from unicorn_assets.seeds.sources import sources_fingerprint
+from unicorn_assets.seeds.listing import sources_fingerprint
 
 LATIN = "\n".join(f"une vache br\u00fbl\u00e9e num\u00e9ro {n}" for n in range(5)).encode("latin-1")
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x01\x00"
@@ -94,7 +94,7 @@ def test_files_that_cannot_be_opened(act: Any, tmp_path: Path, make_recipe: Any)
     (tmp_path / "folder.txt").mkdir()
     for path, words in (
         ("gone.txt", "gone.txt: there is no such file"),
-        ("folder.txt", "folder.txt: this is a folder"),
+        ("folder.txt", "folder.txt: there is no file of seeds in it"),
         ("odd://host/a.txt", "odd://host/a.txt: cannot be opened"),
     ):
         with pytest.raises(UserError, match=words):
