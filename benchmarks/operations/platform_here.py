@@ -100,6 +100,7 @@ class Platform:
     port: int
     kept: dict[str, Service] = field(default_factory=dict)
     _ended: threading.Event = field(default_factory=threading.Event)
+    _keeping: threading.Lock = field(default_factory=threading.Lock)
 
     def keep(self) -> None:
         """Start again what ended, and bury orphans, until the end."""
@@ -110,13 +111,16 @@ class Platform:
                 with suppress(psutil.Error, ChildProcessError):
                     if child.pid in seen and child.status() == psutil.STATUS_ZOMBIE:
                         os.waitpid(child.pid, os.WNOHANG)
-            self.postgres.look()
-            for service in list(self.kept.values()):
-                service.look()
+            with self._keeping:
+                if not self._ended.is_set():  # else what stop() ends would be started again
+                    self.postgres.look()
+                    for service in list(self.kept.values()):
+                        service.look()
 
     def stop(self) -> None:
         """End all services well: SIGTERM, and SIGKILL only for those that are still there after a minute."""
-        self._ended.set()
+        with self._keeping:
+            self._ended.set()
         processes = [service.process for service in self.kept.values() if service.process is not None]
         for process in processes:
             with suppress(ProcessLookupError):

@@ -51,10 +51,12 @@ def whole_table(lake: Lake, name: str) -> ShardInfo | None:
 
 
 def there(lake: Lake, name: str, shards: Sequence[str]) -> dict[str, ShardInfo]:
-    """What these shards of `name` say of themselves, in the order of `shards`; those that nobody made yet are left out.
-    Refuses to go on without a shard that was there: what is made of the others would silently lack its rows.
+    """What these shards of `name` say of themselves, in the order of their names; those that nobody made yet are left
+    out. Refuses to go on without a shard that was there: what is made of the others would silently lack its rows.
+
+    Dagster lists partition keys in the order in which they came: what is made of all shards would depend on that.
     """
-    seen = look(lake, name, shards, deep=False)  # whoever reads, proves
+    seen = look(lake, name, sorted(shards), deep=False)  # whoever reads, proves
     lost = {shard: each.damage for shard, each in seen.items() if each.damage}
     if lost:
         names = ", ".join(f"{shard} ({damage})" for shard, damage in list(lost.items())[:5])
@@ -66,7 +68,7 @@ def there(lake: Lake, name: str, shards: Sequence[str]) -> dict[str, ShardInfo]:
 
 
 def finished(lake: Lake, name: str, shards: Sequence[str]) -> list[str]:
-    """Those of the shards of these vectors that have rows, in the order of `shards`; refuses bad and lost ones."""
+    """Those of the shards of these vectors that have rows, in the order of their names; refuses bad and lost ones."""
     found, empty = [], 0
     for shard, info in there(lake, name, shards).items():
         empty += not info.rows

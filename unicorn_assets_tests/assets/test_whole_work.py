@@ -63,3 +63,9 @@ def test_nothing_over_all_shards_is_made_without_one_that_was_lost(tmp_path: Pat
     write_verdict(lake, "captions", "tiny-00001", Verdict("content"))
     with pytest.raises(UserError, match=r"captions lacks 1 of its shards: tiny-00001 \(it was there and is gone\)"):
         there(lake, "captions", shards)
+
+
+def test_shards_come_in_the_order_of_their_names_and_not_of_dagsters_keys(tmp_path: Path) -> None:
+    lake = tiny_lake().write(tmp_path)
+    lake.write("captions", "tiny-00001", lake.read("captions", SHARD), MADE)
+    assert list(there(lake, "captions", ["tiny-00001", SHARD])) == [SHARD, "tiny-00001"]
