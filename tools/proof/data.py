@@ -1,0 +1,62 @@
+"""What the answers need: releases of the size's concepts, questions, pictures; all made when they are missing."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from tools.pocket.concepts import Concept, read_concepts
+from tools.proof.pictures import held_out_pictures, other_pictures
+from tools.proof.questions import Question, questions
+from tools.proof.releases import Releases
+from tools.proof.run import Job
+from tools.proof.size import CONDITIONS, Size
+from tools.proof.vectors import Rows, captions_of, pictures_of
+from tools.proof.written import seeds_of
+
+HOME = Path(os.environ.get("UNICORN_HOME", ".unicorn"))
+
+
+def jobs_of(size: Size, art: Path, folder: Path, llm: Path, threads: int) -> list[Job]:
+    """Every condition and seed; makes the data that are missing. All conditions of a seed, then the next seed."""
+    everything = read_concepts(art / "node_modules")
+    concepts = [concept for concept in everything if concept.group in size.groups]
+    releases, concept_of = releases_of(size, folder, concepts)
+    records = captions_of(releases.of(size.methods[0]))
+    trained = {concept_of[caption] for caption in records.values()}
+    wanted = trained | {concept.hexcode for concept in concepts if concept.held_out}
+    held_out = held_out_pictures(art, folder / "pictures", wanted)
+    pictured = {file.stem for file in held_out.iterdir()}
+    asked = questions(concepts, pictured, trained, size.asked)
+    seen = {method: _asked(releases.pictures(method, "pictures", held_out), asked) for method in size.methods}
+    others: list[list[Rows]] = []
+    if "real_images" in size.conditions:
+        found = pictures_of(
+            releases.pictures("none", "others", other_pictures(art, folder / "others", everything, trained))
+        )
+        others = [found[concept_of[caption]] for caption in records.values()]
+    return [
+        Job(size, name, seed, llm, releases.of(method), records, asked, seen[method],
+            others if CONDITIONS[name].vectors == "pictures" else (), threads)
+        for seed in range(size.seeds)
+        for name in size.conditions
+        for method in [CONDITIONS[name].method]
+    ]  # fmt: skip
+
+
+def releases_of(size: Size, folder: Path, concepts: list[Concept]) -> tuple[Releases, dict[str, str]]:
+    """The releases, and the concept of each caption."""
+    written: dict[str, str] = {}
+    groups: dict[str, str] = {}
+    concept_of: dict[str, str] = {}
+    for concept in concepts:
+        if not concept.held_out:
+            for seed, caption in seeds_of(concept, size.descriptions).items():
+                written[seed], groups[seed] = caption, concept.group
+                concept_of.setdefault(caption, concept.hexcode)
+    return Releases(folder, written, groups), concept_of
+
+
+def _asked(file: Path, asked: list[Question]) -> Rows:
+    found = pictures_of(file)
+    return np.stack([found[question.concept][0] for question in asked])
