@@ -16,7 +16,7 @@ UV := $(shell command -v uv || echo .uv/bin/uv)
 EXTRAS ?= local,encode
 INSTALL = $(UV) pip install --quiet --python $(BIN)/python --constraint constraints.txt
 
-.PHONY: help demo ui test test-vllm bench-llm lint install pocket constraints screenshots clean
+.PHONY: help demo ui test test-vllm bench-llm lint install pocket proof constraints screenshots clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,6 +51,9 @@ bench-llm: .venv/.for-tests .venv-peers/.made  ## the LLM client beside other to
 
 pocket: .venv/.for-tests  ## fetch the art and train the pocket encoder again (about half an hour)
 	@scripts/train-pocket
+
+proof: .venv/.for-tests  ## train a small VLM on text alone and ask it about real pictures (docs/proof.md); goes on where it was ended
+	@scripts/proof $(PROOF)
 
 constraints: $(UV)  ## resolve all extras together again
 	@$(UV) pip compile --quiet --upgrade --all-extras --no-header --no-annotate --no-emit-index-url --python-version 3.11 \

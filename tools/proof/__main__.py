@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from tools.pocket.concepts import read_concepts
 from tools.proof.data import HOME, jobs_of
+from tools.proof.develop import chosen, developed
 from tools.proof.figures import Right, figures, headline, table
 from tools.proof.run import Job, answers
 from tools.proof.size import CONDITIONS, SIZES
@@ -48,30 +50,39 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print figures as JSON instead of the table")
     parser.add_argument("--conditions", help="some of them, separated by commas; answers that are there are kept")
     parser.add_argument("--seeds", type=int)
-    parser.add_argument("--workers", type=int, default=2, help="processes side by side, each with --threads")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=2, help="processes side by side, one thread each")
     parser.add_argument("--data-only", action="store_true", help="make what is needed before the answers, and end")
     parser.add_argument("--art", type=Path, default=HOME / "pocket-art", help="made by scripts/fetch-pocket-art")
-    parser.add_argument("--llm", type=Path, default=HOME / "proof" / "smollm2", help="made by scripts/proof")
-    parser.add_argument("--home", type=Path, default=HOME / "proof", help="data and answers lie here")
+    parser.add_argument(
+        "--home", type=Path, default=HOME / "proof", help="data, answers, and the LLM that scripts/proof made"
+    )
     given = parser.parse_args()
     size = SIZES[given.size]
-    chosen = tuple(given.conditions.split(",")) if given.conditions else size.conditions
-    if unknown := set(chosen) - set(CONDITIONS):
+    wanted = tuple(given.conditions.split(",")) if given.conditions else size.conditions
+    if unknown := set(wanted) - set(CONDITIONS):
         parser.error(f"there is no condition {unknown.pop()!r}; choose of {', '.join(CONDITIONS)}")
-    size = replace(size, conditions=chosen, seeds=given.seeds or size.seeds)
-    began = time.monotonic()
+    size = replace(size, conditions=wanted, seeds=given.seeds or size.seeds)
+    began, llm = time.monotonic(), given.home / "smollm2"
+    concepts = read_concepts(given.art / "node_modules")
     folder = given.home / size.name
-    jobs = jobs_of(size, given.art, folder, given.llm, given.threads)
+    jobs = jobs_of(size, concepts, given.art, folder, llm)
     if given.data_only:
         return
+    tried = developed(size, concepts, given.home, llm, given.workers)
+    size = replace(size, rates=chosen(tried))
+    jobs = [replace(job, size=size) for job in jobs]
     key = digest([size.key, list(jobs[0].records.items()), [list(q.captions) for q in jobs[0].questions]], 4)
     kept = answers(jobs, folder / f"answers-{key}", given.workers)
     parts = found_in(kept, jobs)
     if given.json:
-        cpu = sum(each["cpu_seconds"] for each in kept.values())
-        wall = {"seconds_of_this_run": time.monotonic() - began, "cpu_seconds_of_all_answers": cpu}
-        print(json.dumps({"figures": headline(parts["trained"]), "parts": parts, "runs": wall}, indent=2))
+        runs = {
+            "seconds_of_this_run": time.monotonic() - began,
+            "cpu_seconds_of_all_answers": sum(each["cpu_seconds"] for each in kept.values()),
+            "rates": size.rates,
+            "right_about_text_by_rates": {name: float(np.mean(each["right"])) for name, each in tried.items()},
+            "losses": {name: each["losses"] for name, each in kept.items()},
+        }
+        print(json.dumps({"figures": headline(parts["trained"]), "parts": parts, "runs": runs}, indent=2))
     else:
         print(table(parts))
 

@@ -1,11 +1,12 @@
 """What the answers need: releases of the size's concepts, questions, pictures; all made when they are missing."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from tools.pocket.concepts import Concept, read_concepts
+from tools.pocket.concepts import Concept
 from tools.proof.pictures import held_out_pictures, other_pictures
 from tools.proof.questions import Question, questions
 from tools.proof.releases import Releases
@@ -17,9 +18,8 @@ from tools.proof.written import seeds_of
 HOME = Path(os.environ.get("UNICORN_HOME", ".unicorn"))
 
 
-def jobs_of(size: Size, art: Path, folder: Path, llm: Path, threads: int) -> list[Job]:
+def jobs_of(size: Size, everything: Sequence[Concept], art: Path, folder: Path, llm: Path) -> list[Job]:
     """Every condition and seed; makes the data that are missing. All conditions of a seed, then the next seed."""
-    everything = read_concepts(art / "node_modules")
     concepts = [concept for concept in everything if concept.group in size.groups]
     releases, concept_of = releases_of(size, folder, concepts)
     records = captions_of(releases.of(size.methods[0]))
@@ -36,15 +36,15 @@ def jobs_of(size: Size, art: Path, folder: Path, llm: Path, threads: int) -> lis
         )
         others = [found[concept_of[caption]] for caption in records.values()]
     return [
-        Job(size, name, seed, llm, releases.of(method), records, asked, seen[method],
-            others if CONDITIONS[name].vectors == "pictures" else (), threads)
+        Job(f"{name}-{seed}", size, name, seed, llm, releases.of(method), records, asked, seen[method],
+            others if CONDITIONS[name].vectors == "pictures" else ())
         for seed in range(size.seeds)
         for name in size.conditions
         for method in [CONDITIONS[name].method]
     ]  # fmt: skip
 
 
-def releases_of(size: Size, folder: Path, concepts: list[Concept]) -> tuple[Releases, dict[str, str]]:
+def releases_of(size: Size, folder: Path, concepts: Sequence[Concept]) -> tuple[Releases, dict[str, str]]:
     """The releases, and the concept of each caption."""
     written: dict[str, str] = {}
     groups: dict[str, str] = {}

@@ -1,58 +1,50 @@
 """Which learning rates: trained on `none`, the model is asked about text of another wording. No picture is seen.
 
-    python -m tools.proof.develop --rates 1e-3,1e-4 2e-3,1e-4
-
-On the group travel-places, which the CPU size leaves out; docs/proof.md says which rates were tried.
+On the labels of a group that the CPU size leaves out. The pair of rates with most right answers holds for all
+conditions; of equals the smaller one.
 """
 
-import argparse
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 from tools.pocket.captions import evaluation_captions
-from tools.pocket.concepts import read_concepts
-from tools.proof.data import HOME, releases_of
+from tools.pocket.concepts import Concept
+from tools.proof.data import releases_of
 from tools.proof.questions import questions
 from tools.proof.run import Job, answers
-from tools.proof.size import SIZES
+from tools.proof.size import RATES, Size
 from tools.proof.vectors import captions_of
-from unicorn_assets.encoders.pocket.encoder import PocketEncoder
 
-GROUP, SEED = "travel-places", 100
-T = TypeVar("T")
+GROUP, SEED, EPOCHS, ASKED = "travel-places", 100, (4, 2), 100
 
 
-def main() -> None:
-    """Train with each pair of rates, and print accuracy in the text's own space."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rates", nargs="+", required=True, help="of stage 1 and 2, a comma between")
-    parser.add_argument("--epochs", default="8,4")
-    parser.add_argument("--asked", type=int, default=100)
-    given = parser.parse_args()
-    size = replace(SIZES["cpu"], groups=(GROUP,), epochs=_pair(given.epochs, int), asked=given.asked)
-    concepts = [concept for concept in read_concepts(HOME / "pocket-art" / "node_modules") if concept.group == GROUP]
-    folder = HOME / "proof" / "develop"
-    releases, concept_of = releases_of(size, folder, concepts)
+def developed(
+    size: Size, concepts: Sequence[Concept], home: Path, llm: Path, workers: int
+) -> dict[str, dict[str, Any]]:
+    """Answers about text by pair of rates, such as "0.001-5e-05"; kept below `home`."""
+    from unicorn_assets.encoders.pocket.encoder import PocketEncoder
+
+    group = [concept for concept in concepts if concept.group == GROUP]
+    size = replace(size, groups=(GROUP,), descriptions=False, epochs=EPOCHS, asked=ASKED)
+    folder = home / "develop"
+    releases, concept_of = releases_of(size, folder, group)
     records = captions_of(releases.of("none"))
     trained = {concept_of[caption] for caption in records.values()}
-    asked = [one for one in questions(concepts, trained, trained, size.asked) if one.part == "trained"]
-    by_code = {concept.hexcode: concept for concept in concepts}
+    asked = [one for one in questions(group, trained, trained, size.asked) if one.part == "trained"]
+    by_code = {concept.hexcode: concept for concept in group}
     reworded = [evaluation_captions(by_code[question.concept])["caption"] for question in asked]
     vectors = PocketEncoder("wide").encode_texts(reworded)
-    for rates in given.rates:
-        one = replace(size, rates=_pair(rates, float))
-        job = Job(one, "none", SEED, HOME / "proof" / "smollm2", releases.of("none"), records, asked, vectors, (), 1)
-        found = answers([job], Path(folder, f"answers-{one.key}"), 1)[job.name]
-        right = 100 * sum(found["right"]) / len(asked)
-        print(f"{rates}: {right:.1f} % right, losses {found['losses']}, {found['cpu_seconds']:.0f} CPU s")
+    jobs = [
+        Job(f"{rates[0]:g}-{rates[1]:g}", replace(size, rates=rates), "none", SEED, llm, releases.of("none"), records,
+            asked, vectors, ())
+        for rates in RATES
+    ]  # fmt: skip
+    return answers(jobs, folder / f"answers-{size.key}", workers)
 
 
-def _pair(text: str, of: Callable[[str], T]) -> tuple[T, T]:
-    first, second = map(of, text.split(","))
-    return first, second
-
-
-if __name__ == "__main__":
-    main()
+def chosen(found: dict[str, dict[str, Any]]) -> tuple[float, float]:
+    """The rates of most right answers."""
+    best = max(found, key=lambda name: sum(found[name]["right"]))
+    return RATES[list(found).index(best)]

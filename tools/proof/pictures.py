@@ -1,7 +1,7 @@
 """Real pictures as files for `unicorn export --images`: the held-out vendor's as they came, the others' as drawn."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tools.pocket.concepts import Concept, code_key
@@ -23,7 +23,7 @@ def held_out_pictures(art: Path, folder: Path, wanted: set[str]) -> Path:
     return _whole(folder, fill)
 
 
-def other_pictures(art: Path, folder: Path, concepts: list[Concept], wanted: set[str]) -> Path:
+def other_pictures(art: Path, folder: Path, concepts: Sequence[Concept], wanted: set[str]) -> Path:
     """`folder` with the other vendors' pictures of the concepts in `wanted`, named by code points and vendor.
 
     `concepts` are all there are: the cache of the drawn pictures counts them.
@@ -31,7 +31,7 @@ def other_pictures(art: Path, folder: Path, concepts: list[Concept], wanted: set
     from PIL import Image
 
     def fill(part: Path) -> None:
-        found = read_pictures(art / "node_modules", concepts, art / "pictures.npz")
+        found = read_pictures(art / "node_modules", list(concepts), art / "pictures.npz")
         for pixels, concept, vendor in zip(found.pixels, found.concept, found.vendor, strict=True):
             if vendor != HELD_OUT_VENDOR and (hexcode := concepts[concept].hexcode) in wanted:
                 Image.fromarray(pixels).save(part / f"{hexcode}.{vendor}.png")

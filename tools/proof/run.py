@@ -27,6 +27,7 @@ from tools.proof.vectors import Material, Rows, material
 class Job:
     """One condition and seed, and where everything lies that it needs."""
 
+    name: str  # of its answer's file
     size: Size
     condition: str
     seed: int
@@ -36,12 +37,6 @@ class Job:
     questions: Sequence[Question]
     asked: Rows
     others: Sequence[list[Rows]]
-    threads: int
-
-    @property
-    def name(self) -> str:
-        """Of its answer's file."""
-        return f"{self.condition}-{self.seed}"
 
     def material(self) -> Material:
         """What it trains on and is asked with."""
@@ -54,7 +49,7 @@ def answer(job: Job) -> dict[str, Any]:
 
     from tools.proof.model import Reader, gains, right, train
 
-    torch.set_num_threads(job.threads)
+    torch.set_num_threads(1)  # more wait for each other in small layers; processes side by side do not
     torch.set_float32_matmul_precision("high")  # a GPU's TF32; nothing on a CPU
     began, worked = time.monotonic(), time.process_time()
     found, size = job.material(), job.size

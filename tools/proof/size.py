@@ -1,6 +1,7 @@
 """What is measured, in which size: conditions, concepts, epochs, rates. docs/proof.md gives the reasons."""
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Literal
 
 from unicorn_assets.ids import digest
@@ -35,8 +36,8 @@ GROUPS = (
     "travel-places",
 )  # fmt: skip
 THINGS = ("animals-nature", "food-drink", "objects")
-RATES = (2e-3, 1e-4)
-"""Of stage 1 and 2, chosen by develop.py."""
+RATES = ((1e-3, 5e-5), (2e-3, 1e-4), (4e-3, 2e-4))
+"""Of stage 1 and 2, from which develop.py chooses."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,10 @@ class Size:
 
     @property
     def key(self) -> str:
-        """Short hash of what decides an answer."""
+        """Short hash of what decides an answer, the code that trains and asks included."""
         decides = {name: value for name, value in asdict(self).items() if name not in ("conditions", "seeds")}
-        return digest(decides, 6)
+        code = [(Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8") for name in ("model", "vectors")]
+        return digest([decides, code], 6)
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -68,6 +70,6 @@ class Size:
 
 
 SIZES = {
-    "cpu": Size("cpu", THINGS, False, (8, 4), RATES, 16, 300, ("none", "shuffled", "c3"), 3),
-    "gpu": Size("gpu", GROUPS, True, (3, 1), RATES, 64, None, tuple(CONDITIONS), 5),
+    "cpu": Size("cpu", THINGS, False, (4, 3), RATES[0], 16, 300, ("none", "shuffled", "c3"), 3),
+    "gpu": Size("gpu", GROUPS, True, (3, 1), RATES[0], 64, None, tuple(CONDITIONS), 5),
 }

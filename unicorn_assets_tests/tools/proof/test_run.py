@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from tools.proof import run
+from tools.proof.develop import chosen
 from tools.proof.questions import Question
 from tools.proof.run import Job, answers
-from tools.proof.size import CONDITIONS, SIZES
+from tools.proof.size import CONDITIONS, RATES, SIZES
 from tools.proof.vectors import captions_of, pictures_of, strangers
 from unicorn_assets.errors import UserError
 from unicorn_assets.lake.store import Lake
@@ -33,7 +34,7 @@ def job(disk_lake: Lake, tmp_path: Path) -> Callable[..., Job]:
     asked = vectors_of([f"asked {number}" for number in range(4)])
 
     def made(condition: str, seed: int = 0) -> Job:
-        return Job(SIZE, condition, seed, tmp_path, release, records, questions, asked, others, 1)
+        return Job(f"{condition}-{seed}", SIZE, condition, seed, tmp_path, release, records, questions, asked, others)
 
     return made
 
@@ -104,3 +105,9 @@ def test_exported_pictures_are_found_by_their_concept(tmp_path: Path) -> None:
     found = pictures_of(tmp_path / "p.safetensors")
     assert {name: len(vectors) for name, vectors in found.items()} == {"1f34e": 2, "1f34f": 1}
     assert np.array_equal(found["1f34e"][1], [0, 0, 1])
+
+
+def test_rates_with_most_right_answers_are_chosen_and_of_equals_the_smallest() -> None:
+    told = [[1, 0, 0], [1, 0.5, 0], [0, 1, 0.5]]
+    found = {f"{number}": {"right": right} for number, right in enumerate(told)}
+    assert chosen(found) == RATES[1]
