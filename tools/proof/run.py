@@ -44,7 +44,9 @@ class Job:
 
 
 def answer(job: Job) -> dict[str, Any]:
-    """Train, ask, and tell for each question whether the answer was right, by gain and by the captions alone."""
+    """Train, ask, and tell for each question whether the answer was right: by gain, by plain likelihood, by the
+    captions alone.
+    """
     import torch
 
     from tools.proof.model import Reader, gains, right, train
@@ -58,17 +60,19 @@ def answer(job: Job) -> dict[str, Any]:
     reader = Reader(llm, tokenizer, found.asked.shape[1], job.seed, device)
     losses: list[float] = []
     first = 0
-    for part, epochs, rate in zip(("projector", "all"), size.epochs, size.rates, strict=True):
+    stages = zip(("projector", "all"), size.epochs, size.rates, size.batch, strict=True)
+    for part, epochs, rate, batch in stages:
         steps = train(
-            reader, found.captions, found.vectors, part=part, epochs=epochs, first_epoch=first, rate=rate,
-            batch=size.batch, seed=job.seed,
+            reader, found.captions, found.vectors, part=part, epochs=epochs, first_epoch=first, rate=rate, batch=batch,
+            seed=job.seed,
         )  # fmt: skip
         losses.append(float(np.mean(list(steps)[-20:])))
         first += epochs
         _say(f"{job.name}: {part} trained, loss {losses[-1]:.3f}, {time.monotonic() - began:.0f} s")
     gained, prior = gains(reader, found.asked, [question.captions for question in job.questions])
     return {
-        "right": right(gained).tolist(), "by_captions": right(prior).tolist(), "losses": losses,
+        "right": right(gained).tolist(), "by_likelihood": right(gained + prior).tolist(),
+        "by_captions": right(prior).tolist(), "losses": losses,
         "seconds": time.monotonic() - began, "cpu_seconds": time.process_time() - worked,
     }  # fmt: skip
 

@@ -51,7 +51,7 @@ class Size:
     descriptions: bool  # captions beside the label
     epochs: tuple[int, int]  # of stage 1 and 2
     rates: tuple[float, float]
-    batch: int  # samples
+    batch: tuple[int, int]  # samples at most
     asked: int | None  # pictures of trained concepts; None: all
     conditions: tuple[str, ...]
     seeds: int
@@ -70,6 +70,6 @@ class Size:
 
 
 SIZES = {
-    "cpu": Size("cpu", THINGS, False, (4, 3), RATES[0], 16, 300, ("none", "shuffled", "c3"), 3),
-    "gpu": Size("gpu", GROUPS, True, (3, 1), RATES[0], 64, None, tuple(CONDITIONS), 5),
+    "cpu": Size("cpu", THINGS, False, (4, 3), RATES[0], (8, 16), 300, ("none", "shuffled", "c3"), 3),
+    "gpu": Size("gpu", GROUPS, True, (3, 1), RATES[0], (64, 64), None, tuple(CONDITIONS), 5),
 }

@@ -9,7 +9,7 @@ from tools.proof.model import Reader, batches, gains, right, scores, train
 from unicorn_assets_tests.training.test_llava import small_llm
 
 CAPTIONS = ["A cat.", "A dog.", "A red apple.", "A pear."]
-ANIMALS = ["A cat.", "A dog.", "A cow.", "A pig."]  # of one length: one batch an epoch
+ANIMALS = ["cat", "dog", "owl", "pig"]  # of one length: one batch an epoch
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_what_was_trained_is_told_from_the_vector(llm: tuple[Any, Any]) -> None:
     gained, prior = gains(reader, vectors, choices)
     assert right(gained).mean() == 1
     assert np.allclose(prior[0], scores(reader, vectors.mean(0, keepdims=True), choices[:1])[0], rtol=1e-4)
-    assert right(gains(reader, vectors[[1, 0, 3, 2]], choices)[0]).mean() < 0.5
+    assert right(gains(reader, vectors[[1, 0, 3, 2]], choices)[0]).mean() == 0
     assert np.allclose(gains(reader, 0 * vectors, choices)[0], 0, atol=1e-4), "no picture gains nothing"
 
 

@@ -20,7 +20,7 @@ from unicorn_assets.release import release_pretrain
 from unicorn_assets_tests.small_lake import DIMENSION, SHARDS, facts, fill, small_recipe, vectors_of
 from unicorn_assets_tests.training.test_llava import small_llm
 
-SIZE = replace(SIZES["cpu"], epochs=(1, 1), batch=4)
+SIZE = replace(SIZES["cpu"], epochs=(1, 1), batch=(4, 4))
 
 
 @pytest.fixture
