@@ -51,13 +51,13 @@ def read_pictures(modules: Path, concepts: list[Concept], cache: Path) -> Pictur
 
 
 def _all_vendors(modules: Path, concepts: list[Concept]) -> list[tuple[str, list[tuple[int, Pixels]]]]:
-    names = _names(modules, concepts)
+    names = names_of(modules, concepts)
     vendors = [(vendor, _png_pictures(modules, vendor, concepts)) for vendor in PNG_VENDORS]
     for vendor, style in SVG_FOLDERS.items():
         files = sorted((modules / "fluentui-emoji" / "icons" / style).glob("*.svg"))
-        vendors.append((vendor, _drawn(modules, names, {f.stem: f.read_text(encoding="utf-8") for f in files})))
+        vendors.append((vendor, drawn(modules, names, {f.stem: f.read_text(encoding="utf-8") for f in files})))
     for vendor in ICON_SETS:
-        vendors.append((vendor, _drawn(modules, names, _icon_set(modules, vendor))))
+        vendors.append((vendor, drawn(modules, names, _icon_set(modules, vendor))))
     empty = [vendor for vendor, rows in vendors if not rows]
     if empty:
         raise UserError(f"no pictures of {', '.join(empty)} in {modules}", "fetch them: scripts/train-pocket")
@@ -80,7 +80,7 @@ def _key(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower().removesuffix("-default"))
 
 
-def _names(modules: Path, concepts: list[Concept]) -> dict[str, int]:
+def names_of(modules: Path, concepts: list[Concept]) -> dict[str, int]:
     """Concept number of every name it goes by; labels win over short names, names of several concepts are left out."""
     rows = json.loads((modules / "emoji-datasource-google" / "emoji.json").read_text(encoding="utf-8"))
     number = {concept.hexcode: i for i, concept in enumerate(concepts)}
@@ -114,27 +114,29 @@ def _icon_set(modules: Path, vendor: str) -> dict[str, str]:
     return documents
 
 
-def _drawn(modules: Path, names: dict[str, int], documents: dict[str, str]) -> list[tuple[int, Pixels]]:
+def drawn(
+    modules: Path, names: dict[str, int], documents: dict[str, str], size: int = SIZE
+) -> list[tuple[int, Pixels]]:
     """One picture per concept from SVG documents whose names match; undrawable and empty ones are dropped."""
     chosen: dict[int, str] = {}
     for name, document in documents.items():
         if (i := names.get(_key(name))) is not None:
             chosen.setdefault(i, document)
-    pictures = _rendered(modules, list(chosen.values()))
+    pictures = _rendered(modules, list(chosen.values()), size)
     return [(i, picture) for i, picture in zip(chosen, pictures, strict=True) if picture[..., 3].any()]
 
 
-def _rendered(modules: Path, documents: list[str]) -> list[Pixels]:
+def _rendered(modules: Path, documents: list[str], size: int) -> list[Pixels]:
     """One picture per document; a document that kills the renderer becomes a transparent picture."""
-    command = ["node", str(Path(__file__).with_name("render.mjs")), str(modules.resolve()), str(SIZE)]
+    command = ["node", str(Path(__file__).with_name("render.mjs")), str(modules.resolve()), str(size)]
     pictures: list[Pixels] = []
     while len(pictures) < len(documents):
         lines = "".join(json.dumps({"svg": document}) + "\n" for document in documents[len(pictures) :])
         done = subprocess.run(command, input=lines.encode(), capture_output=True, check=False)
-        drawn = np.frombuffer(done.stdout, np.uint8).reshape(-1, SIZE, SIZE, 4)
-        if done.returncode and not len(drawn) and not pictures:
+        found = np.frombuffer(done.stdout, np.uint8).reshape(-1, size, size, 4)
+        if done.returncode and not len(found) and not pictures:
             raise UserError(f"the SVG renderer failed: {done.stderr.decode()[-300:]}", "fetch it: scripts/train-pocket")
-        pictures.extend(drawn)
+        pictures.extend(found)
         if done.returncode:
-            pictures.append(np.zeros((SIZE, SIZE, 4), np.uint8))
+            pictures.append(np.zeros((size, size, 4), np.uint8))
     return pictures

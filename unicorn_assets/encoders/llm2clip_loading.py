@@ -29,8 +29,8 @@ from unicorn_assets.encoders.vetting import (
     weight_index,
 )
 from unicorn_assets.errors import UserError
-from unicorn_assets.recipe import Encoder as EncoderSettings
 from unicorn_assets.recipe import Recipe
+from unicorn_assets.recipe_representation import Encoder as EncoderSettings
 
 LLM2CLIP_TEXT = "hf-hub:microsoft/LLM2CLIP-Llama-3-8B-Instruct-CC-Finetuned"
 LLM2CLIP_ADAPTER = "hf-hub:microsoft/LLM2CLIP-Openai-L-14-336"

@@ -25,8 +25,8 @@ from unicorn_assets.encoders.vetting import (
     vetted,
 )
 from unicorn_assets.errors import UserError
-from unicorn_assets.recipe import Encoder as EncoderSettings
 from unicorn_assets.recipe import Recipe
+from unicorn_assets.recipe_representation import Encoder as EncoderSettings
 
 CONFIG = "open_clip_config.json"
 _FILES = ("*.json", "*.txt", "*.model")  # the config, and a tokenizer where the model brings its own

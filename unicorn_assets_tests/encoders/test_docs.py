@@ -8,7 +8,7 @@ import yaml
 
 from unicorn_assets.encoders.llm2clip_loading import LLM2CLIP_ADAPTER, LLM2CLIP_TEXT
 from unicorn_assets.encoders.llm2clip_prompt import render
-from unicorn_assets.recipe import Encoder, ImageReference
+from unicorn_assets.recipe_representation import Encoder, ImageReference
 
 TEXT = (Path(__file__).parents[2] / "docs" / "encoders.md").read_text(encoding="utf-8")
 SECTIONS = [part for block in re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL) for part in yaml.safe_load_all(block)]
@@ -21,7 +21,7 @@ def test_examples_are_valid(section: dict[str, dict[str, object]]) -> None:
 
 
 def test_defaults_and_prompt_are_the_codes() -> None:
-    assert len(SECTIONS) == 6
+    assert len(SECTIONS) == 7
     assert LLM2CLIP_TEXT in TEXT
     assert LLM2CLIP_ADAPTER in TEXT
     begin, end = render("X").split("\n\nX")

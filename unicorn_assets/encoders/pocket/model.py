@@ -2,7 +2,8 @@
 
 Text side: all-MiniLM-L6-v2, frozen, mean-pooled, then a trained linear head. Image side, at 128 x 128 pixels: timm's
 EfficientNet-Lite0, frozen too, and beside it a thumbnail of the picture; then a trained head of two layers. Both end in
-256 dimensions. Encoding lists of texts and pictures lives in encoder.py.
+256 dimensions. The photo width has other heads and another image side: photo_model.py. Encoding lists of texts and
+pictures lives in encoder.py.
 """
 
 import copy
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unicorn_assets.encoders.open_clip_loading import quiet
+from unicorn_assets.encoders.pocket import photo_model
 from unicorn_assets.encoders.pocket.files import CONFIG, WEIGHTS, model_folder
 from unicorn_assets.errors import UserError
 
@@ -96,6 +98,7 @@ def build(folder: Path, device: str = "cpu") -> Pocket:
     import open_clip
 
     register_image_tower()
+    photo_model.register_photo_tower()
     name = f"local-dir:{folder}"
     config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     text = copy.deepcopy(config["model_cfg"]["text_cfg"])
@@ -105,6 +108,8 @@ def build(folder: Path, device: str = "cpu") -> Pocket:
         tokenizer = open_clip.tokenizer.HFTokenizer(
             text["hf_model_name"], context_length=text["context_length"], local_files_only=True
         )
+    if config["model_cfg"]["vision_cfg"]["timm_model_name"] == photo_model.IMAGE_TOWER:
+        model.text.proj = photo_model.text_head().to(device)
     return Pocket(model, tokenizer, folder)
 
 
