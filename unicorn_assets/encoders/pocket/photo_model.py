@@ -29,7 +29,8 @@ def join(blocks: "list[torch.Tensor]") -> "torch.Tensor":
     import torch
 
     unit = [torch.nn.functional.normalize(block, dim=-1) for block in blocks]
-    return torch.cat(unit, dim=-1) / len(unit) ** 0.5
+    joined: torch.Tensor = torch.cat(unit, dim=-1) / len(unit) ** 0.5
+    return joined
 
 
 def text_head() -> Any:
@@ -38,6 +39,8 @@ def text_head() -> Any:
     from torch import nn
 
     class PhotoText(nn.Module):
+        mean: torch.Tensor
+
         def __init__(self) -> None:
             super().__init__()
             self.register_buffer("mean", torch.zeros(TEXT_FEATURES))
