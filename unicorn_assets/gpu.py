@@ -21,7 +21,7 @@ pool: the engine finds out how many requests they bear, and the budget holds acr
 
 POOLS = (GPU_POOL, LLM_POOL)
 
-DEFINITIONS = "unicorn_assets.definitions"
+FORKED = "unicorn_assets.automation.forked"
 
 DEFAULT_GPU_NODES = "nvidia.com/gpu.present=true"
 """The label that NVIDIA's GPU feature discovery puts on nodes."""
@@ -64,7 +64,7 @@ def step_executor() -> dg.ExecutorDefinition:
     engine = os.environ.get("UNICORN_ENGINE", "")
     if engine == "":
         forks: dg.ExecutorDefinition = dg.multiprocess_executor.configured(
-            {"start_method": {"forkserver": {"preload_modules": [DEFINITIONS]}}}
+            {"start_method": {"forkserver": {"preload_modules": [FORKED]}}}
         )
         return forks
     if engine == "kubernetes":

@@ -2,6 +2,10 @@
 
 Dagster loads the code location anew for each step that is a process of its own; a recipe that was edited in between
 would mix two versions of the data. The run's first step writes the recipe's hash among the run's tags, each compares.
+
+Dagster's tags know no compare-and-set: two first steps that begin in the milliseconds between reading and writing them,
+with the edit just between their loadings of the recipe, would both pass. What the older recipe made is stale then, and
+`unicorn status`, the next run and the next night see that.
 """
 
 import dagster as dg
