@@ -44,6 +44,7 @@ PAGES = {
         "/assets/demo/unicorn_471k_instruction?view=lineage&lineageScope=upstream&lineageDepth=20", "seed_catalog"
     ),
     "captions": Page("/assets/demo/captions?view=overview", "Owners"),
+    "health-link": Page("/assets/demo/captions?view=overview", "Is the data good?"),
     "checks": Page("/assets/demo/captions?view=checks", "no_near_duplicate"),
     "gap": Page("file://{lake}/artifacts/modality_gap.html", "What was measured on what"),
     "releases": Page("/assets/demo/unicorn_1_2m?view=overview", "version"),
