@@ -34,7 +34,8 @@ def jobs_of(size: Size, everything: Sequence[Concept], art: Path, folder: Path, 
         found = pictures_of(
             releases.pictures("none", "others", other_pictures(art, folder / "others", everything, trained))
         )
-        others = [found[concept_of[caption]] for caption in records.values()]
+        nothing = [np.zeros_like(next(iter(seen.values()))[0])]  # for the few that no other vendor has drawn
+        others = [found.get(concept_of[caption], nothing) for caption in records.values()]
     return [
         Job(f"{name}-{seed}", size, name, seed, llm, releases.of(method), records, asked, seen[method],
             others if CONDITIONS[name].vectors == "pictures" else ())
