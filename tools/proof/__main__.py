@@ -17,7 +17,7 @@ from tools.proof.data import HOME, jobs_of
 from tools.proof.develop import chosen, developed
 from tools.proof.figures import Right, figures, headline, table
 from tools.proof.run import Job, answers
-from tools.proof.size import CONDITIONS, SIZES
+from tools.proof.size import CONDITIONS, SIZES, Size
 from unicorn_assets.ids import digest
 
 PARTS = ("trained", "held_out")
@@ -29,14 +29,15 @@ def found_in(kept: dict[str, dict[str, Any]], jobs: list[Job]) -> dict[str, dict
     parts = {}
     for part in PARTS:
         rows = [i for i, question in enumerate(asked) if question.part == part]
-        right: dict[str, Right] = {
-            name: np.array(
-                [[kept[f"{name}-{seed}"][_by(name)][row] for row in rows] for seed in range(size.seeds)], float
-            )
-            for name in size.conditions
-        }
-        parts[part] = figures(right, [asked[row].family for row in rows]) | {"questions": len(rows)}
+        right = {name: _right(kept, size, name, _by(name), rows) for name in size.conditions}
+        plain = {name: _right(kept, size, name, "by_likelihood", rows).mean() for name in size.conditions}
+        parts[part] = figures(right, [asked[row].family for row in rows])
+        parts[part] |= {"questions": len(rows), "accuracy_by_plain_likelihood": plain}
     return parts
+
+
+def _right(kept: dict[str, dict[str, Any]], size: Size, condition: str, by: str, rows: list[int]) -> Right:
+    return np.array([[kept[f"{condition}-{seed}"][by][row] for row in rows] for seed in range(size.seeds)], float)
 
 
 def _by(condition: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tools.proof import run
+from tools.proof.__main__ import found_in
 from tools.proof.develop import chosen
 from tools.proof.questions import Question
 from tools.proof.run import Job, answers
@@ -111,3 +112,22 @@ def test_rates_with_most_right_answers_are_chosen_and_of_equals_the_smallest() -
     told = [[1, 0, 0], [1, 0.5, 0], [0, 1, 0.5]]
     found = {f"{number}": {"right": right} for number, right in enumerate(told)}
     assert chosen(found) == RATES[1]
+
+
+def test_figures_are_of_each_part_by_itself() -> None:
+    size = replace(SIZE, conditions=("none", "c3", "blind"), seeds=2)
+    questions = [Question(f"{i}", f"{i}", "trained" if i < 3 else "held_out", ()) for i in range(5)]
+    nothing = np.empty((0, 0), np.float32)
+    jobs = [Job("", size, "none", 0, Path(), Path(), {}, questions, nothing, ())]
+    right = {"none": [0, 0, 1, 1, 1], "c3": [1, 1, 1, 0, 0], "blind": [0.25] * 5}
+    kept = {
+        f"{name}-{seed}": {"right": one, "by_captions": [1, 1, 1, 1, seed], "by_likelihood": [0, 0, 0, 1, 1]}
+        for name, one in right.items()
+        for seed in range(2)
+    }
+    found = found_in(kept, jobs)
+    assert found["trained"]["best_minus"]["none"].mean == pytest.approx(2 / 3)
+    assert found["held_out"]["best_minus"]["none"].mean == -1
+    assert found["held_out"]["accuracy"]["blind"].mean == 0.75, "blind is asked by the captions alone"
+    assert (found["trained"]["questions"], found["held_out"]["questions"]) == (3, 2)
+    assert found["held_out"]["accuracy_by_plain_likelihood"]["c3"] == 1
