@@ -1,7 +1,7 @@
 """Which learning rates: trained on `none`, the model is asked about text of another wording. No picture is seen.
 
 On the labels of a group that the CPU size leaves out. The pair of rates with most right answers holds for all
-conditions; of equals the smaller one.
+conditions; of equals the first.
 """
 
 from collections.abc import Sequence

@@ -36,7 +36,7 @@ GROUPS = (
     "travel-places",
 )  # fmt: skip
 THINGS = ("animals-nature", "food-drink", "objects")
-RATES = ((1e-3, 5e-5), (2e-3, 1e-4), (4e-3, 2e-4))
+RATES = ((1e-3, 5e-5), (5e-4, 1e-4), (1e-3, 2e-4))
 """Of stage 1 and 2, from which develop.py chooses."""
 
 

@@ -108,7 +108,7 @@ def test_exported_pictures_are_found_by_their_concept(tmp_path: Path) -> None:
     assert np.array_equal(found["1f34e"][1], [0, 0, 1])
 
 
-def test_rates_with_most_right_answers_are_chosen_and_of_equals_the_smallest() -> None:
+def test_rates_with_most_right_answers_are_chosen_and_of_equals_the_first() -> None:
     told = [[1, 0, 0], [1, 0.5, 0], [0, 1, 0.5]]
     found = {f"{number}": {"right": right} for number, right in enumerate(told)}
     assert chosen(found) == RATES[1]
