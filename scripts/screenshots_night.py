@@ -1,7 +1,7 @@
 """Remake docs/images/night.png and alert.png: a night and an alert as an operator meets them.
 
 A small data set on a real instance (PostgreSQL, daemon, code server, webserver; benchmarks/operations/) with a scripted
-LLM: the sensor `nights` makes it, then a source is taken away and the catalog asked for, and the sensor `alerts` tells
+LLM: the sensor `nights` makes it, then a source is emptied and the catalog asked for, and the sensor `alerts` tells
 a receiver, whose page shows what came. Needs Debian's chromium and postgresql. Minutes.
 """
 
@@ -106,7 +106,7 @@ def main() -> None:
     port, ui = free_port(), free_port()
     with receiver() as hook, tempfile.TemporaryDirectory(prefix="unicorn-night-", dir="/tmp") as name:
         folder = Path(name)
-        home = prepared(folder, f"http://127.0.0.1:{port}", 160)
+        home = prepared(folder, f"http://127.0.0.1:{port}", 80)
         os.environ |= {
             "UNICORN_SENSORS": "nights,alerts", "UNICORN_NIGHT_WINDOW": "00:00-23:59", "UNICORN_NIGHT_INTERVAL": "5",
             "UNICORN_ALERT_WEBHOOK": f"{hook}/services/T0/B0/x", "UNICORN_ALERT_MINUTES": "1",
@@ -125,7 +125,7 @@ def main() -> None:
             say(f"round {ROUND}: {state}")
             page = Page(f"/runs/b/{by_night(here)[ROUND]}", "text_embeddings")
             asyncio.run(shoot(f"http://127.0.0.1:{ui}", page, "night"))
-            home.recipe.with_name("more.txt").rename(folder / "taken-away.txt")
+            home.recipe.with_name("more.txt").write_text("")
             here.wait(here.launch({"seed_catalog": [ALL]}), PATIENCE_S)
             until("the alert", lambda: any("seed_catalog" in text for text in Receiver.texts))
             asyncio.run(shoot(hook, Page("/", "seed_catalog"), "alert"))
