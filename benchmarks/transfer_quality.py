@@ -1,13 +1,14 @@
 """The test that matters for stage 3: a probe trained on transferred text vectors alone, tested on real image vectors.
 
     python benchmarks/transfer_quality.py --json [--encoders DIR] [--art DIR] [--sweep]
+    python benchmarks/transfer_quality.py --photo --json [--stamps DIR]
 
 For both gap widths and five trainings of the pocket encoder each: accuracy at naming a picture's group, by transfer
 method, with 95 % intervals over the trainings, beside the same probe trained on real pictures. docs/transfer-quality.md
 fixes the recipe, gives its reasons and publishes the tables. ART is the folder that scripts/train-pocket fetched;
 encoders that are missing in DIR are trained there first (half a minute each, after 10 minutes for the towers). What an
 encoder answered is kept in its folder, so that a run that was cut off goes on; --fresh asks again
-(after a change of the moves).
+(after a change of the moves). --photo asks the photo width about pictures of real things instead (Debian's stamps).
 """
 
 import argparse
@@ -20,12 +21,16 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small layers lose time on more
+sys.path.insert(0, str(Path(__file__).parent / "stamps"))
 sys.path.insert(0, str(Path(__file__).parent / "probe"))
 from conditions import conditions
 from material import World, encode
 from methods import METHODS, ask_encoder
+from photo_table import photo_table
+from pictures import STAMPS, Stamps
 from sweep import sweep
-from table import as_markdown, summary
+from table import as_markdown, photo_rows, summary
+from vectors import anchors, encoded
 
 from tools.pocket.train import Settings, train
 from unicorn_assets.encoders.fingerprint import file_hash
@@ -90,7 +95,16 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5, help="trainings of the encoder per width")
     parser.add_argument("--sweep", action="store_true", help="only the synthetic sweep over gap, scale and shape")
     parser.add_argument("--fresh", action="store_true", help="ask every encoder again")
+    parser.add_argument("--photo", action="store_true", help="the photo width on pictures of real things")
+    parser.add_argument("--stamps", type=Path, default=STAMPS, help="usr/share/tuxpaint/stamps of the package")
     given = parser.parse_args()
+    if given.photo:
+        stamps = Stamps.read(given.stamps)
+        space, images, texts = encoded(stamps, "photo", HOME / "stamps")
+        anchor = anchors(stamps, HOME / "stamps")
+        figures = photo_table(stamps, space, images, texts, anchor, given.seeds, say)
+        print(json.dumps({"figures": figures}, indent=2) if given.json else photo_rows(figures))
+        return
     found = (
         {"sweep": sweep(given.seeds, say)}
         if given.sweep

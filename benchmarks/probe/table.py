@@ -57,6 +57,16 @@ def as_markdown(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def photo_rows(figures: dict[str, Any]) -> str:
+    """The table of the photo width: accuracy, and how far pictures are from their captions after the move."""
+    lines = ["| method | accuracy | distance | after centring |", "|---|---|---|---|"]
+    for name, row in figures["accuracy"].items():
+        after = figures["after_the_move"].get(name, {})
+        lines.append(f"| {name} | {_told(row)} | {after.get('distance', '')} | {after.get('centred_distance', '')} |")
+    best, share = figures["best"], figures["best_transfer_of_real"]
+    return "\n".join([*lines, "", f"best {best}: {100 * share:.0f} % of the way from none to real images"])
+
+
 def accuracy_table(figures: dict[str, Any]) -> list[str]:
     """One row per method: accuracy and difference to mean shift, for both test sets."""
     lines = [

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from pictures import Stamps
 from PIL import Image
 
+from tools.photo.names import text_vectors
 from unicorn_assets.encoders.pocket.encoder import PocketEncoder
 from unicorn_assets.encoders.pocket.files import identity, model_folder
 from unicorn_assets.vectors.rows import Space
@@ -30,3 +31,14 @@ def encoded(stamps: Stamps, width: str, cache: Path) -> tuple[Space, Vectors, Ve
     with np.load(file) as saved:
         images, texts = saved["images"], saved["texts"]
     return Space(name, revision, images.shape[1]), images, texts
+
+
+def anchors(stamps: Stamps, cache: Path) -> Vectors:
+    """(captions, 384) unit rows of the bare text model, MiniLM."""
+    file = cache / "stamps-minilm.npy"
+    if not file.is_file():
+        pocket = PocketEncoder("photo").pocket
+        cache.mkdir(parents=True, exist_ok=True)
+        np.save(file, text_vectors(pocket.model, pocket.tokenizer, stamps.captions).astype(np.float32))
+    found: Vectors = np.load(file)
+    return found

@@ -16,6 +16,7 @@ from unicorn_assets.transfer import Transfer
 from unicorn_assets.vectors.rows import Rows
 
 TILES = (
+    ("centred_distance", "distance of texts to their own images after centring: what no shift closes; 0 is best"),
     ("centroid_distance", "distance of the two means; 0 is best"),
     ("linear_separability", "a linear probe's accuracy at telling text from image; 0.5 is chance"),
     ("knn_mixing", "images among a text's nearest neighbours and the reverse; 0.5 is mixed"),

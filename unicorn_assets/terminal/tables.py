@@ -14,8 +14,8 @@ from unicorn_assets.terminal.console import plain, to_json
 from unicorn_assets.terminal.report import Report
 
 SHOWN_METRICS = (
-    "centroid_distance", "frechet_distance", "linear_separability", "knn_mixing", "neighbour_overlap", "paired_cosine",
-    "relative_modality_gap",
+    "centred_distance", "centroid_distance", "frechet_distance", "linear_separability", "knn_mixing",
+    "neighbour_overlap", "paired_cosine", "relative_modality_gap",
 )  # fmt: skip
 
 

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from unicorn_assets.gap.paired import own_ranks, paired_estimates, paired_metrics, relative_modality_gap
+from unicorn_assets.gap.paired import (
+    centred_distance,
+    own_ranks,
+    paired_estimates,
+    paired_metrics,
+    relative_modality_gap,
+)
 
 
 def pairs(seed: int = 0, n: int = 60, d: int = 8, noise: float = 0.7) -> tuple[np.ndarray, np.ndarray]:
@@ -24,11 +30,19 @@ def test_against_loops() -> None:
 
     matched = np.mean([(1 - y[i] @ x[i]) / 2 for i in range(n)])
     assert found["relative_modality_gap"] == pytest.approx(matched / (matched + (within(y) + within(x)) / 2))
+    left = [(y[i] - y.mean(axis=0)) - (x[i] - x.mean(axis=0)) for i in range(n)]
+    assert found["centred_distance"] == pytest.approx(np.sqrt(np.mean([one @ one for one in left])))
     for k in (1, 5, 10):
         hits = [i in sorted(range(n), key=lambda j: -float(y[i] @ x[j]))[:k] for i in range(n)]
         assert found[f"text_to_image_recall_{k}"] == pytest.approx(np.mean(hits))
         hits = [i in sorted(range(n), key=lambda j: -float(x[i] @ y[j]))[:k] for i in range(n)]
         assert found[f"image_to_text_recall_{k}"] == pytest.approx(np.mean(hits))
+
+
+def test_a_shift_costs_the_centred_distance_nothing() -> None:
+    y, x = pairs()
+    assert centred_distance(y + 3, x) == pytest.approx(centred_distance(y, x))
+    assert centred_distance(x + 3, x) == pytest.approx(0, abs=1e-7)
 
 
 def test_equal_sides_have_no_gap_and_opposite_ones_the_largest() -> None:
