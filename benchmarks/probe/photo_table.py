@@ -23,7 +23,7 @@ from unicorn_assets.vectors.statistics import Statistics
 FOLDS = 5
 LEAST = 16  # pictures of a group
 COSINE = 0.7  # that noise leaves: c3's preset
-OURS = ("none", "mean_shift", "i0t", "realign", "aniso_init")
+OURS = ("none", "mean_shift", "realign", "aniso_init")  # i0t is mean_shift where rows are of unit length
 FOREIGN = ("optimal_transport", "spectral", "textme")
 METHODS = (*OURS, *FOREIGN, *(f"{name}_noise" for name in (*OURS, *FOREIGN)), "real_images")
 TEXT_ONLY = [name for name in METHODS if name != "real_images"]

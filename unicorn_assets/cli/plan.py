@@ -16,6 +16,7 @@ from unicorn_assets.cli.common import (
     out,
     print_json,
 )
+from unicorn_assets.errors import UserError
 from unicorn_assets.home import find_home
 
 
@@ -26,6 +27,9 @@ def plan(
     sample: Annotated[
         int, typer.Option("--sample", help="Seeds to ask about; 0 asks nothing and gives upper bounds", min=0)
     ] = 20,
+    rows: Annotated[
+        list[str] | None, typer.Option("--rows", help="SOURCE=N: seeds of a source that is not there yet")
+    ] = None,
     as_json: JsonOption = False,
     lake: LakeOption = None,
     home: HomeOption = None,
@@ -37,6 +41,7 @@ def plan(
     from unicorn_assets.recipe_file import load_recipe
     from unicorn_assets.terminal.plan import plan_sentences, plan_table
 
+    given = dict(_counted(one) for one in rows or ())
     place = find_home(home, lake, recipe)
     loaded, store = load_recipe(place.recipe), lake_of(place)
     claim(store, loaded.name)
@@ -46,10 +51,17 @@ def plan(
             err.print(f"asking a sample: {rows} rows of {stage}", highlight=False)
 
     with Asker(loaded.llm, store.url, store.files, place.logs, loaded.folder, store.storage_options) as asker:
-        found = make_plan(loaded, store, asker, sample, told)
+        found = make_plan(loaded, store, asker, sample, told, given)
     if as_json:
         return print_json(found.to_dict())
     out.print(plan_table(found))
     for sentence in plan_sentences(found):
         out.print(sentence, highlight=False, soft_wrap=True)
     return None
+
+
+def _counted(given: str) -> tuple[str, int]:
+    name, _, count = given.rpartition("=")
+    if not name or not count.isascii() or not count.isdigit() or not 0 < int(count[:13]) < 10**12:
+        raise UserError(f"--rows {given}: not of the form SOURCE=N", "for example --rows open-domain=1250000")
+    return name, int(count)

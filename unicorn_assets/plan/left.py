@@ -7,6 +7,7 @@ from functools import partial
 import polars as pl
 
 from unicorn_assets.captions.accept import accept_captions
+from unicorn_assets.errors import UserError
 from unicorn_assets.generation.asking import Asker
 from unicorn_assets.generation.replay import all_answered, stored
 from unicorn_assets.generation.stage import Stage
@@ -36,13 +37,19 @@ class Left:
 
 @dataclass
 class Work:
-    """What a run has to do. `catalog` has all seeds, `stages` those that ask, `left` the rows of each; rows about
-    captions only where the captions are known by now.
+    """What a run has to do. `catalog` has the seeds, `unread` counts those of sources that are not there yet, `stages`
+    are those that ask, `left` the rows of each; rows about captions only where the captions are known by now.
     """
 
     catalog: pl.DataFrame
     stages: Mapping[str, Stage]
     left: dict[str, Left] = field(default_factory=dict)
+    unread: int = 0
+
+    @property
+    def seeds(self) -> int:
+        """Of all sources, with those that are not read."""
+        return self.catalog.height + self.unread
 
     @property
     def drafts(self) -> Stage:
@@ -55,9 +62,12 @@ class Work:
         return [stage for stage in self.stages.values() if stage.parent == "captions"]
 
 
-def look(recipe: Recipe, lake: Lake, asker: Asker) -> Work:
-    """Read the sources (or the catalog, if it is current), the shards' footers and the journal. Asks nothing."""
-    work = Work(_catalog(recipe, lake), stages(recipe))
+def look(recipe: Recipe, lake: Lake, asker: Asker, given: Mapping[str, int] | None = None) -> Work:
+    """Read the sources (or the catalog, if it is current), the shards' footers and the journal. Asks nothing.
+
+    `given` says how many seeds the sources of these names have: they are not read, and all are left to ask.
+    """
+    work = Work(_catalog(_without(recipe, given or {}), lake), stages(recipe), unread=sum((given or {}).values()))
     is_answered = partial(_in_journal, recipe, asker)
     drafts, catalog = work.drafts, work.catalog
     current = {shard for shard in shards_of(catalog) if _drafts_current(drafts, recipe, lake, catalog, shard)}
@@ -66,7 +76,8 @@ def look(recipe: Recipe, lake: Lake, asker: Asker) -> Work:
     scale = todo.height / max(probe.height, 1)
     known = is_answered(drafts, probe)
     answered = round(sum(known) * scale)
-    work.left[drafts.name] = Left(catalog.height, catalog.height - todo.height, answered, todo.height - answered)
+    rest = todo.height - answered + work.unread
+    work.left[drafts.name] = Left(work.seeds, catalog.height - todo.height, answered, rest)
     captions = _captions(drafts, probe.filter(pl.Series(known, dtype=pl.Boolean)), recipe, asker)
     for task in work.tasks:
         found, waiting = _of_shards(task, recipe, lake, current)
@@ -76,6 +87,17 @@ def look(recipe: Recipe, lake: Lake, asker: Asker) -> Work:
             found.rest += round((len(known) - sum(known)) * factor)
         work.left[task.name] = found
     return work
+
+
+def _without(recipe: Recipe, given: Mapping[str, int]) -> Recipe:
+    """The recipe with the sources that can be read."""
+    names = [source.name for source in recipe.sources]
+    if unknown := sorted(given.keys() - set(names)):
+        raise UserError(f"the recipe has no source {unknown[0]!r}", f"its sources: {', '.join(names)}")
+    kept = [source for source in recipe.sources if source.name not in given]
+    if not kept:
+        raise UserError("every source's rows are given by hand: no seed is left to look at", "leave one to be read")
+    return recipe.model_copy(update={"sources": kept}) if given else recipe
 
 
 def _catalog(recipe: Recipe, lake: Lake) -> pl.DataFrame:

@@ -70,16 +70,24 @@ class Plan:
 
 
 def make_plan(
-    recipe: Recipe, lake: Lake, asker: Asker, size: int, told: Callable[[str, int], None] = lambda *_: None
+    recipe: Recipe,
+    lake: Lake,
+    asker: Asker,
+    size: int,
+    told: Callable[[str, int], None] = lambda *_: None,
+    given: Mapping[str, int] | None = None,
 ) -> Plan:
-    """Plan a run of `recipe` over `lake`: asks about `size` seeds (0: asks nothing, and gives an upper bound only)."""
-    work = look(recipe, lake, asker)
+    """Plan a run of `recipe` over `lake`: asks about `size` seeds (0: asks nothing, and gives an upper bound only).
+
+    `given` says how many seeds the sources of these names have, which are not there yet: the others' stand for them.
+    """
+    work = look(recipe, lake, asker, given)
     sample = None
     if size and work.catalog.height:
         sample = ask_sample(recipe, lake, asker, work, size, told)
-        work = look(recipe, lake, asker)  # the sample's own answers are there now
+        work = look(recipe, lake, asker, given)  # the sample's own answers are there now
     plan = Plan(
-        recipe.name, lake.url, asker.endpoint.model, work.catalog.height,
+        recipe.name, lake.url, asker.endpoint.model, work.seeds,
         ledger_figures(sample.ledger, sample) if sample else None,
         {stage: StagePlan(left) for stage, left in work.left.items()}, gpus=recipe.llm.gpu_count(),
     )  # fmt: skip
@@ -176,7 +184,7 @@ def _bound(plan: Plan, recipe: Recipe, work: Work, account: Account, names: set[
         for follow in stage.follow_ups:
             further = round(drafts * follow.most)
             if follow.most_a_shard is not None:
-                further = min(further, follow.most_a_shard * -(-work.catalog.height // recipe.shard_rows))
+                further = min(further, follow.most_a_shard * -(-work.seeds // recipe.shard_rows))
             tokens = follow.max_tokens + worst[0].tokens - requests[0].sampling.max_tokens
             usd = worst[0].usd / worst[0].tokens * tokens
             bound += Amount(further, further * tokens, further * usd)

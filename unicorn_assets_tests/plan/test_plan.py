@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from unicorn_assets.errors import UserError
 from unicorn_assets.generation.asking import Asker
 from unicorn_assets.graph import TASK_NAMES
 from unicorn_assets.lake.browse import browse
@@ -165,3 +166,19 @@ def test_looking_asks_nothing_also_when_the_recipe_wants_a_share_accepted(tmp_pa
     assert server.calls == before
     assert again.upper_bound.calls >= 120 * 2
     assert found.stages["caption_drafts"].accepted_share == 1.0
+
+
+def test_rows_of_a_source_that_is_not_there_yet_are_given_by_hand(tmp_path, server):
+    write_recipe(tmp_path, server.url, rows=40)
+    recipe, lake = load_recipe(tmp_path / "recipe.yaml"), Lake(str(tmp_path / "lake"))
+    later = recipe.sources[0].model_copy(update={"name": "later", "path": "s3://no-such-bucket/seeds.parquet"})
+    both = recipe.model_copy(update={"sources": [*recipe.sources, later]})
+    with asker_of(recipe, lake) as asker:
+        alone = make_plan(recipe, lake, asker, 0)
+        found = make_plan(both, lake, asker, 0, given={"later": 360})
+        with pytest.raises(UserError, match="no source 'other'"):
+            make_plan(both, lake, asker, 0, given={"other": 1})
+        with pytest.raises(UserError, match="no seed is left"):
+            make_plan(recipe, lake, asker, 0, given={one.name: 9 for one in recipe.sources})
+    assert (found.seeds, found.stages["caption_drafts"].left.rest) == (alone.seeds + 360, alone.seeds + 360)
+    assert found.upper_bound.tokens == pytest.approx(alone.upper_bound.tokens * found.seeds / alone.seeds, rel=0.05)

@@ -4,6 +4,8 @@ import csv
 import json
 from pathlib import Path
 
+import pytest
+
 from unicorn_assets.recipe_file import load_recipe
 from unicorn_assets.seeds.catalog import build_catalog, shards_of
 
@@ -50,12 +52,24 @@ def test_every_file_has_its_origin_and_licence_in_the_readme() -> None:
     assert "Princeton University" in (SEEDS / "WORDNET-LICENSE.txt").read_text()
 
 
-def test_the_large_recipe_loads_without_a_network() -> None:
-    recipe = load_recipe(RECIPES / "unicorn-1.2m.yaml")
-    weights = [
-        recipe.instructions.task(name).weight for name in ("multiple_choice", "question_answering", "complex_reasoning")
-    ]
-    assert weights == [171, 199, 100]
-    assert round(recipe.instructions.share * 1_243_195, -3) == 471_000
+@pytest.mark.parametrize("name", ["unicorn-1.2m", "unicorn-ours"])
+def test_the_large_recipes_have_seeds_enough_for_the_paper_s_counts(name: str) -> None:
+    recipe = load_recipe(RECIPES / f"{name}.yaml")
+    (open_domain,), domains = recipe.sources[:1], recipe.sources[1:]
+    labels = sum(len(Path(recipe.locate(one.labels or "")).read_text().split("\n")) - 1 for one in domains)
+    seeds = (open_domain.max_rows or 0) + 10 * labels
+    tasks = [recipe.instructions.task(task) for task in ("multiple_choice", "question_answering", "complex_reasoning")]
+    assert [task.weight for task in tasks] == [171, 199, 100]
+    assert len(domains) == 18
+    assert 10 * labels == 107_000
+    assert recipe.captions.accept is not None
+    assert recipe.captions.accept.share * seeds > 1.02 * 1_243_195, "near duplicates take a part"
+    assert recipe.instructions.share * 1_243_195 * min(task.accept.share for task in tasks if task.accept) > 471_000
     assert (recipe.shard_rows, recipe.llm.model) == (4000, "Qwen/Qwen2.5-72B-Instruct")
-    assert all(path.startswith("s3://") for source in recipe.sources for path in (source.path, source.labels) if path)
+
+
+def test_the_paper_s_recipe_is_the_paper() -> None:
+    recipe = load_recipe(RECIPES / "unicorn-1.2m.yaml")
+    assert (recipe.encoder.kind, recipe.transfer.method) == ("llm2clip", "mean_shift")
+    assert (recipe.captions.gates.min_words, recipe.captions.gates.max_words) == (51, 483)
+    assert "about 130 words" in Path(recipe.locate(recipe.captions.prompt)).read_text()
