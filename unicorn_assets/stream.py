@@ -5,6 +5,7 @@ server, an error of a process's account. A stream is handed down to those who em
 nobody listens to is their default. Not here: what the events say, or who shows them.
 """
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ class Stream:
     def __init__(self, above: "Stream | None" = None) -> None:
         self._above = above
         self._listeners: tuple[tuple[type[Any], Callable[[Any], None]], ...] = ()
+        self._changing = threading.Lock()
 
     def emit(self, event: object) -> None:
         """Tell everybody who listens to events of this kind."""
@@ -30,10 +32,12 @@ class Stream:
     def subscribe(self, kind: type[T], tell: Callable[[T], None]) -> Callable[[], None]:
         """From now on `tell` gets every event of `kind`; call what is returned to end that."""
         listener = (kind, tell)
-        self._listeners = (*self._listeners, listener)
+        with self._changing:
+            self._listeners = (*self._listeners, listener)
 
         def end() -> None:
-            self._listeners = tuple(each for each in self._listeners if each is not listener)
+            with self._changing:
+                self._listeners = tuple(each for each in self._listeners if each is not listener)
 
         return end
 

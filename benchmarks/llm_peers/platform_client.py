@@ -1,10 +1,11 @@
-"""This platform's own client as a process of its own: rows through generate() with journal, ledger and account, as in
-a run of the graph; answers validated by pydantic. With `--stage` the requests are a stage's own, prompt and schema.
+"""This platform's own client as a process of its own: rows through a window with journal, ledger and account, as in a
+run of the graph; answers validated by pydantic. With `--stage` the requests are a stage's own, prompt and schema.
 """
 
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from unicorn_assets.generation.structured import parse, schema_of
 from unicorn_assets.ids import seed_of
 from unicorn_assets.lake.files import Files
-from unicorn_assets.llm.client.engine import generate
+from unicorn_assets.llm.client.window import Window
 from unicorn_assets.llm.endpoints import open_endpoint
 from unicorn_assets.llm.journal import Journal
 from unicorn_assets.llm.request import ChatRequest
@@ -95,9 +96,10 @@ def main() -> None:
         opened = time.perf_counter() - started
         numbers = range(o.skip, o.skip + o.rows)
         todo = stage_rows(o.stage, o.name, numbers) if o.stage else (Row(n, o.name, o.prompt) for n in numbers)
-        for outcome in generate(todo, endpoint, journal, settings, ledger.observe, account):
-            rows += 1
-            outcomes["accepted" if isinstance(outcome, Accepted) else outcome.reason] += 1
+        with closing(Window(endpoint, journal, settings, account)) as window:
+            for outcome in window.ask(list(todo), ledger.observe):
+                rows += 1
+                outcomes["accepted" if isinstance(outcome, Accepted) else outcome.reason] += 1
         seconds = time.perf_counter() - started
         stored = len(journal)
     report(rows, seconds, opened_s=opened, outcomes=outcomes, stored=stored, ledger=ledger.as_dict())

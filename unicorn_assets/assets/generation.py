@@ -38,13 +38,14 @@ def _asset(planned: Recipe, own: Stage) -> dg.AssetsDefinition:
         store, recipe = lake.begin(planned)
         stage = own if recipe is planned else stages(recipe)[own.name]
         redrives = Redrives(store, stage.name)
+        ranks = {shard: rank for rank, shard in enumerate(context.partition_keys)}
 
         def work(shard: str, running: StageProgress) -> Rows | Vectors:
             keep_asked(store, stage)
             keep = partial(keep_shard_run, store, made=stage.made_from(recipe, store, shard, redrives))
             damaged: list[Damage] = []
             with EVENTS.heard(Damage, damaged.append), shard_run(stage.name, shard, keep) as run:
-                ask, ledger = llm.asking(running, run)
+                ask, ledger = llm.asking(running, run, ranks[shard])
                 frame, refused = stage.run(store.read(stage.parent, shard), ask, redrives.rows(shard))
             short = stage.shortfall(frame.height, refused.height)
             figures = {**ledger.as_dict(recipe.llm.price), **stage.figures(frame), **short}
@@ -56,6 +57,7 @@ def _asset(planned: Recipe, own: Stage) -> dg.AssetsDefinition:
             parents_of=lambda shard: stage.parents(parents(store, (stage.parent, shard)), shard, redrives),
             work=work,
             rows_of=lambda shard: stage.count(store, shard),
+            each=llm.each,
         )  # fmt: skip
 
     return generated

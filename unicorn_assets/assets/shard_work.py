@@ -5,8 +5,8 @@ written, and so is the table of what it refused, and when it failed no blocking 
 Here: that loop. Not here: any asset's work, the wording of metadata (metadata.py), shards that fail (troubles.py).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from unicorn_assets.assets.metadata import content_version, shard_metadata, with_sample
 from unicorn_assets.assets.troubles import EXIT_CODE, Troubles
 from unicorn_assets.errors import MachineError, UserError, machine_error
+from unicorn_assets.generation.side_by_side import Result, one_by_one
 from unicorn_assets.keys import asset_name
 from unicorn_assets.lake.shards import proved_info, refusals_there, shard_info
 from unicorn_assets.lake.store import ALL, Lake, Made
@@ -54,6 +55,7 @@ class Vectors:
 
 Parents = Mapping[str, str]  # "table/shard" -> content hash
 Work = Callable[[str, StageProgress], Rows | Vectors]
+Each = Callable[[Sequence[str], Callable[[str], Rows | Vectors]], Generator[tuple[str, Result[Rows | Vectors]]]]
 
 
 def parents(lake: Lake, *names: tuple[str, str]) -> dict[str, str]:
@@ -105,8 +107,11 @@ def fill_shards(
     parents_of: Callable[[str], Parents],
     work: Work,
     rows_of: Callable[[str], int],
+    each: Each = one_by_one,
 ) -> Any:
-    """Bring the run's shards of this asset up to date. `rows_of` says how many rows a shard's work will advance."""
+    """Bring the run's shards of this asset up to date. `rows_of` says how many rows a shard's work will advance; `each`
+    does the work, shard by shard or several at a time, in any order.
+    """
     name, troubles, made_of = asset_name(context.asset_key), Troubles(), dict[str, Made]()
     shards, stale, shown = list(context.partition_keys), dict[str, int](), dict[str, Mapping[str, Any]]()
 
@@ -121,10 +126,12 @@ def fill_shards(
                 made_of[shard] = Made(recipe.name, version, parents_of(shard))
                 if is_forced(context, shard) or not _is_current(lake, name, shard, made_of[shard]):
                     stale[shard] = rows_of(shard)
-        with closing(progress.stage(name, sum(stale.values()))) as stage:
-            for shard in stale:
+        with ExitStack() as stack:
+            stage = stack.enter_context(closing(progress.stage(name, sum(stale.values()))))
+            made = stack.enter_context(closing(each(list(stale), lambda shard: work(shard, stage))))
+            for shard, result in made:
                 with troubles.of(shard):
-                    output = work(shard, stage)
+                    output = result()
                     _write(lake, name, shard, made_of[shard], output)
                     shown[shard] = output.shown
                     if len(shards) > 1:

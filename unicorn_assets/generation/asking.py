@@ -1,18 +1,20 @@
-"""Asking with everything around it: journal, server and account are opened on first use and closed together.
+"""Asking with everything around it: journal, server, account and window are opened on first use and closed together.
 
-A list of rows whose answers are all in the journal starts no server. Here: lifetimes and whose ledger counts. Not here:
-how rows are asked (engine.py), or Dagster (resources/llm.py).
+Any thread may ask, and what several ask at the same time shares one window (llm/client/window.py). A list of rows whose
+answers are all in the journal starts no server. Here: lifetimes and whose ledger counts. Not here: how rows are asked
+(engine.py), or Dagster (resources/llm.py).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from unicorn_assets.generation.replay import JournalOnly, all_answered
 from unicorn_assets.generation.rounds import Ask, ExtraDraft, taken_up
 from unicorn_assets.llm.endpoints import Endpoint, open_endpoint
-from unicorn_assets.llm.errors import BudgetReached, ServerBroken
+from unicorn_assets.llm.errors import EngineStalled, ServerBroken
 from unicorn_assets.llm.events import Event
 from unicorn_assets.llm.journal import Journal
 from unicorn_assets.llm.row import Accepted, Draftable, Quarantined
@@ -22,6 +24,9 @@ from unicorn_assets.llm.spend.budget import Account
 from unicorn_assets.llm.spend.ledger import Ledger, ShardRun
 from unicorn_assets.llm.spend.records import Storage
 from unicorn_assets.stream import Stream
+
+if TYPE_CHECKING:
+    from unicorn_assets.llm.client.window import Window
 
 TELLING = 3
 """Rows without any answer after which it is the server, and no longer a row that it does not like."""
@@ -50,6 +55,11 @@ class Asker:
         self._endpoint: Endpoint | None = None
         self._account: Account | None = None
         self._started = False
+        self._opening = threading.RLock()
+        self._window: Window | None = None
+        self._stopped = False
+        self._low: Callable[[], object] = lambda: None
+        self._seen: set[str] = set()  # shards that have asked
         self._answering: set[str] = set()  # stages that got an answer
         self._unanswered: dict[str, list[Quarantined]] = {}
 
@@ -62,28 +72,31 @@ class Asker:
     @property
     def journal(self) -> Journal:
         """The journal, open."""
-        if self._journal is None:
-            self._journal = self._lifetime.enter_context(
-                Journal.open(self._lake_url, storage_options=self._storage_options or None, events=self._events)
-            )
-        return self._journal
+        with self._opening:
+            if self._journal is None:
+                self._journal = self._lifetime.enter_context(
+                    Journal.open(self._lake_url, storage_options=self._storage_options or None, events=self._events)
+                )
+            return self._journal
 
     @property
     def endpoint(self) -> Endpoint:
         """Who serves the model, started or not."""
-        if self._endpoint is None:
-            self._endpoint = open_endpoint(self._settings, self._log_dir, self._folder, self._events)
-        return self._endpoint
+        with self._opening:
+            if self._endpoint is None:
+                self._endpoint = open_endpoint(self._settings, self._log_dir, self._folder, self._events)
+            return self._endpoint
 
     @property
     def account(self) -> Account:
         """This process's account among the lake's records."""
-        if self._account is None:
-            settings = self._settings
-            self._account = self._lifetime.enter_context(
-                Account(self._storage, settings.budget, settings.price, Shaper(settings.wire))
-            )
-        return self._account
+        with self._opening:
+            if self._account is None:
+                settings = self._settings
+                self._account = self._lifetime.enter_context(
+                    Account(self._storage, settings.budget, settings.price, Shaper(settings.wire))
+                )
+            return self._account
 
     @property
     def in_flight(self) -> int:
@@ -100,10 +113,32 @@ class Asker:
         """Addresses of the servers that are asked; none before the first request."""
         return self._endpoint.base_urls if self._started and self._endpoint is not None else ()
 
-    def asking(self, listen: Callable[[Event], None], run: ShardRun | None = None) -> tuple[Ask, Ledger]:
+    @contextmanager
+    def telling(self, low: Callable[[], object]) -> Iterator[None]:
+        """Meanwhile `low` is called, from any thread, whenever `wants_rows` may have changed."""
+        self._low, self._seen, self._stopped = low, set(), False
+        try:
+            yield
+        finally:
+            self._low = lambda: None
+
+    def wants_rows(self, active: Collection[str]) -> bool:
+        """Whether the window is about to run dry although all `active` shards have asked."""
+        window = self._window
+        return window is not None and not window.is_over and window.is_low and self._seen.issuperset(active)
+
+    def stop(self) -> None:
+        """Cut off what is under way: whoever waits for it gets an error."""
+        with self._opening:
+            self._stopped = True
+            if self._window is not None:
+                self._window.close()
+
+    def asking(self, listen: Callable[[Event], None], run: ShardRun | None = None, rank: int = 0) -> tuple[Ask, Ledger]:
         """A function that takes rows and gives their outcomes, and the ledger that counts what that costs.
 
-        The ledger joins `run`, if the rows are asked for one. `listen` hears what becomes of the rows.
+        The ledger joins `run`, if the rows are asked for one. `listen` hears what becomes of the rows. Of those who ask
+        at the same time the one with the lowest `rank` goes first.
         """
         ledger = Ledger()
         if run is not None:
@@ -119,31 +154,50 @@ class Asker:
                 for row in todo:
                     if isinstance(row, ExtraDraft):
                         events.emit(taken_up(row))
-                yield from self._ask(todo, events, run.asset if run is not None else "")
+                stage = run.asset if run is not None else ""
+                for outcome in self._ask(todo, events, rank, run.shard if run is not None else ""):
+                    self._note(stage, outcome)
+                    yield outcome
+                failed = self._unanswered.get(stage)
+                if failed and (len(failed) >= TELLING or not len(self.journal)):
+                    raise nobody_answered(stage, failed)
 
         return ask, ledger
 
-    def _ask(self, todo: list[Draftable[Any]], events: Stream, stage: str) -> Iterator[Any]:
-        endpoint, settings = self.endpoint, self._settings
-        if not self._started:
-            if all_answered(todo, self.journal, endpoint.model, endpoint.revision, settings):
-                endpoint = JournalOnly(endpoint.model, endpoint.revision)
-            else:
-                self._lifetime.enter_context(endpoint)
-                self._started = True
-        from unicorn_assets.llm.client.engine import generate  # brings aiohttp, which a code server does without
+    def _ask(
+        self, todo: Sequence[Draftable[Any]], events: Stream, rank: int, shard: str
+    ) -> Iterable[Accepted[Any] | Quarantined]:
+        with self._opening:
+            if not self._started:
+                self._start_unless_answered(todo)
+            window = self._open_window() if self._started else None
+        if window is not None:
+            return window.ask(todo, events.emit, rank, lambda: self._asked(shard))
+        from unicorn_assets.llm.client.engine import generate
 
-        done = 0
-        try:
-            for outcome in generate(todo, endpoint, self.journal, settings, events.emit, self.account):
-                done += 1
-                self._note(stage, outcome)
-                yield outcome
-        except BudgetReached as error:
-            raise error.waiting(len(todo) - done) from None
-        failed = self._unanswered.get(stage)
-        if failed and (len(failed) >= TELLING or not len(self.journal)):
-            raise nobody_answered(stage, failed)
+        self._asked(shard)
+        only = JournalOnly(self.endpoint.model, self.endpoint.revision)
+        return generate(todo, only, self.journal, self._settings, events.emit, self.account)
+
+    def _start_unless_answered(self, todo: Sequence[Draftable[Any]]) -> None:
+        endpoint = self.endpoint
+        if not all_answered(todo, self.journal, endpoint.model, endpoint.revision, self._settings):
+            self._lifetime.enter_context(endpoint)
+            self._started = True
+
+    def _open_window(self) -> "Window":
+        from unicorn_assets.llm.client.window import Window  # brings aiohttp, which a code server does without
+
+        if self._stopped:
+            raise EngineStalled("this run has been stopped")
+        if self._window is None or self._window.is_over:
+            window = Window(self.endpoint, self.journal, self._settings, self.account, lambda: self._low())
+            self._window = self._lifetime.enter_context(closing(window))
+        return self._window
+
+    def _asked(self, shard: str) -> None:
+        self._seen.add(shard)
+        self._low()
 
     def _note(self, stage: str, outcome: Accepted[Any] | Quarantined) -> None:
         """Keep the rows of a stage that got no answer, until one gets one."""

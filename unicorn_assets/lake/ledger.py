@@ -39,8 +39,8 @@ def unfinished(lake: Lake) -> pl.DataFrame:
             continue
         except (ValueError, IsADirectoryError):  # damaged: the books tell of it
             continue
-        making = record.get("making") if isinstance(record, dict) else None
-        if making:
+        found = record.get("making") if isinstance(record, dict) else None
+        for making in [found] if isinstance(found, dict) else found or ():  # one alone: a record of an older version
             times = {key: datetime.fromisoformat(making[key]) for key in ("started", "ended")}
             rows.append({column: making.get(column) for column in schema} | times | {"state": "unfinished"})
     return pl.DataFrame(rows, schema=schema)

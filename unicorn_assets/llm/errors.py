@@ -55,6 +55,10 @@ class EngineFailed(UserError):  # noqa: N818 - as above
         return failed
 
 
+class TogetherFailed(EngineFailed):
+    """A mistake of the engine or of a row while rows of several askers were under way: alone, it is known whose."""
+
+
 def in_words(error: BaseException) -> str:
     """Class, message and place of an exception as one short line."""
     said = redact(" ".join(str(error).split()))[:200]

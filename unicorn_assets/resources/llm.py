@@ -3,9 +3,10 @@
 A shard whose answers are all in the journal starts no server.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import dagster as dg
 from pydantic import PrivateAttr
@@ -13,6 +14,7 @@ from pydantic import PrivateAttr
 from unicorn_assets.errors import UserError
 from unicorn_assets.generation.asking import Asker
 from unicorn_assets.generation.rounds import Ask
+from unicorn_assets.generation.side_by_side import Result, one_by_one, side_by_side
 from unicorn_assets.lake.store import Lake
 from unicorn_assets.llm.journal import Damage
 from unicorn_assets.llm.spend.ledger import Ledger, ShardRun
@@ -22,6 +24,8 @@ from unicorn_assets.resources.loaded import loaded
 from unicorn_assets.resources.observing import EVENTS
 from unicorn_assets.resources.progress_observer import ProgressObserver
 from unicorn_assets.resources.variant import RecipeResource
+
+T = TypeVar("T")
 
 
 class LlmResource(dg.ConfigurableResource):
@@ -54,12 +58,19 @@ class LlmResource(dg.ConfigurableResource):
             self._asker = asker
             yield self
 
-    def asking(self, stage: StageProgress, run: ShardRun) -> tuple[Ask, Ledger]:
+    def each(self, shards: Sequence[str], work: Callable[[str], T]) -> Generator[tuple[str, Result[T]]]:
+        """Shards with their results as they come; several are made at the same time, in threads."""
+        if self._asker is None:
+            return one_by_one(shards, work)
+        return side_by_side(self._asker, shards, work)
+
+    def asking(self, stage: StageProgress, run: ShardRun, rank: int = 0) -> tuple[Ask, Ledger]:
         """A function that takes rows and gives their outcomes, and the ledger that counts what that costs `run`.
 
         `stage` is told of each row that is done, of each fresh answer's tokens, and where to read what is in flight.
+        Of shards that are made at the same time the one with the lowest `rank` goes first.
         """
         if self._refused is not None:
             raise self._refused
         assert self._asker is not None, "Dagster opens the resource before an asset uses it"
-        return self._asker.asking(ProgressObserver(stage, self._asker).listen, run)
+        return self._asker.asking(ProgressObserver(stage, self._asker).listen, run, rank)

@@ -7,6 +7,7 @@ import asyncio
 import json
 import re
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from types import TracebackType
@@ -134,6 +135,23 @@ class FaultyServer:
                 return web.json_response({"error": {"message": "slow"}}, status=429, headers={"Retry-After": "3600"})
             case _:
                 return web.json_response({"error": {"message": f"fault {fault}"}}, status=int(fault))
+
+
+class HeldServer(FaultyServer):
+    """Answers nothing before it may."""
+
+    may = False
+
+    async def _answer(self, request: web.Request, row: int, fault: str | None) -> web.StreamResponse:
+        while not self.may:
+            await asyncio.sleep(0.005)
+        return await super()._answer(request, row, fault)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what is sure to come."""
+    while not condition():
+        time.sleep(0.005)
 
 
 def completion(text: str, finish: str = "stop") -> dict:

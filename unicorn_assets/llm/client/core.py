@@ -21,6 +21,7 @@ from typing import Generic, TypeVar, cast
 from unicorn_assets.errors import UserError
 from unicorn_assets.llm.client.breaker import Breaker
 from unicorn_assets.llm.client.commit import GROUP, Commits
+from unicorn_assets.llm.client.feed import NotYet
 from unicorn_assets.llm.client.fleet import Fleet
 from unicorn_assets.llm.client.job import Job
 from unicorn_assets.llm.client.limiter import pause_before
@@ -38,6 +39,9 @@ from unicorn_assets.llm.spend.budget import Account
 
 T = TypeVar("T")
 
+Rows = Iterator[Draftable[T] | NotYet]
+"""What there is to ask about; with NOT_YET whoever has more says so later (`Core.look`)."""
+
 REPLAYS_PER_TURN = 256
 """Answers taken from the journal before the loop serves its sockets again."""
 
@@ -50,7 +54,7 @@ class Core(Generic[T]):
 
     def __init__(
         self,
-        rows: Iterator[Draftable[T]],
+        rows: Rows[T],
         fleet: Fleet,
         transport: Transport,
         journal: Journal,
@@ -75,7 +79,7 @@ class Core(Generic[T]):
         self._commits: Commits[tuple[Job[T], Answer]] = Commits()
         self._put = 0  # the journal's number of the last answer
         self._tasks: set[asyncio.Task[None]] = set()
-        self._exhausted = False
+        self._exhausted = self._starved = False
         self._timer: asyncio.TimerHandle | None = None
         self._turn_is_due = False
         self.beat = self._moved = time.monotonic()  # the last turn; the last time that anything came or went
@@ -104,6 +108,10 @@ class Core(Generic[T]):
         with contextlib.suppress(RuntimeError):  # the loop closed in this moment
             self._loop.call_soon_threadsafe(self._soon)
 
+    def look(self) -> None:
+        """There may be rows now where there were none yet."""
+        self._soon()
+
     def resume(self) -> None:
         """The consumer has caught up."""
         self._keeps_up = True
@@ -125,7 +133,7 @@ class Core(Generic[T]):
     def _stop_if_stalled(self) -> None:
         """End a run in which nothing has come or gone for longer than anything that is waited for may take."""
         now = time.monotonic()
-        if not self._keeps_up or self._fleet.waits_for_restart():
+        if not self._keeps_up or self._fleet.waits_for_restart() or (self._starved and not self._is_busy()):
             self._moved = now
         due = max(self._later[0][0] if self._later else 0.0, self._fleet.next_room(now) or 0.0)  # a pause of a server
         patience = self._settings.patience_s + (self._settings.timeout_s if self._fleet.in_flight() else 0.0)
@@ -182,7 +190,10 @@ class Core(Generic[T]):
             self._timer = self._loop.call_at(when, self._on_time)  # the loop's clock is time.monotonic
 
     def _is_finished(self) -> bool:
-        return self._exhausted and not (self._asked or self._ready or self._later or self._commits)
+        return self._exhausted and not self._is_busy()
+
+    def _is_busy(self) -> bool:
+        return bool(self._asked or self._ready or self._later or self._commits)
 
     def _durable(self) -> int:
         """The journal's number of the last answer that may be judged."""
@@ -279,10 +290,8 @@ class Core(Generic[T]):
         if self._exhausted:
             return None
         row = next(self._rows, None)
-        if row is None:
-            self._exhausted = True
-            return None
-        return self._draft(row, 0, None)
+        self._exhausted, self._starved = row is None, isinstance(row, NotYet)
+        return None if row is None or isinstance(row, NotYet) else self._draft(row, 0, None)
 
     def _draft(self, row: Draftable[T], draft: int, problem: str | None) -> Job[T]:
         request = row.request(draft, problem)

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
-from unicorn_assets.llm.client.core import Core
+from unicorn_assets.llm.client.core import Core, Rows
 from unicorn_assets.llm.client.fleet import Fleet
 from unicorn_assets.llm.client.transport import Transport
 from unicorn_assets.llm.endpoints.base import Endpoint
@@ -60,12 +60,12 @@ def generate(
     finished), JournalBroken, EngineStalled when nothing moves any more, and EngineFailed for a mistake of the engine or
     of a row's `request`. Whatever happens, it ends.
     """
-    run = _Run(iter(rows), endpoint, journal, settings, account)
+    run = Run(iter(rows), endpoint, journal, settings, account)
     run.start()
     try:
         for item in run.items():
             if on_event is not None:
-                for event in _events_of(item):
+                for event in events_of(item):
                     on_event(event)
             if not isinstance(item, Event):
                 yield item
@@ -76,7 +76,7 @@ def generate(
             journal.flush()
 
 
-def _events_of(item: Accepted[T] | Quarantined | Event) -> Iterator[Event]:
+def events_of(item: Accepted[T] | Quarantined | Event) -> Iterator[Event]:
     """What an item from the engine's queue means to an observer; made here, where the caller's time is spent."""
     if isinstance(item, Accepted):
         yield Event("answer", item.row_id, answer=item.answer)
@@ -89,12 +89,12 @@ def _events_of(item: Accepted[T] | Quarantined | Event) -> Iterator[Event]:
         yield item
 
 
-class _Run(Generic[T]):
+class Run(Generic[T]):
     """The engine's thread and the queue between it and the caller."""
 
     def __init__(
         self,
-        rows: Iterator[Draftable[T]],
+        rows: Rows[T],
         endpoint: Endpoint,
         journal: Journal,
         settings: LlmSettings,
@@ -115,6 +115,7 @@ class _Run(Generic[T]):
         self._thread = threading.Thread(target=self._main, name="llm-engine", daemon=True)
 
     def start(self) -> None:
+        """Begin."""
         self._thread.start()
 
     def items(self) -> Iterator[Accepted[T] | Quarantined | Event]:
@@ -141,6 +142,10 @@ class _Run(Generic[T]):
             return
         place = place_of_thread(self._thread.ident)
         raise EngineStalled(f"the engine's thread is stuck at {place}, with {core.describe()}")
+
+    def wake(self) -> None:
+        """The rows have something new."""
+        self._call(lambda: self._core.look() if self._core is not None else None)
 
     def stop(self) -> None:
         """Cancel what is under way and wait for the thread, unless it is stuck."""

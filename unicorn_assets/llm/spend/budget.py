@@ -56,12 +56,15 @@ class Account:
 
     @contextmanager
     def charged_to(self, making: Callable[[], dict[str, Any] | None]) -> Iterator[None]:
-        """Meanwhile the record says what `making` gives of the shard in the making (columns of the table `ledger`)."""
-        self._claim.making = making
+        """Meanwhile the record says what `making` gives of a shard in the making (columns of the table `ledger`)."""
+        claim = self._claim
+        with claim.lock:
+            claim.makings = (*claim.makings, making)
         try:
             yield
         finally:
-            self._claim.making = lambda: None
+            with claim.lock:
+                claim.makings = tuple(each for each in claim.makings if each is not making)
 
     def begin(self, window: int, answered: Callable[[], None]) -> None:
         """A run starts: `window` requests may be in flight; `answered` is called, from a thread, on news of a claim."""

@@ -38,7 +38,7 @@ class Claim:
     last_change: float = 0.0
     error: UserError | None = None
     answered: Callable[[], None] = _nothing  # called, from the thread, when a claim was answered
-    making: Callable[[], dict[str, Any] | None] = _nothing  # what the record says of the shard in the making
+    makings: tuple[Callable[[], dict[str, Any] | None], ...] = ()  # what the record says of shards in the making
 
     @property
     def used(self) -> Amount:
@@ -74,4 +74,5 @@ class Claim:
         with self.lock:
             self.dirty = False
             kept = claim if self.budget is not None else Amount()
-            return replace(self.record, at=time.time(), claim=kept, making=self.making())
+            making = [row for each in self.makings if (row := each()) is not None]
+            return replace(self.record, at=time.time(), claim=kept, making=making or None)

@@ -58,7 +58,7 @@ class Record:
     cost_usd: float | None = None
     lost: Amount = field(default_factory=Amount)
     claim: Amount = field(default_factory=Amount)
-    making: dict[str, Any] | None = None  # the shard it is at: columns of the table `ledger`
+    making: list[dict[str, Any]] | None = None  # the shards it is at: columns of the table `ledger`
 
     @property
     def spent(self) -> Amount:

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from unicorn_assets.llm.client import commit, core
+from unicorn_assets.llm.client.feed import Feed
 from unicorn_assets.llm.client.fleet import Fleet
 from unicorn_assets.llm.endpoints.base import Endpoint
 from unicorn_assets.llm.failure import Failure
@@ -95,8 +96,9 @@ class Engine(RuleBasedStateMachine):
         twins=st.booleans(),
         stored=st.integers(0, 30),
         group=st.sampled_from([2, 4, 64]),
+        portions=st.booleans(),
     )
-    def begin(self, rows, window, servers, local, twins, stored, group):
+    def begin(self, rows, window, servers, local, twins, stored, group, portions):
         self.loop = StillLoop()
         asyncio.set_event_loop(self.loop)
         clock = SimpleNamespace(monotonic=self.loop.time)
@@ -117,12 +119,15 @@ class Engine(RuleBasedStateMachine):
         llm = settings_for(*(f"http://{n}/v1" for n in range(servers)), concurrency=window, max_attempts=4)
         endpoint = ModelEndpoint()
         endpoint.base_urls = llm.urls
+        self.feed, self.to_come = Feed(window), list(self.work) if portions else []
+        if not portions:
+            self.feed = iter(self.work)
         self.loop.run_until_complete(self.make_core(Fleet(endpoint, llm.concurrency), llm))
         self.core._soon()
         self.loop.settle()
 
     async def make_core(self, fleet, llm):
-        self.core = core.Core(iter(self.work), fleet, self.transport, self.journal, llm, self.emit)
+        self.core = core.Core(self.feed, fleet, self.transport, self.journal, llm, self.emit)
 
     def emit(self, item):
         self.queue.append(item)
@@ -130,6 +135,14 @@ class Engine(RuleBasedStateMachine):
         return len(self.queue) < QUEUE
 
     # What may happen
+
+    @precondition(lambda self: self.to_come)
+    @rule(count=st.integers(1, 20), rank=st.integers(0, 2))
+    def rows_come(self, count, rank):
+        self.feed.add(self.to_come[:count], rank)
+        del self.to_come[:count]
+        self.core.look()
+        self.loop.settle()
 
     @precondition(lambda self: self.transport.in_flight)
     @rule(which=st.integers(0, 1000), count=st.integers(1, 8))
@@ -188,7 +201,10 @@ class Engine(RuleBasedStateMachine):
     @invariant()
     def somebody_will_wake_it(self):
         if not self.core._done.done():
-            wakers = [self.transport.in_flight, self.loop.jobs, self.loop.timers(), self.behind]
+            is_fed = isinstance(self.feed, Feed)
+            done = sum(self.outcomes.values()) + sum(isinstance(item, Accepted | Quarantined) for item in self.queue)
+            waits_for_rows = is_fed and done == len(self.work) - len(self.to_come)
+            wakers = [self.transport.in_flight, self.loop.jobs, self.loop.timers(), self.behind, waits_for_rows]
             assert any(wakers), f"nobody wakes it: {self.core.describe()}"
 
     @invariant()
@@ -224,6 +240,12 @@ class Engine(RuleBasedStateMachine):
                 self.a_thread_ends(0)
             elif self.behind:
                 self.read()
+            elif self.to_come:
+                self.rows_come(20, 0)
+            elif isinstance(self.feed, Feed) and not self.loop.timers():
+                self.feed.close()
+                self.core.look()
+                self.loop.settle()
             else:
                 assert self.loop.timers(), f"it stands still: {self.core.describe()}"
                 self.loop.now = max(self.loop.now, self.loop.timers()[0])

@@ -327,17 +327,17 @@ def test_a_single_row_that_is_forbidden_does_not_end_the_run(tmp_path):
 
 
 def test_a_caller_that_leaves_before_the_engine_has_begun_does_not_wait(tmp_path, monkeypatch):
-    begun, usual = threading.Event(), engine._Run._main
+    begun, usual = threading.Event(), engine.Run._main
 
     def late(self):
         begun.wait(10)
         usual(self)
 
-    monkeypatch.setattr(engine._Run, "_main", late)
+    monkeypatch.setattr(engine.Run, "_main", late)
     with FaultyServer(latency=0.01) as server:
         settings = settings_for(server.url)
         with Journal.open(str(tmp_path)) as journal, open_endpoint(settings) as endpoint:
-            left = engine._Run(iter(rows(50_000)), endpoint, journal, settings, None)
+            left = engine.Run(iter(rows(50_000)), endpoint, journal, settings, None)
             left.start()
             threading.Timer(0.2, begun.set).start()
             left.stop()

@@ -164,7 +164,7 @@ def test_a_server_that_rests_longer_than_patience_is_no_standstill(monkeypatch, 
     room = None if pause is None else now + pause
     core._fleet = SimpleNamespace(waits_for_restart=lambda: False, in_flight=lambda: 0, next_room=lambda _: room)
     core._settings = SimpleNamespace(patience_s=8.0, timeout_s=5.0)
-    core._keeps_up, core._later, core._moved = True, [], now - 10.0
+    core._keeps_up, core._later, core._moved, core._starved = True, [], now - 10.0, False
     monkeypatch.setattr(Core, "describe", lambda _: "nothing in flight")
     monkeypatch.setattr(Core, "fail", lambda _, error: failed.append(error))
     core._stop_if_stalled()
