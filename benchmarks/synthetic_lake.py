@@ -177,11 +177,16 @@ class _Maker:
 
         self.repeats[shard] = renamed("", self.repeats[like]).with_columns(shard=pl.lit(shard))
 
-        for stage in self.stages.values():
-            self._write(stage.name, shard, renamed(stage.name), renamed(f"quarantine/{stage.name}"), stage.version)
         captions = renamed("captions")
+
+        def about_them(table: str) -> pl.DataFrame:  # the last shard of a source is shorter than the one it is like
+            return renamed(table).join(captions, on="caption_id", how="semi", maintain_order="left")
+
+        for stage in self.stages.values():
+            made = about_them(stage.name) if stage.task else renamed(stage.name)
+            self._write(stage.name, shard, made, renamed(f"quarantine/{stage.name}"), stage.version)
         self._write("captions", shard, captions, renamed("quarantine/captions"), captions_version(self.recipe))
-        self._write("instructions", shard, renamed("instructions"), version=records_version(self.recipe))
+        self._write("instructions", shard, about_them("instructions"), version=records_version(self.recipe))
         self._vectors(shard, captions["caption_id"].to_list())
         for answer in self.filling:
             journal.put(replace(answer, key=self.random.randbytes(16).hex()))
