@@ -59,8 +59,8 @@ constraints: $(UV)  ## resolve all extras together again
 	@$(UV) pip compile --quiet --upgrade --all-extras --no-header --no-annotate --no-emit-index-url --python-version 3.11 \
 	  pyproject.toml --output-file constraints.txt
 
-screenshots: .venv/.for-tests  ## remake docs/images from the running UI (needs Debian's chromium)
-	@$(BIN)/python scripts/screenshots.py
+screenshots: .venv/.for-tests  ## remake docs/images from the running UI (needs Debian's chromium and postgresql)
+	@$(BIN)/python scripts/screenshots.py && $(BIN)/python scripts/screenshots_night.py
 
 clean:  ## remove the environments; keeps .unicorn/, your data
 	@rm -rf .venv .venv-vllm .venv-peers .uv

@@ -6,10 +6,10 @@ a receiver, whose page shows what came. Needs Debian's chromium and postgresql. 
 """
 
 import asyncio
-import html
 import json
 import logging
 import os
+import re
 import sys
 import tempfile
 import threading
@@ -48,8 +48,9 @@ class Receiver(BaseHTTPRequestHandler):
         self._answer(b"ok", "text/plain")
 
     def do_GET(self) -> None:
-        """All that came so far."""
-        shown = "<hr>".join(f"<pre style='white-space:pre-wrap'>{html.escape(text)}</pre>" for text in self.texts)
+        """All that came so far, as Slack shows it: it takes `&`, `<` and `>` escaped, and stars for bold."""
+        texts = (re.sub(r"\*(.+?)\*", r"<b>\1</b>", text) for text in self.texts)
+        shown = "<hr>".join(f"<pre style='white-space:pre-wrap'>{text}</pre>" for text in texts)
         page = f"<body style='font:16px sans-serif;margin:3em;max-width:60em'><h3>unicorn-alerts</h3>{shown}"
         self._answer(page.encode(), "text/html; charset=utf-8")
 
