@@ -100,6 +100,11 @@ def things(text: str) -> frozenset[str]:
     return found
 
 
+def is_part(part: str, whole: str) -> bool:
+    """Whether one thing is known as a part of the other, or of what the other is a kind of."""
+    return not kinds(whole).isdisjoint(_wholes().get(part, ()))
+
+
 @lru_cache(2048)
 def there(text: str) -> frozenset[str]:
     """The things that a text names, their other names, and what they are kinds of."""
@@ -156,4 +161,6 @@ def _part_of(word: str, source: str) -> bool:
     at = bisect_left(said, begun) if len(word) > 3 else len(said)
     if at < len(said) and said[at].startswith(begun):
         return True
+    if word.endswith(("er", "or")) and {begun[:-2], begun[:-1]} & content_set(source) and len(begun) > 5:
+        return True  # 'dancer' where somebody dances
     return any(word[start:] in content_set(source) for start in range(len(word) - 3))

@@ -7,8 +7,8 @@ from itertools import takewhile
 
 from unicorn_assets.curation.prose import COLOUR_STEMS, NUMBERS, Fault
 from unicorn_assets.curation.signs import has, sign
-from unicorn_assets.curation.things import names_person, there, thing
-from unicorn_assets.curation.words import FUNCTION_WORDS, content_set, stem, word_set, words
+from unicorn_assets.curation.things import names_person, there, thing, things
+from unicorn_assets.curation.words import FUNCTION_WORDS, content, content_set, stem, word_set, words
 
 _PLACE = re.compile(
     r"\b(?:in|on|at|under|over|above|below|behind|beside|between|next|near|inside|outside|along|across|through|around|"
@@ -79,7 +79,32 @@ def kind_fault(question: str, answer: str) -> Fault | None:
         return Fault("wrong_kind", f"{answer!r} is not a time.")
     if _WHO.match(question) and _is_nobody(answer):
         return Fault("wrong_kind", f"{answer!r} is nobody.")
-    return None
+    return _other_kind(question, answer)
+
+
+_WHICH = re.compile(r"(?:which|what)(?: (?:kind|sort|type)s? of)? (\w+)\b", re.IGNORECASE)
+_KINDS = word_set("animal bird fish insect fruit vegetable vehicle flower tree tool garment furniture building boat")
+_TIME_ALONE = re.compile(
+    r"(?:very )?(?:late|early)?\s*(?:at|in|on|before|after|since)? ?(?:the )?(?:night|noon|midnight|dawn|dusk|evening|"
+    r"morning|afternoon|sunset|sunrise|spring|summer|autumn|winter|monday|tuesday|wednesday|thursday|friday|saturday|"
+    r"sunday)\.?",
+    re.IGNORECASE,
+)
+
+
+def _other_kind(question: str, answer: str) -> Fault | None:
+    """'Which animal' answered without one though things are named, 'which dryer' answered by a time of day."""
+    found = _WHICH.match(question)
+    asked = found and (thing(found[1].lower()) or "")
+    if not asked:
+        return None
+    if _TIME_ALONE.fullmatch(answer) and asked not in ("clock", "calendar"):
+        return Fault("wrong_kind", f"{answer!r} is a time, which {question!r} does not ask for.")
+    if asked not in _KINDS or asked in there(answer) or not _GROUPS.isdisjoint(words(answer)):
+        return None
+    if not things(answer) or names_person(answer) or asked in content(answer):
+        return None
+    return Fault("wrong_kind", f"{answer!r} names no {asked}.")
 
 
 _WHEN = re.compile(r"(?:when|(?:at )?what time)\b", re.IGNORECASE)

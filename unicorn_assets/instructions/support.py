@@ -15,6 +15,7 @@ from unicorn_assets.curation.prose import COLOURS, Fault
 from unicorn_assets.curation.signs import has, sign
 from unicorn_assets.curation.things import made_up, there, things
 from unicorn_assets.curation.words import content_set, sentences, stem, word_set, words
+from unicorn_assets.instructions.conflicts import conflict, uncounted
 from unicorn_assets.instructions.kinds import GENERIC_STEMS, asks_colour, kind_fault
 
 _NOT_SEEN = re.compile(
@@ -63,7 +64,7 @@ LIGHT = frozenset(
     stem(word)
     for word in word_set(
         """make made bring brought keep kept take took taken put get got give gave let do done come came go went
-        gone fact way evident clear tell show know known because since therefore reason stop we us our something
+        gone want fact way evident clear tell show know known because since therefore reason stop we us our something
         somehow whatever state amount place condition likely probable probably likelihood case now""")
 ) | GENERIC_STEMS  # fmt: skip
 
@@ -73,6 +74,8 @@ def question_fault(question: str, caption: str) -> Fault | None:
     found = has(question, _OF_UNSEEN) and _NOT_SEEN.search(question)
     if found and not ("much" in found.group(0) and _SHOWS_PRICES.search(caption)):
         return Fault("not_visual", f"{question!r} asks for what no picture shows ({found.group(0).strip()!r}).")
+    if ordinal := uncounted(question, caption):
+        return Fault("ungrounded_question", f"{question!r} asks about a {ordinal}, which is not there.")
     new = made_up(question, caption)
     if len(new) * 2 >= max(1, len(things(question))) and new:
         return Fault("ungrounded_question", f"{question!r} asks about things that are not there: {', '.join(new)}.")
@@ -83,6 +86,7 @@ def answer_fault(question: str, answer: str, caption: str, min_grounding: float)
     """What speaks against `answer`; `min_grounding` of the things that it names must have been named before."""
     fault = restated(question, answer) or untold(answer) or kind_fault(question, answer)
     fault = fault or property_fault(question, answer, caption) or unsaid_value(question, answer, caption)
+    fault = fault or conflict(question, answer, caption)
     if fault:
         return fault
     new, named = made_up(answer, caption, question), len(things(answer))

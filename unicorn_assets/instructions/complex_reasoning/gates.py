@@ -12,6 +12,7 @@ from unicorn_assets.curation.things import made_up
 from unicorn_assets.curation.words import content, content_set, runs_in, sentences, share_in
 from unicorn_assets.instructions import support
 from unicorn_assets.instructions.complex_reasoning.answer import Problem
+from unicorn_assets.instructions.conflicts import conflict
 from unicorn_assets.instructions.gates import cut_by_schema
 from unicorn_assets.instructions.kinds import GENERIC_STEMS
 from unicorn_assets.instructions.strict import attribute_fault
@@ -70,7 +71,21 @@ def _support_fault(pair: Problem, caption: str) -> Fault | None:
     new = Counter([thing for part in parts for thing in made_up(part, caption, pair.question)])
     if len(new) > 2 or max(new.values(), default=0) > 1:
         return Fault("ungrounded_answer", f"Steps and answer build on what is not there: {', '.join(new)}.")
-    return next(filter(None, (support.property_fault("", part, caption) for part in parts)), None)
+    fault = next(filter(None, (support.property_fault("", part, caption) for part in parts)), None)
+    fault = fault or next(filter(None, (conflict("", part, caption) for part in parts)), None)
+    return fault or _unseen_fault(pair, caption)
+
+
+def _unseen_fault(pair: Problem, caption: str) -> Fault | None:
+    """Steps that take nothing from the caption but what the question has said of it."""
+    parts = [*pair.steps, pair.answer]
+    seen = frozenset().union(*map(content_set, parts)) & content_set(caption)
+    if len(seen - content_set(pair.question) - support.LIGHT) < _LEAST_TAKEN:
+        return Fault("circular", "The steps name nothing that is there but what the question has named.")
+    return None
+
+
+_LEAST_TAKEN = 2
 
 
 def _says_again(claim: frozenset[str], parts: list[str]) -> bool:

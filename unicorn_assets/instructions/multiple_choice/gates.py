@@ -14,6 +14,7 @@ from unicorn_assets.instructions.answer import FreePair
 from unicorn_assets.instructions.gates import alignment_fault
 from unicorn_assets.instructions.kinds import GENERIC_STEMS, asks_colour, kind_fault
 from unicorn_assets.instructions.multiple_choice.answer import ChoicePair
+from unicorn_assets.instructions.multiple_choice.same import opposed, same_thing
 from unicorn_assets.recipe import InstructionGates
 
 _VAGUE = re.compile(r"\blooks? like\b|\bwho (?:made|makes|owns)\b|\bnames?\b|\bin common\b|\bpurpose\b", re.IGNORECASE)
@@ -93,6 +94,9 @@ def _true_fault(pair: ChoicePair, caption: str) -> Fault | None:
     apart = [option for option in pair.wrong_options if not _PREPOSITION.match(option)]
     if _ASKS_THING.match(pair.question) and _PREPOSITION.match(pair.answer) and len(apart) > 1:
         return Fault("misaligned", f"{pair.answer!r} says where or how, which {pair.question!r} does not ask.")
+    fault = next(filter(None, (same_thing(option, pair, caption) for option in pair.wrong_options)), None)
+    if fault:
+        return fault
     said = [_same_words(pair.answer)]
     for option in pair.wrong_options:
         own = _same_words(option)
@@ -149,7 +153,10 @@ def said_of(option: str, question: str, answer: str, caption: str) -> bool:
         if own <= held and right <= held and 2 * len(held & topic) >= len(topic) and listed(option, answer, sentence):
             return True
     most = max(2, len(topic) / 2)
-    return any(own <= held and len(held & topic) >= most for held in _clauses(own, caption))
+    asked = content_set(question)
+    return any(
+        own <= held and len(held & topic) >= most and not opposed(asked, held) for held in _clauses(own, caption)
+    )
 
 
 def _clauses(own: frozenset[str], caption: str) -> Iterator[frozenset[str]]:
