@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Collection
 
+from unicorn_assets.captions.contradictions import contradiction, scenes_apart
 from unicorn_assets.curation import prose
-from unicorn_assets.curation.attributes import SAYING, attributes, nouns, properties, seen_share
+from unicorn_assets.curation.attributes import seen_share
 from unicorn_assets.curation.prose import COLOUR_STEMS, Fault
-from unicorn_assets.curation.signs import has, sign
 from unicorn_assets.curation.things import names_person
-from unicorn_assets.curation.unseen import non_visual
+from unicorn_assets.curation.unseen import non_visual, shows_little
 from unicorn_assets.curation.words import (
     MEDIUM_WORDS,
     content,
@@ -66,8 +67,10 @@ def caption_of(answer: str, seed: str, gates: CaptionGates, prompt_grams: Grams)
     repeated = prose.repeated_trigrams(caption)
     if repeated > gates.max_repeated_trigrams:
         raise Rejected("repetitive", f"{repeated:.0%} of the word triples occur more than once.")
-    if not gates.strict and seen_share(caption) < _LEAST_SEEN:
-        raise Rejected("non_visual", "Too few words name what can be seen; describe things, colours, places.")
+    if not gates.strict:
+        if seen_share(caption) < _LEAST_SEEN:
+            raise Rejected("non_visual", "Too few words name what can be seen; describe things, colours, places.")
+        _refuse(shows_little(sentences(text)))
     _refuse(ungrounded(caption, seed, gates.min_seed_overlap))
     return caption
 
@@ -80,11 +83,20 @@ def _is_even(text: str) -> bool:
 def ungrounded(caption: str, seed: str, min_overlap: float) -> Fault | None:
     """Whether the caption has lost its seed: the share of the seed's content words that return in it."""
     wanted = list(dict.fromkeys(word for word in content(seed) if word not in _NEED_NOT_RETURN))
-    share = share_in(wanted, content_set(caption))
+    held = content_set(caption)
+    share = share_in(wanted, held)
+    if share < min_overlap:  # 'chessboard' keeps 'chess'
+        share = share_in(
+            [word in held or (len(word) > 3 and any(word in other for other in held)) for word in wanted], {True}
+        )
     if share >= min_overlap:
         return None
     missing = [word for word in words(seed) if stem(word) in set(wanted) - content_set(caption)]
     return Fault("ungrounded", f"Keep what the seed names; missing: {', '.join(missing)}.")
+
+
+def _inside(stem: str, held: Collection[str]) -> bool:
+    return any(stem in other for other in held)
 
 
 def _kept_sentences(text: str, gates: CaptionGates, prompt_grams: Grams) -> list[str]:
@@ -107,6 +119,8 @@ def _kept_sentences(text: str, gates: CaptionGates, prompt_grams: Grams) -> list
             raise Rejected(*fault)
         else:
             faults.append(fault)
+    if not gates.strict:
+        _refuse(scenes_apart(kept))
     seen = len(kept) + len(faults)
     if faults and len(faults) / seen > gates.max_faulty_sentences:
         (reason, count), *_ = Counter(fault.reason for fault in faults).most_common(1)
@@ -129,8 +143,15 @@ def _sentence_fault(part: str, kept: list[str], told: set[str], prompt_grams: Gr
         or prose.circular(part)
         or (implausible(part, kept) if strict else None)
         or (Fault("question", "Write statements.") if part.endswith("?") else None)
-        or (nothing_new(part, told, strict=strict) or contradiction(part, kept, strict=strict) if kept else None)
+        or (_against(part, kept, told, strict=strict) if kept else None)
     )
+
+
+def _against(part: str, kept: list[str], told: set[str], *, strict: bool) -> Fault | None:
+    """What is wrong with a sentence beside those before it."""
+    if strict:
+        return nothing_new(part, told, strict=True) or contradiction(part, kept, strict=True)
+    return contradiction(part, kept, strict=False) or nothing_new(part, told, strict=False)
 
 
 def nothing_new(part: str, told: set[str], *, strict: bool) -> Fault | None:
@@ -161,36 +182,6 @@ _BEINGS = word_set("cat dog bird horse man woman boy girl child")
 
 _CLOTHED = word_set("wear wears wearing dressed")
 _WEARS = re.compile(r"\b(?:wear(?:s|ing)?|dressed in)\b", re.IGNORECASE)
-
-
-def contradiction(part: str, kept: list[str], *, strict: bool) -> Fault | None:
-    """'The tractor is white' after 'a green tractor', 'three cups' after 'two cups', 'open' after 'shut'.
-
-    Unless strict, only of a thing that the sentence takes up ('the tractor') and that had one such attribute: a long
-    caption has many lines, leaves and coats.
-    """
-    if has(part, _OF_OTHERS) and _OTHERS.search(part):
-        return None
-    if strict:
-        said = dict(pair for sentence in kept for pair in attributes(sentence))
-        for noun, (kind, value) in attributes(part):
-            earlier = said.get(noun)
-            if earlier and earlier[0] == kind and earlier[1] != value:
-                return Fault("contradiction", f"{noun!r} is both {earlier[1]} and {value}.")
-        return None
-    if not has(part, SAYING) or nouns(part).isdisjoint(again := frozenset().union(*map(nouns, kept))):
-        return None
-    known = [found for found in properties(part)[1] if found[0] in again]
-    told = [found for sentence in kept for found in properties(sentence)[0]] if known else []
-    for noun, kind, value in known:
-        earlier_values = {other for thing, of, other in told if thing == noun and of == kind}
-        if len(earlier_values) == 1 and value not in earlier_values:
-            return Fault("contradiction", f"{noun!r} is both {earlier_values.pop()} and {value}.")
-    return None
-
-
-_OF_OTHERS = sign("others?|another|second|third|left|right|upper|lower|half|some|one")
-_OTHERS = re.compile(r"\b(?:others?|another|second|third|left|right|upper|lower|half|some|one of)\b", re.IGNORECASE)
 
 
 def _refuse(fault: Fault | None) -> None:

@@ -87,7 +87,8 @@ _PLAIN = bytes(
 )
 _ENDS = word_set(", ; : . ! ? and with of in on at from behind beside under over near by to that which")
 _DEGREES = word_set(
-    "entirely wholly fully completely all now still almost very quite partly mostly deep bright dark pale"
+    """entirely wholly fully completely all now still almost very quite partly mostly deep bright dark pale painted
+    dyed already freshly newly"""
 )
 _IS = word_set("is are was were stands stand")
 _KNOWN = word_set("the its his her their this that all both every")

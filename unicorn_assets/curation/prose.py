@@ -200,9 +200,28 @@ def meta(text: str) -> Fault | None:
     return Fault("meta_mention", f"Do not write {found.group(0)!r}; speak of the things themselves.") if found else None
 
 
+_COMMAND = re.compile(
+    r"(?:(?:then|please|also|finally|first|next|now|here),? |to [\w ]+, )?(?:write|describe|make sure|be sure|do not|"
+    r"don't|avoid|include|mention|keep (?:to|it|in)|use|start with|start by|begin with|begin by|finish with|end with|"
+    r"focus on|remember to|note that|note how|try to|ensure|take care|go on to|check|name|imagine|give|add|state|"
+    r"specify|refrain) ",
+    re.IGNORECASE,
+)
+_COMMANDS = sign(
+    """write|describe|make|be|do|don't|avoid|include|mention|keep|use|start|begin|finish|end|focus|remember|note|try|
+    ensure|take|go|check|name|imagine|give|add|state|specify|refrain"""
+)
+
+
+def command(text: str) -> Fault | None:
+    """'Make sure that three details are included': what a prompt says, not what can be seen."""
+    found = has(text, _COMMANDS) and _COMMAND.match(text)
+    return Fault("meta_mention", f"Describe; do not give orders such as {found.group(0).strip()!r}.") if found else None
+
+
 def talk(text: str) -> Fault | None:
-    """A model that declines, speaks of itself or its reader, or of the caption."""
-    return refusal(text) or person(text) or meta(text) if has(text, _TALK) else None
+    """A model that declines, speaks of itself or its reader, or of the caption, or says what a prompt says."""
+    return (refusal(text) or person(text) or meta(text) if has(text, _TALK) else None) or command(text)
 
 
 @lru_cache(2048)

@@ -151,6 +151,11 @@ def _in_order(text: str) -> list[str]:
     return sorted(content_set(text))
 
 
+def _begins_one(begun: str, said: list[str]) -> bool:
+    at = bisect_left(said, begun)
+    return len(begun) > 3 and at < len(said) and said[at].startswith(begun)
+
+
 def _part_of(word: str, source: str) -> bool:
     """'worktable' where a table is named, 'sand' where something is sandy, a sleeve where a coat is."""
     said, begun = _in_order(source), stem(word)
@@ -163,4 +168,8 @@ def _part_of(word: str, source: str) -> bool:
         return True
     if word.endswith(("er", "or")) and {begun[:-2], begun[:-1]} & content_set(source) and len(begun) > 5:
         return True  # 'dancer' where somebody dances
+    if word.endswith("ist") and _begins_one(word[:-3], said):
+        return True  # 'pianist' where a piano is
+    if any(other.endswith("ist") and word.startswith(other[:-3]) and len(other) > 6 for other in said):
+        return True  # 'cello' where a cellist is
     return any(word[start:] in content_set(source) for start in range(len(word) - 3))

@@ -16,7 +16,7 @@ from unicorn_assets.curation.attributes import COUNTS, properties
 from unicorn_assets.curation.prose import COLOURS, NUMBERS, Fault
 from unicorn_assets.curation.signs import has, sign
 from unicorn_assets.curation.things import thing
-from unicorn_assets.curation.words import FUNCTION_WORDS, content, content_set, sentences, stem, word_set, words
+from unicorn_assets.curation.words import FUNCTION_WORDS, content_set, sentences, stem, word_set, words
 
 _SIDES = word_set("left right")
 _CLASSES = (
@@ -26,6 +26,11 @@ _CLASSES = (
     word_set("first second third fourth fifth sixth last"),
     word_set("ankle knee waist chest shoulder"),
     word_set("morning noon midday afternoon evening dusk dawn night midnight"),
+    word_set("nearest farthest furthest"),
+    word_set("highest lowest"),
+    word_set("largest biggest smallest"),
+    word_set("oldest youngest"),
+    word_set("tallest shortest"),
     word_set("clockwise anticlockwise counterclockwise"),
     word_set("horizontal vertical diagonal horizontally vertically diagonally"),
 )
@@ -93,17 +98,23 @@ def _swapped(text: str, caption: str) -> Fault | None:
     known: dict[str, set[str]] = {}
     for value, what in _beside_in(caption):
         known.setdefault(what, set()).add(value)
-    own = [(value, what) for value, what in _beside(text) if what in known]
-    wrong = [(value, what) for value, what in own if value not in known[what] and len(known[what]) == 1]
-    for value, what in wrong:
-        colour = value in COLOURS
-        (right,) = known[what]
-        if (right in COLOURS) != colour:
+    own = list(_beside(text))
+    for value, what in own:
+        if value in known.get(what, {value}) or len(known[what]) > 1:
             continue
-        mixed = any(right == other and what != there for other, there in _beside(text))
-        if (colour and what not in FUNCTION_WORDS) or mixed:
+        (right,) = known[what]
+        if (right in COLOURS) != (value in COLOURS):
+            continue
+        mixed = any(right == other and what != there for other, there in own)
+        alone = value in COLOURS and what not in FUNCTION_WORDS and not _said_beside(value, what, caption)
+        if alone or mixed:
             return Fault("wrong_attribute", f"{what!r} goes with {right}, not with {value}.")
     return None
+
+
+def _said_beside(value: str, what: str, caption: str) -> bool:
+    """Whether a sentence has both: of 'seven white pieces and nine black ones' some pieces are black."""
+    return any(value in words(part) and what in content_set(part) for part in sentences(caption))
 
 
 def _beside(text: str) -> Iterator[tuple[str, str]]:
@@ -132,15 +143,26 @@ def _other_count(question: str, answer: str, caption: str) -> Fault | None:
     if not found or _SUPPOSES.search(question.lower()):
         return None
     given = [word for word in words(answer) if word in NUMBERS or word.isdigit()]
-    asked = stem(found[2].lower()) if thing(found[2].lower()) else stem(found[1].strip().lower())
-    if len(given) != 1 or given[0] not in COUNTS or not asked:
+    plain, kind = stem(found[2].lower()), found[1].strip().lower()
+    asked = plain if thing(found[2].lower()) else stem(kind)
+    if len(given) != 1 or given[0] not in COUNTS or not asked or (asked == plain and kind):
         return None
-    known = {value for part in sentences(caption) for noun, kind, value in properties(part)[0]
-             if noun == asked and kind == "number"}  # fmt: skip
-    named = sum(part.count(asked) for part in map(content, sentences(caption)))
-    if len(known) == 1 and named == 1 and given[0] not in known:
-        return Fault("wrong_attribute", f"{known.pop()} are named, not {given[0]}.")
-    return None
+    known = {value for part in sentences(caption) for noun, of, value in properties(part)[0]
+             if noun == asked and of == "number"}  # fmt: skip
+    if len(known) != 1 or given[0] in known or _further(asked, caption):
+        return None
+    return Fault("wrong_attribute", f"{known.pop()} are named, not {given[0]}.")
+
+
+def _further(noun: str, caption: str) -> bool:
+    """Whether there are more of a thing than those that are counted: a third one, another, others."""
+    return any(
+        stem(what) == noun and word in _MORE for word, what in pairwise(words(caption))
+    ) or not _OTHERS.isdisjoint(words(caption))
+
+
+_MORE = word_set("another other second third fourth fifth sixth last next more further a an one every each several")
+_OTHERS = word_set("others another")
 
 
 ORDINALS: Mapping[str, int] = {"second": 2, "third": 3, "fourth": 4, "fifth": 5}

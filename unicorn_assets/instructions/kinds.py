@@ -83,7 +83,7 @@ def kind_fault(question: str, answer: str) -> Fault | None:
 
 
 _WHICH = re.compile(r"(?:which|what)(?: (?:kind|sort|type)s? of)? (\w+)\b", re.IGNORECASE)
-_KINDS = word_set("animal bird fish insect fruit vegetable vehicle flower tree tool garment furniture building boat")
+_KINDS = word_set("animal bird fish insect fruit vegetable flower tree")
 _TIME_ALONE = re.compile(
     r"(?:very )?(?:late|early)?\s*(?:at|in|on|before|after|since)? ?(?:the )?(?:night|noon|midnight|dawn|dusk|evening|"
     r"morning|afternoon|sunset|sunrise|spring|summer|autumn|winter|monday|tuesday|wednesday|thursday|friday|saturday|"

@@ -40,6 +40,7 @@ _PREPOSITION = re.compile(
     r"into|onto|from|to|by|next to) ",
     re.IGNORECASE,
 )
+_HANGS = re.compile(r"^(?:what|which|who|whom)\b.* (at|with|from|of|for|to|into|through|over|by)\?$", re.IGNORECASE)
 _PLACED = re.compile(r"\b(?:while|left|right|before|after|than)\b")
 _TOKENS = re.compile(r"[^\W_]+|,")
 _VERBS = word_set("is are stand stands has have hold holds lie lies sit sits while but which that who whose where")
@@ -93,6 +94,10 @@ def _true_fault(pair: ChoicePair, caption: str) -> Fault | None:
     """A wrong option that is right as well, or none to the question."""
     apart = [option for option in pair.wrong_options if not _PREPOSITION.match(option)]
     if _ASKS_THING.match(pair.question) and _PREPOSITION.match(pair.answer) and len(apart) > 1:
+        return Fault("misaligned", f"{pair.answer!r} says where or how, which {pair.question!r} does not ask.")
+    hangs = _HANGS.search(pair.question)
+    begins = _PREPOSITION.match(pair.answer)
+    if hangs and begins and begins[0].strip().lower() != hangs[1]:
         return Fault("misaligned", f"{pair.answer!r} says where or how, which {pair.question!r} does not ask.")
     fault = next(filter(None, (same_thing(option, pair, caption) for option in pair.wrong_options)), None)
     if fault:

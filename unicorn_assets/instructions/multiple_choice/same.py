@@ -43,8 +43,9 @@ def _less(option: str, answer: str) -> bool:
 _EXCLUDES = frozenset(
     stem(word)
     for word in word_set(
-        """not no only nothing nobody none without half and or one two three four five six seven eight nine ten left right
-        upper lower top bottom front back before after first second third last than to from between both all while"""
+        """not no only nothing nobody none without half and or one two three four five six seven eight nine ten left
+        right upper lower top bottom front back before after first second third last than to from between
+        both all while"""
     )
 )
 
