@@ -86,17 +86,15 @@ def ungrounded(caption: str, seed: str, min_overlap: float) -> Fault | None:
     held = content_set(caption)
     share = share_in(wanted, held)
     if share < min_overlap:  # 'chessboard' keeps 'chess'
-        share = share_in(
-            [word in held or (len(word) > 3 and any(word in other for other in held)) for word in wanted], {True}
-        )
+        share = share_in(wanted, [word for word in wanted if word in held or (len(word) > 3 and _inside(word, held))])
     if share >= min_overlap:
         return None
     missing = [word for word in words(seed) if stem(word) in set(wanted) - content_set(caption)]
     return Fault("ungrounded", f"Keep what the seed names; missing: {', '.join(missing)}.")
 
 
-def _inside(stem: str, held: Collection[str]) -> bool:
-    return any(stem in other for other in held)
+def _inside(word: str, held: Collection[str]) -> bool:
+    return any(word in other for other in held)
 
 
 def _kept_sentences(text: str, gates: CaptionGates, prompt_grams: Grams) -> list[str]:

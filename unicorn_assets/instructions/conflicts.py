@@ -105,11 +105,16 @@ def _swapped(text: str, caption: str) -> Fault | None:
         (right,) = known[what]
         if (right in COLOURS) != (value in COLOURS):
             continue
-        mixed = any(right == other and what != there for other, there in own)
+        mixed = right in words(text) and not _stands_for_one(value, caption)
         alone = value in COLOURS and what not in FUNCTION_WORDS and not _said_beside(value, what, caption)
         if alone or mixed:
             return Fault("wrong_attribute", f"{what!r} goes with {right}, not with {value}.")
     return None
+
+
+def _stands_for_one(value: str, caption: str) -> bool:
+    """'Nine black ones' are pieces too."""
+    return any(one == value and other in ("one", "ones") for one, other in pairwise(words(caption)))
 
 
 def _said_beside(value: str, what: str, caption: str) -> bool:
