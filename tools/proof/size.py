@@ -70,6 +70,6 @@ class Size:
 
 
 SIZES = {
-    "cpu": Size("cpu", THINGS, False, (4, 3), RATES[0], (8, 16), 300, ("none", "shuffled", "c3"), 3),
+    "cpu": Size("cpu", THINGS, False, (3, 2), RATES[0], (8, 16), 300, ("none", "shuffled", "c3"), 3),
     "gpu": Size("gpu", GROUPS, True, (3, 1), RATES[0], (64, 64), None, tuple(CONDITIONS), 5),
 }
