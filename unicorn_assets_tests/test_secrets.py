@@ -159,7 +159,8 @@ def test_sources_with_a_password_enter_catalog_and_card_without_it(monkeypatch: 
     memory = fsspec.filesystem("memory")
     memory.pipe_file("/seeds.txt", b"a red boat on a lake\na blue barn\n\n")
     one = f"memory://seeds.txt?sig={QUERY}"
-    monkeypatch.setattr("unicorn_assets.seeds.sources._locate", lambda url, shown: (memory, "/seeds.txt"))
+    for module in ("sources", "listing"):
+        monkeypatch.setattr(f"unicorn_assets.seeds.{module}.locate", lambda url, shown: (memory, "/seeds.txt"))
     sources = [{"name": "one", "path": one, "format": "text"}, {"name": "two", "path": f"{one}2", "format": "text"}]
     recipe = small_recipe(sources=sources, release={"license": f"see https://me:{USER_INFO}@host/terms"})
     found = build_catalog(recipe, None)
