@@ -76,7 +76,7 @@ _SCENES = [
     )
 ]
 _OF_SCENES = sign(
-    "night|midnight|moonlight|moonlit|sunset|dark|stars|starry|nightfall|shut|closed|bald|alone|nobody|one|person|soul|"
+    "night|midnight|moonlight|moonlit|sunset|dark|stars|starry|nightfall|shut|closed|bald|alone|nobody|else|soul|"
     "dry|drop|cloudless|cloud"
 )
 _GONE = re.compile(
