@@ -33,6 +33,7 @@ from unicorn_assets.lake.quarantine_rows import quarantine_rows
 from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets.lake.store import ALL, Lake, Made
 from unicorn_assets.lake.verdicts import Verdict, write_verdict
+from unicorn_assets.lineage.rejudge import Gate
 from unicorn_assets.llm.events import Event
 from unicorn_assets.llm.journal import Journal
 from unicorn_assets.llm.request import Answer
@@ -263,9 +264,12 @@ class _Maker:
         self._write(stage.name, shard, frame, none if refused is None else refused, stage.version)
 
     def _scenes(self) -> list[Scene]:
-        """Of each labelled caption some variants: words that its seed does not name are exchanged for other nouns."""
+        """Of each labelled caption some variants: words that its seed does not name are exchanged for other nouns. The
+        short draft of a scene is too short, and nothing else is wrong with it.
+        """
         nouns, found = NOUNS.read_text("utf-8").split(), []
         stage = self.stages["caption_drafts"]
+        loose = stages(Gate.parse("captions.min_words=1", self.recipe).applied(self.recipe))["caption_drafts"]
         for row in _labelled("good_captions"):
             scene, kept = Scene(row["seed"]), set(row["seed"].lower().split())
             seed = pl.DataFrame({"seed_id": ["s"], "text": [f"{row['seed']}, notes 1"]})
@@ -284,9 +288,10 @@ class _Maker:
                     continue
             scene.short = f"{row['seed'].rstrip('.')}."
             try:
+                loose.rows_of(seed)[0].accept(scene.short)
                 asked.accept(scene.short)
             except Rejected as refused:
-                scene.problem = refused.detail
+                scene.problem = refused.detail if refused.reason == "too_short" else ""
             if scene.good and scene.problem:
                 found.append(scene)
         return found

@@ -40,6 +40,11 @@ class File:
     unfit: str = ""
     state: Any = None
 
+    @property
+    def kind(self) -> str | None:
+        """The format that the ending of its name tells; the name is the recipe's, wherever a link of it leads."""
+        return kind_of(self.shown) or kind_of(self.url)
+
 
 @dataclass(frozen=True)
 class Listing:
@@ -66,7 +71,7 @@ def list_files(recipe: Recipe, source: Source) -> Listing:
     if not fit:
         why = f"; {files[0].shown}: {files[0].unfit}" if files else ""
         raise UserError(f"{shown}: there is no file of seeds in it{why}", "look at the path in the recipe")
-    kinds = {kind_of(file.url) or "": file.shown for file in fit}
+    kinds = {file.kind or "": file.shown for file in fit}
     if len(kinds) > 1 and source.format is None:
         named = ", ".join(f"{name} ({kind})" for kind, name in sorted(kinds.items())[:3])
         raise UserError(
@@ -141,6 +146,6 @@ def _is_hidden(file: File) -> bool:
 def _fit(file: File, source: Source) -> File:
     if file.url.lower().endswith(_UNFINISHED):
         return File(file.url, file.shown, "by its name it is not finished", file.state)
-    if source.format is None and kind_of(file.url) is None:
+    if source.format is None and file.kind is None:
         return File(file.url, file.shown, "its ending names no format", file.state)
     return file

@@ -11,7 +11,7 @@ from unicorn_assets.redaction import identify
 from unicorn_assets.seeds.csv_table import read_csv
 from unicorn_assets.seeds.jsonl import read_jsonl
 from unicorn_assets.seeds.lines import Line, read_lines
-from unicorn_assets.seeds.listing import File, kind_of
+from unicorn_assets.seeds.listing import File
 from unicorn_assets.seeds.normalise import escaped
 from unicorn_assets.seeds.parquet import read_parquet
 from unicorn_assets.seeds.rows import Fault, Row
@@ -58,7 +58,7 @@ def _writing(file: File) -> tuple[int, ...]:
 
 
 def _ends_a_line(file: File) -> bool:
-    if kind_of(file.url) == "parquet" or file.url.endswith((".gz", ".bz2", ".xz")):  # know their ends
+    if file.kind == "parquet" or file.url.endswith((".gz", ".bz2", ".xz")):  # know their ends
         return True
     with reading(file.url, file.shown, unpack=False) as stream:
         stream.seek(-1, os.SEEK_END)
@@ -101,8 +101,8 @@ def _from_labels(recipe: Recipe, source: Source, labels: str, templates: str) ->
 
 
 def _by_ending(source: Source, file: File) -> str:
-    if (kind := kind_of(file.url)) is not None:
-        return kind
+    if file.kind is not None:
+        return file.kind
     raise UserError(
         f"source {source.name!r}: cannot tell the format of {file.shown} by its ending",
         "set the source's `format`: text, jsonl, csv or parquet",

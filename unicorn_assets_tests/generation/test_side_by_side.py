@@ -47,7 +47,7 @@ def test_every_shard_comes_out_once_with_its_own_rows_and_a_replay_starts_no_ser
             found = make_all(side_by_side(asker, SHARDS, work_with(asker)))
         assert found == {shard: sorted(row.row_id for row in rows_of(shard)) for shard in SHARDS}
         assert server.requests == 120
-        assert server.most == 16
+        assert 10 < server.most <= 16  # more than one shard has
     with asker_for(server, tmp_path) as asker:  # the server is gone
         again = make_all(side_by_side(asker, SHARDS, work_with(asker)))
         assert asker.base_urls == ()
@@ -89,7 +89,8 @@ def test_a_shard_that_fails_fails_alone(tmp_path):
                     result()
             else:
                 assert len(result()) == 10
-        assert server.asked.total() <= 120  # made again alone, from the journal
+        # Made again alone, from the journal: only what was in flight is asked again.
+        assert sum(times - 1 for times in server.asked.values()) <= 16
 
 
 def test_a_server_that_is_broken_ends_it_for_all_and_no_thread_is_left(tmp_path):

@@ -216,7 +216,9 @@ def test_a_part_that_was_deleted_is_missed_once(tmp_path):
     first.unlink()
     with Journal.open(str(tmp_path)) as journal:
         assert [(damage.name, damage.answers_gone) for damage in journal.damage] == [(first.name, 20)]
-        assert f"{first.name} is gone, and 20 of its answers" in str(journal.damage[0])
+        assert f"{first.name}, or the part that it was merged into, is gone, and 20 of its answers" in str(
+            journal.damage[0]
+        )
         assert [number for number in range(30) if journal.get(digest(number)) is None] == list(range(20))
     note = notes / f"{first.name}.damaged"
     assert "20 of its answers" in note.read_text()

@@ -212,6 +212,11 @@ class ObjectJournalUnderFire(RuleBasedStateMachine):
             assert [damage.name for damage in self.journal.damage] == [part.rsplit("/", 1)[1]]
         self.journal._lookup._cache.clear()
         self.forget_lost()
+        if opened:  # nobody asked for what was cut off: it is noticed when the journal is opened again
+            self.journal.close()
+            self.open()
+            assert {damage.name for damage in self.journal.damage} <= {part.rsplit("/", 1)[1]}
+            self.forget_lost()
 
     @precondition(lambda self: self.keys(PART_SUFFIX))
     @rule(which=st.integers(0, 3))
