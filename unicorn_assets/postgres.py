@@ -3,7 +3,7 @@
 Dagster opens a connection for each query, so that many processes do not hold one each for nothing: with the password's
 hash and a process of PostgreSQL that costs a hundred times what the query does, and a run makes hundreds of them. Here
 one that is not used for IDLE_S is closed: a process that is at work has one or two, all others none. What is stored,
-and how, is Dagster's own. Named by deploy/dagster.yaml.
+and how, is Dagster's own. Named by deploy/dagster.yaml; no domain room may import it.
 """
 
 import threading

@@ -7,7 +7,7 @@ is random: the same packages give the same weights, up to the rounding of the ma
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from tools.photo.emoji import emoji, emoji_captions
 from tools.photo.maps import SHARP, Maps, find, unit
 from tools.photo.names import captions, text_vectors
 from tools.photo.tower import classifier, mean_features, pretrained_tower
-from tools.pocket.config import MINILM, WINDOW
+from tools.pocket.config import open_clip_config
 from tools.pocket.train import save
 from unicorn_assets.encoders.pocket.files import CONFIG
 from unicorn_assets.encoders.pocket.model import FROZEN, build
@@ -28,32 +28,7 @@ if TYPE_CHECKING:
 CARD = Path(__file__).with_name("card.md")
 TRUNK = "visual.trunk."
 
-OPEN_CLIP_CONFIG: dict[str, Any] = {
-    "model_cfg": {
-        "embed_dim": DIMENSION,
-        "vision_cfg": {
-            "image_size": IMAGE_SIZE,
-            "timm_model_name": IMAGE_TOWER,
-            "timm_model_pretrained": False,
-            "timm_pool": "avg",
-            "timm_proj": "none",
-        },
-        "text_cfg": {
-            "context_length": WINDOW,
-            "hf_model_name": MINILM,
-            "hf_tokenizer_name": MINILM,
-            "hf_proj_type": "linear",
-            "hf_pooler_type": "mean_pooler",
-        },
-    },
-    "preprocess_cfg": {
-        "mean": [0.5, 0.5, 0.5],
-        "std": [0.5, 0.5, 0.5],
-        "interpolation": "bicubic",
-        "resize_mode": "longest",
-        "fill_color": 255,
-    },
-}
+OPEN_CLIP_CONFIG = open_clip_config(DIMENSION, IMAGE_SIZE, IMAGE_TOWER)
 
 
 def main(arguments: list[str] | None = None) -> None:
