@@ -64,8 +64,11 @@ def parse(asset: str, name: str, text: str) -> Query:
 
 
 def violations(connection: "Connection", query: Query, parameters: Mapping[str, Any]) -> pl.DataFrame:
-    """The rows that break the check; `parameters` are the recipe's thresholds, of which the query names some as $x."""
-    return fetch(connection, query.sql, parameters_of(query, parameters))
+    """The rows that break the check, sorted: the first are shown and kept. `parameters` are the recipe's thresholds;
+    the query names some as $x.
+    """
+    rows = fetch(connection, query.sql, parameters_of(query, parameters))
+    return rows.sort(rows.columns, nulls_last=True) if rows.height > 1 else rows
 
 
 def parameters_of(query: Query, parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -105,7 +105,7 @@ def _of_release(lake: Lake, asset: str, version: str | None, number: str) -> str
 
 
 def _refused(lake: Lake, column: str, value: str) -> Found | None:
-    query = f"SELECT row_id, shard, parent_id FROM quarantine WHERE {column} = $1"
+    query = f"SELECT row_id, shard, parent_id FROM quarantine WHERE {column} = $1 ORDER BY stage, shard, row_id LIMIT 1"
     with connect(lake, tables=("quarantine",)) as sql:
         refused = sql.execute(query, [value]).fetchone()
     if not refused:
@@ -122,7 +122,9 @@ def _look_up(lake: Lake, kind: str, table: str, **where: Any) -> Found | None:
     columns = ", ".join(name if name in TABLES[table] else "NULL" for name in _IDS)
     condition = " AND ".join(f"{name} = ${name}" for name in where)
     with connect(lake, tables=(table,)) as sql:
-        row = sql.execute(f"SELECT shard, {columns} FROM {table} WHERE {condition}", where).fetchone()
+        row = sql.execute(
+            f"SELECT shard, {columns} FROM {table} WHERE {condition} ORDER BY ALL LIMIT 1", where
+        ).fetchone()
     if row is None:
         return None
     found = Found(kind, "", *row)

@@ -85,7 +85,7 @@ def _costs(lake: Lake) -> dict[str, float]:
     """USD by asset, over all makings."""
     with connect(lake, tables=("ledger",)) as sql:
         found = sql.execute(
-            "SELECT asset, sum(cost_usd) FROM ledger GROUP BY asset HAVING count(cost_usd) > 0"
+            "SELECT asset, sum(cost_usd) FROM ledger GROUP BY asset HAVING count(cost_usd) > 0 ORDER BY asset"
         ).fetchall()
     return dict(found)
 

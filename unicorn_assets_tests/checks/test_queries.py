@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from unicorn_assets.checks.queries import Query, parse, queries, violations
 from unicorn_assets.checks.views import open_views, thresholds
@@ -200,3 +203,13 @@ def test_between_all_stages_something_blocks() -> None:
 def test_a_header_without_meaning_is_refused() -> None:
     with pytest.raises(ValueError, match="header needs about"):
         parse("seeds", "x", "-- about: something\nSELECT 1")
+
+
+@given(st.permutations([("b", 1, None), ("b", 1, 2.0), ("a", 3, 1.0), ("a", None, 1.0)]))
+def test_violations_come_in_one_order_whatever_duckdb_gives_first(rows: list[tuple[object, ...]]) -> None:
+    values = ", ".join(f"({', '.join('NULL' if each is None else repr(each) for each in row)})" for row in rows)
+    header = "-- about: a check\n-- severity: error\n-- blocking: yes\n"
+    query = parse("captions", "some", f"{header}SELECT * FROM (VALUES {values}) AS t (shard, n, x)")
+    with duckdb.connect() as connection:
+        found = violations(connection, query, {})
+    assert found.rows() == [("a", 3, 1.0), ("a", None, 1.0), ("b", 1, 2.0), ("b", 1, None)]
