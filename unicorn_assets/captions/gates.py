@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Collection
 
 from unicorn_assets.captions.contradictions import contradiction, scenes_apart
-from unicorn_assets.curation import prose
+from unicorn_assets.curation import prose, repetition
 from unicorn_assets.curation.attributes import seen_share
 from unicorn_assets.curation.prose import COLOUR_STEMS, Fault
 from unicorn_assets.curation.things import names_person
@@ -64,7 +64,7 @@ def caption_of(answer: str, seed: str, gates: CaptionGates, prompt_grams: Grams)
         raise Rejected("too_short", f"{count} words after trimming; write at least {gates.min_words}.")
     if count > gates.max_words:
         raise Rejected("too_long", f"{count} words; write at most {gates.max_words}.")
-    repeated = prose.repeated_trigrams(caption)
+    repeated = repetition.repeated_trigrams(caption)
     if repeated > gates.max_repeated_trigrams:
         raise Rejected("repetitive", f"{repeated:.0%} of the word triples occur more than once.")
     if not gates.strict:
@@ -135,10 +135,10 @@ def _sentence_fault(part: str, kept: list[str], told: set[str], prompt_grams: Gr
     return (
         prose.talk(part)
         or non_visual(part, strict=strict)
-        or prose.stutter(part)
+        or repetition.stutter(part)
         or prose.echo(part, prompt_grams)
         or prose.broken_grammar(part)
-        or prose.circular(part)
+        or repetition.circular(part)
         or (implausible(part, kept) if strict else None)
         or (Fault("question", "Write statements.") if part.endswith("?") else None)
         or (_against(part, kept, told, strict=strict) if kept else None)

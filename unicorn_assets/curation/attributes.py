@@ -79,6 +79,9 @@ for _state, _listed in _STATES.items():
     for _word in _listed.split():
         _SAYS[_word].append(_state)
 
+ATTRIBUTES = frozenset(_SAYS) | NUMBERS
+"""Words that say something of a thing: colours, numbers, materials, states."""
+
 SAYING = sign("|".join(sorted(_SAYS)))
 _TOKEN = re.compile(r"[^\W_]+|[,;:.!?]")
 _STOPS = ",;:.!?"

@@ -12,15 +12,12 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
-from operator import eq
 from typing import NamedTuple
 
 from unicorn_assets.curation.signs import has, of_word, sign
 from unicorn_assets.curation.words import (
     FUNCTION_WORDS,
     by_word,
-    content,
-    content_set,
     ngrams,
     stem,
     word_set,
@@ -228,60 +225,6 @@ def talk(text: str) -> Fault | None:
 def unquoted(text: str) -> str:
     """`text` without what stands in quotation marks: a sign may say anything."""
     return _QUOTED.sub('"', text) if '"' in text or "“" in text or _CAPITALS.search(text) else text
-
-
-def stutter(text: str) -> Fault | None:
-    """Within one sentence: a content word three times, a word twice in a row, or a pair of content words again."""
-    plain, stems = words(text), content(text)
-    double = [a for a, b in pairwise(plain) if a == b] if any(map(eq, plain, plain[1:])) else []
-    thrice: list[str] = []
-    pairs: list[tuple[str, ...]] = []
-    of_itself = [a for a, b in _beside_of(plain) if stem(a) == stem(b)] if "of" in plain else []
-    if len(stems) - len(content_set(text)) > 1:
-        thrice = [word for word, count in Counter(stems).items() if count >= 3]
-        pairs = [pair for pair, count in Counter(ngrams(stems, 2)).items() if count >= 2]
-    again = double or of_itself or thrice or [" ".join(pair) for pair in pairs]
-    return Fault("repetitive", f"{again[0]!r} is repeated within a sentence.") if again else None
-
-
-def _beside_of(plain: Sequence[str]) -> list[tuple[str, str]]:
-    """The words before and behind each 'of' that has both."""
-    return [(plain[at - 1], plain[at + 1]) for at in range(1, len(plain) - 1) if plain[at] == "of"]
-
-
-_ADVERBS = word_set("left right back top front far")
-
-
-def circular(text: str) -> Fault | None:
-    """'The cat is a black cat', 'the cat wears a cat': the subject's noun is said of itself."""
-    if len(content(text)) == len(content_set(text)) or not has(text, _SAYING):
-        return None  # without a word that comes twice
-    plain = words(text)
-    verbs = _SAYING_VERBS.intersection(plain[1:])
-    if not verbs:
-        return None
-    index = min([plain.index(verb, 1) for verb in verbs])
-    subject = _stems(plain[:index]) - _ADVERBS
-    if len(subject) > 3:
-        return None
-    again = subject & _stems(plain[index + 1 :])
-    return Fault("repetitive", f"It is said of {min(again)!r} that it is itself.") if again else None
-
-
-_SAYING_VERBS = word_set("is are wears wear has")
-
-
-def _stems(plain: Sequence[str]) -> set[str]:
-    return {stem(word) for word in plain if word not in FUNCTION_WORDS}
-
-
-def repeated_trigrams(text: str) -> float:
-    """Share of the word 3-grams of `text` that occur more than once, 0 to 1."""
-    plain = words(text)
-    grams = ngrams(plain, 3)
-    if len(set(grams)) == len(grams):
-        return 0.0
-    return sum(count for count in Counter(grams).values() if count > 1) / len(grams)
 
 
 def echo(text: str, prompt_grams: frozenset[tuple[str, ...]], size: int = 5) -> Fault | None:

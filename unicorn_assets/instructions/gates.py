@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from unicorn_assets.curation import prose
+from unicorn_assets.curation import prose, repetition
 from unicorn_assets.curation.prose import Fault
 from unicorn_assets.instructions import strict, support
 from unicorn_assets.instructions.answer import FreePair, Pair
@@ -94,7 +94,7 @@ def free_fault(pair: FreePair, caption: str, gates: InstructionGates) -> Fault |
     if len(answer.split()) > 80:
         return Fault("answer_length", "An answer has at most 80 words.")
     restated = None if gates.strict else support.restated(question, answer)
-    fault = restated or prose.stutter(answer) or prose.circular(answer)
+    fault = restated or repetition.stutter(answer) or repetition.circular(answer)
     return fault or alignment_fault(question, answer, caption, gates)
 
 

@@ -25,7 +25,6 @@ def test_clean_sentences_pass_every_gate(text: str):
         prose.meta,
         prose.person,
         non_visual,
-        prose.stutter,
     )
     assert [gate(text) for gate in gates] == [None] * len(gates)
 
@@ -59,19 +58,10 @@ def test_clean_sentences_pass_every_gate(text: str):
         (prose.person, "It looks at you."),
         (non_visual, "The bus evokes calm."),
         (non_visual, "Buses are usually red."),
-        (prose.stutter, "The bus is a bus in a bus."),
-        (prose.stutter, "The the bus waits."),
-        (prose.stutter, "A red bus waits beside a red bus."),
     ],
 )
 def test_each_gate_finds_its_fault(gate, text: str):
     assert gate(text) is not None
-
-
-def test_repeated_trigrams_is_a_share():
-    assert prose.repeated_trigrams("a b c d e f") == 0
-    assert prose.repeated_trigrams("a b c a b c") == 0.5  # of abc bca cab abc, two
-    assert prose.repeated_trigrams("") == 0
 
 
 def test_words_sentences_and_stems():

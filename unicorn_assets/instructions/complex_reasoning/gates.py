@@ -6,7 +6,7 @@ Not here: gates on questions and answers of any task (instructions/gates.py).
 import re
 from collections import Counter
 
-from unicorn_assets.curation import prose
+from unicorn_assets.curation import repetition
 from unicorn_assets.curation.prose import Fault
 from unicorn_assets.curation.things import made_up
 from unicorn_assets.curation.words import content, content_set, runs_in, sentences, share_in
@@ -30,7 +30,7 @@ def problem_fault(pair: Problem, caption: str, gates: InstructionGates) -> Fault
     parts = [*pair.steps, pair.answer]
     for part in parts:
         fault = cut_by_schema(part, gates)
-        fault = fault or (prose.stutter(part) if gates.strict and part not in caption else None)
+        fault = fault or (repetition.stutter(part) if gates.strict and part not in caption else None)
         if fault:
             return fault
         if part.endswith("?") or len(part.split(None, 2)) < 3:
@@ -127,7 +127,7 @@ def _ends_one(word: str, text: str) -> bool:
 def _claim_fault(pair: Problem, caption: str, gates: InstructionGates) -> Fault | None:
     """What the question takes for granted must be said in one sentence, and the answer must rest on the steps."""
     claim = [word for word in content(pair.question) if word not in GENERIC_STEMS]
-    if prose.stutter(pair.question) or prose.circular(pair.question.partition(" that ")[2]):
+    if repetition.stutter(pair.question) or repetition.circular(pair.question.partition(" that ")[2]):
         return Fault("repetitive", "The problem says of a thing that it is itself.")
     if max(share_in(claim, content_set(sentence)) for sentence in sentences(caption)) < gates.min_alignment:
         return Fault("misaligned", f"{pair.question!r} takes for granted what no sentence says.")
