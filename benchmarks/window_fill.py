@@ -14,10 +14,8 @@ import json
 import math
 import random
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,19 +29,29 @@ from unicorn_assets.llm.request import ChatRequest
 from unicorn_assets.llm.row import unheard
 from unicorn_assets.llm.settings import LlmSettings, Sampling
 from unicorn_assets.llm.spend.ledger import ShardRun
+from unicorn_assets_tests.loopback import Served
 
 ROWS, WINDOW, SIGMA, MEDIAN_S = 500, 256, 0.8, 1.0
 TASKS = ("multiple_choice", "question_answering", "complex_reasoning")
 SAMPLING = Sampling(max_tokens=64)
 
 
-class Slow:
+class Slow(Served):
     """Answers after a log-normal time and sums requests in flight over time, until `asked` requests have come."""
 
     def __init__(self, asked: int) -> None:
+        super().__init__()
         self.left, self.in_flight = asked, 0
         self.area, self.begun, self.ended, self._at = 0.0, 0.0, 0.0, 0.0
         self._random = random.Random(5)
+
+    def application(self) -> web.Application:
+        app = web.Application()
+        app.add_routes([web.post("/v1/chat/completions", self._answer), web.get("/v1/models", self._models)])
+        return app
+
+    async def _models(self, _: web.Request) -> web.Response:
+        return web.json_response({"object": "list", "data": [{"id": "slow"}]})
 
     def _move(self, by: int) -> None:
         now = time.perf_counter()
@@ -52,7 +60,7 @@ class Slow:
         self._at = now
         self.in_flight += by
 
-    async def answer(self, _: web.Request) -> web.Response:
+    async def _answer(self, _: web.Request) -> web.Response:
         self._move(1)
         self.left -= 1
         if not self.left:
@@ -68,37 +76,6 @@ class Slow:
     def fill(self) -> float:
         """Mean share of the window."""
         return self.area / (self.ended - self.begun) / WINDOW
-
-
-@contextmanager
-def served(slow: Slow) -> Generator[str]:
-    """A server in a thread of its own; gives its address."""
-    loop, ready, address = asyncio.new_event_loop(), threading.Event(), list[str]()
-
-    async def models(_: web.Request) -> web.Response:
-        return web.json_response({"object": "list", "data": [{"id": "slow"}]})
-
-    async def begin() -> web.AppRunner:
-        app = web.Application()
-        app.add_routes([web.post("/v1/chat/completions", slow.answer), web.get("/v1/models", models)])
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        address.append(f"http://127.0.0.1:{runner.addresses[0][1]}")
-        ready.set()
-        return runner
-
-    runner = loop.create_task(begin())
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    ready.wait()
-    try:
-        yield address[0]
-    finally:
-        asyncio.run_coroutine_threadsafe(runner.result().cleanup(), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
 
 
 class Row:
@@ -121,8 +98,8 @@ Each = Callable[[Asker, Sequence[str], Work], Any]
 def fill(shards: int, tasks: Sequence[str], each: Each) -> float:
     """Share of the window that is in flight while each task's shards are made, the tasks after each other."""
     slow = Slow(len(tasks) * shards * ROWS)
-    with served(slow) as url:
-        settings = LlmSettings(endpoint="url", model="slow", url=url, concurrency=WINDOW, timeout_s=60)
+    with slow:
+        settings = LlmSettings(endpoint="url", model="slow", url=slow.url, concurrency=WINDOW, timeout_s=60)
         for task in tasks:
             with (
                 tempfile.TemporaryDirectory(prefix="unicorn-window-") as lake,

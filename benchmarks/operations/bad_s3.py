@@ -7,13 +7,12 @@ s3_failed_requests_share: of all requests, those that the proxy spoiled; s3_harm
 differ from the disk's, files that `unicorn verify` names, and answers of the LLM that were paid for twice.
 """
 
-import asyncio
 import os
 import random
-import threading
 from collections import Counter
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from aiohttp import ClientSession, web
 from s3fs import S3FileSystem
@@ -21,6 +20,7 @@ from same import differences
 
 from unicorn_assets.lake.store import Lake
 from unicorn_assets_tests.finished import finished, unicorn
+from unicorn_assets_tests.loopback import Served
 from unicorn_assets_tests.servers import S3Server, s3_server
 
 SHARE = 0.15
@@ -29,40 +29,23 @@ HOP = {"transfer-encoding", "connection", "keep-alive", "expect"}
 BUSY = "<?xml version='1.0'?><Error><Code>{}</Code><Message>spoiled by the proxy</Message></Error>"
 
 
-class Proxy:
+class Proxy(Served):
     """Passes requests on to `url`, and spoils some. `seen` and `spoiled` count them."""
 
     def __init__(self, url: str, share: float = SHARE) -> None:
+        super().__init__()
         self._to, self.share, self._draw = url, share, random.Random(5)
         self.seen, self.spoiled = Counter[str](), Counter[str]()
-        self._loop, self._ready, self._over = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
-        self._thread = threading.Thread(target=lambda: self._loop.run_until_complete(self._serve()), daemon=True)
-        self.port = 0
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        assert self._ready.wait(20)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._loop.call_soon_threadsafe(self._over.set)
-        self._thread.join(20)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    async def _serve(self) -> None:
+    def application(self) -> web.Application:
         app = web.Application(client_max_size=1 << 30)
         app.router.add_route("*", "/{path:.*}", self._pass)
+        app.cleanup_ctx.append(self._client)
+        return app
+
+    async def _client(self, _: web.Application) -> AsyncIterator[None]:
         async with ClientSession(auto_decompress=False) as self._session:
-            runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
-            await runner.setup()
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            self.port = runner.addresses[0][1]
-            self._ready.set()
-            await self._over.wait()
-            await runner.cleanup()
+            yield
 
     async def _pass(self, request: web.Request) -> web.StreamResponse:
         self.seen[request.method] += 1

@@ -6,14 +6,13 @@
 import asyncio
 import json
 import re
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
 from aiohttp import web
+
+from unicorn_assets_tests.loopback import Served
 
 ROW = re.compile(r"<row (\d+)>")
 Fault = Callable[[int, int], str | None]
@@ -23,57 +22,28 @@ def no_fault(row: int, nth: int) -> str | None:
     return None
 
 
-class FaultyServer:
+class FaultyServer(Served):
     """Context manager; `url` while it runs, `asked` counts requests per row, `most` the requests side by side."""
 
     def __init__(self, fault: Fault = no_fault, latency: float = 0.0, port: int = 0) -> None:
-        self.fault, self.latency, self.port = fault, latency, port
+        super().__init__(port)
+        self.fault, self.latency = fault, latency
         self.asked: Counter[int] = Counter()
         self.bodies: list[dict] = []
         self.headers: list[dict] = []
         self.in_flight = self.most = 0
         self.key: str | None = None
         self.models = ["m"]
-        self._loop = asyncio.new_event_loop()
-        self._started = threading.Event()
-        self._stop = asyncio.Event()
-        self._thread = threading.Thread(target=lambda: self._loop.run_until_complete(self._serve()), daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        assert self._started.wait(10)
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        """End the server, cutting off what it works on; harmless when it has ended."""
-        if self._loop.is_closed():
-            return
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
-        self._loop.close()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
 
     @property
     def requests(self) -> int:
         return self.asked.total()
 
-    async def _serve(self) -> None:
+    def application(self) -> web.Application:
         app = web.Application(client_max_size=1 << 24, middlewares=[self._guard])
         app.add_routes([web.post("/v1/chat/completions", self._chat), web.get("/v1/models", self._models)])
         app.add_routes(self.more_routes())
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0, handler_cancellation=True)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", self.port).start()
-        self.port = runner.addresses[0][1]
-        self._started.set()
-        await self._stop.wait()
-        await runner.cleanup()
+        return app
 
     def more_routes(self) -> list[web.RouteDef]:
         """What a test's own server answers besides."""
