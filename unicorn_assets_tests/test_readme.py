@@ -29,3 +29,13 @@ def test_its_links_lead_somewhere() -> None:
     root = Path(__file__).parents[1]
     links = [link for link in re.findall(r"\]\(([^)#]+)", README) if "://" not in link]
     assert [link for link in links if not (root / link).exists()] == []
+
+
+def test_no_text_holds_both_sides_of_a_conflict() -> None:
+    """A text is nobody's to parse: what a merge leaves in it, only a look finds."""
+    root = Path(__file__).parents[1]
+    texts = [path for folder in ("docs", "recipes", "deploy", "scripts") for path in (root / folder).rglob("*")]
+    for path in [*root.glob("*"), *texts]:
+        if path.suffix in {".md", ".yaml", ".yml", ".toml", ".txt", ".tf", ""} and path.is_file():
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+            assert not [line for line in lines if line.startswith(("<<<<<<< ", ">>>>>>> "))], path
