@@ -1,6 +1,6 @@
 """The whole graph at the paper's size on this machine: seconds and memory of each asset, and the same at a tenth.
 
-    python benchmarks/paper_scale.py [--json] [--seeds 1243195] [--work FOLDER] [--only-full] [--keep]
+    python benchmarks/paper_scale.py [--json] [--seeds 1243195] [--work FOLDER] [--only-full]
 
 The paper's recipe as shipped, with sources cut to `--seeds`, runs through `unicorn run`: catalog, shards, gates, near
 duplicates, transfer, gap, checks, releases, Dagster's records. Two things are played: the LLM, a process that writes
@@ -29,9 +29,7 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).parents[1]
-PARTS = Path(__file__).parent / "paper_scale"
-sys.path.insert(0, str(PARTS))
+sys.path.insert(0, str(Path(__file__).with_suffix("")))
 from encoder import SPENT, write_images
 from steps import Step, steps_of
 from watching import Watch
@@ -42,6 +40,7 @@ from unicorn_assets.home import Home
 from unicorn_assets.lake.released import latest_release
 from unicorn_assets.lake.store import Lake
 
+ROOT, PARTS = Path(__file__).parents[1], Path(__file__).with_suffix("")
 PAPER, OPEN = 1_243_195, 1_250_000 / 1_357_000
 BETWEEN = "between steps"
 WORTH_S = 10.0
@@ -95,9 +94,11 @@ def run(folder: Path, seeds: int) -> dict[str, Any]:
         recipe = write_recipe(folder, url, seeds)
         command = [sys.executable, str(PARTS / "command.py"), "run", "--recipe", str(recipe), "--home", str(home)]
         begun = time.time()
-        with subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, SPENT: str(spent)}) as process:
-            with Watch(process.pid) as watch:
-                code = process.wait()
+        with (
+            subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, SPENT: str(spent)}) as process,
+            Watch(process.pid) as watch,
+        ):
+            code = process.wait()
         ended = time.time()
     if code:
         sys.exit(f"unicorn run ended with {code}: see {folder / 'run.log'}")
@@ -141,7 +142,7 @@ def by_asset(steps: list[Step], watch: Watch, encoder_s: float, begun: float, en
 
 
 def figures(full: dict[str, Any], tenth: dict[str, Any] | None) -> dict[str, Any]:
-    """The keys that docs/paper-scale.md explains."""
+    """The keys, as the first lines of this file explain them."""
     found = {
         "paper_scale_seeds": full["seeds"],
         "paper_scale_beside_llm_s": round(sum(row["counts_s"] for row in full["assets"].values()), 1),

@@ -1,4 +1,4 @@
-"""The encoder of paper_scale.py: hashed words in 1,280 dimensions. It says how long it took; all else is the platform's.
+"""The encoder of paper_scale.py: hashed words in 1,280 dimensions. It says how long it took.
 
 Texts of the same words lie near each other, and rows have the paper's width, but no model is run. Not here: pipelines
 that feed a real device (benchmarks/gpu.py).

@@ -1,4 +1,4 @@
-"""When each step of a home's runs began and ended, out of Dagster's own records. Not here: memory, CPU (watching.py)."""
+"""When each step of a home's runs began and ended, by Dagster's records. Not here: memory, CPU (watching.py)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -12,7 +12,7 @@ EVERY_S = 0.5
 
 
 class Watch:
-    """Context manager. `samples`: (seconds since 1970, MB that the tree holds, CPU seconds that it has taken so far)."""
+    """Context manager. `samples`: (seconds since 1970, MB that the tree holds, CPU seconds so far)."""
 
     def __init__(self, pid: int) -> None:
         self.samples: list[tuple[float, float, float]] = []

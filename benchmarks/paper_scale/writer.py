@@ -9,26 +9,14 @@ import json
 import random
 import re
 import sys
+from pathlib import Path
 
 from aiohttp import web
 
-COLOURS = "red blue green black white brown yellow purple orange pink".split()
-SHAPES = "small tall narrow wide round square low large broad rusty dusty shiny striped dotted slender heavy".split()
-THINGS = """tram ladder fountain bicycle tent lantern barrel basket bench kettle bucket drum carpet mirror suitcase
-umbrella wheelbarrow canoe statue clock piano sofa rope cart trunk wagon crate anvil harp violin stove cradle globe
-easel loom plough sledge kayak raft anchor buoy oar rudder sail mast wheel hammer saw rake shovel broom mop bottle jar
-bowl plate tray candle lamp vase teapot jug pan stool chair table desk shelf cupboard chest wardrobe cushion blanket
-curtain flag banner kite swing slide ball hoop sledgehammer scooter tractor van lorry bus trolley pram crane pulley
-telescope camera tripod radio trumpet flute guitar banjo""".split()
-PLACES = """river market station harbour meadow bridge garden gate barn mill church pond fence tower orchard quarry
-chapel stable windmill well pier cottage tunnel shed castle temple lighthouse bakery library museum theatre school
-hospital factory warehouse workshop foundry brewery vineyard greenhouse courtyard terrace balcony staircase doorway
-archway avenue square playground stadium airport canal lake waterfall beach dune cliff cave forest hedge lawn
-field hill valley ridge glacier island lagoon reef marsh swamp creek dam lock weir jetty wharf dock shipyard depot
-garage kiosk pavilion bandstand monument cemetery monastery palace fort wall moat drawbridge inn tavern hut
-cabin""".split()
-VERBS = "stands lies rests leans".split()
-WHERE = "beside behind near before".split()
+# A line of words.txt each: what a caption is put together of.
+COLOURS, SHAPES, THINGS, PLACES, VERBS, WHERE = (
+    line.split() for line in (Path(__file__).parent / "words.txt").read_text(encoding="utf-8").splitlines()
+)
 SENTENCES = 14
 FACT = re.compile(r"A (\w+) (\w+) (\w+) (\w+) (\w+) the (\w+)\.")
 SEEDS = len(COLOURS) * len(SHAPES) * len(THINGS) * len(PLACES)
