@@ -2,7 +2,7 @@
 
 A head noun that is said of itself says nothing: 'the cat is a black cat', 'the cat wears a cat', 'the laundry is filled
 with laundry'. All this says something, whatever word comes twice:
-* an attribute (colour, number, material, size, state) of another noun: 'the white cat has white paws';
+* an attribute (colour, number, material, size, shape, pattern, state) of another noun: 'the white cat has white paws';
 * a noun in front of another: 'the kitchen has a kitchen table';
 * one more of the kind: 'the horse is beside a brown horse', 'beside another horse', 'the left door is open and the
   right door is shut'.
@@ -23,7 +23,16 @@ from unicorn_assets.curation.signs import has, sign
 from unicorn_assets.curation.things import thing
 from unicorn_assets.curation.words import FUNCTION_WORDS, content, content_set, ngrams, stem, word_set, words
 
-_ATTRIBUTE_STEMS = frozenset(map(stem, ATTRIBUTES))
+_ATTRIBUTES = ATTRIBUTES | word_set(
+    """round oval circular triangular rectangular curved straight flat arched pointed narrow wide broad thick
+    thin long slender slim deep shallow heavy striped dotted spotted checked checkered chequered plaid patterned
+    floral smooth rough shiny glossy matte rusty rusted weathered worn cracked carved painted polished pale bright
+    dark"""
+)
+"""Those of attributes.py, which contradict each other, and shapes, widths, patterns and surfaces, which hardly do. Not
+here: words that are as often a noun (square, light, plain).
+"""
+_ATTRIBUTE_STEMS = frozenset(map(stem, _ATTRIBUTES))
 
 
 def stutter(text: str) -> Fault | None:
@@ -51,6 +60,7 @@ def _beside_of(plain: Sequence[str]) -> list[tuple[str, str]]:
 _SAYING = sign("is|are|wears|wear|has")
 _SAYING_VERBS = word_set("is are wears wear has")
 _ADVERBS = word_set("left right back top front far")
+_NO_HEADS = _ATTRIBUTES | _ADVERBS
 _OTHER = word_set("other others another second third neighbouring neighboring")
 _BEGINS_NOUN = word_set("a an the its his her their this that these those one each some both all it they he she there")
 _BEGINS_CLAUSE = word_set("and but so while whereas because as since for when where though although until")
@@ -116,7 +126,7 @@ def _head(run: Sequence[str]) -> str | None:
     """The word that the others of a run belong to: the last, but for participles ('the man standing')."""
     while run and run[-1].endswith(("ing", "ed")) and len(run[-1]) > 4 and not thing(run[-1]):
         run = run[:-1]
-    return run[-1] if run and run[-1] not in ATTRIBUTES | _ADVERBS else None
+    return run[-1] if run and run[-1] not in _NO_HEADS else None
 
 
 def _said(plain: Sequence[str]) -> tuple[str, ...]:

@@ -20,6 +20,8 @@ SAYS_SOMETHING = [
     "The white cat is white with black spots.",
     "On the right side of the rib cage there is a gap between the fifth and the ninth ribs.",
     "A white cup, a white plate and a white jug stand on a shelf.",
+    "The striped tent has a striped awning and striped poles.",
+    "The round table has a round foot and a round top.",
     "Two large wooden boats lie beside a pair of large wooden huts.",
 ]
 SAYS_NOTHING = [
@@ -34,8 +36,11 @@ SAYS_NOTHING = [
     "The horse is beside the horse.",
     "The cow is a black and white cow",
     "The white wall is white.",
+    "The square is a large square.",
 ]
-ATTRIBUTES = st.sampled_from(sorted(word_set("white red grey wooden brick glass large small old wet two seven tall")))
+ATTRIBUTES = st.sampled_from(
+    sorted(word_set("white red grey wooden brick glass large small old wet two seven tall round striped weathered"))
+)
 NOUNS = st.sampled_from(sorted(word_set("dog boat tower horse kettle lantern gate violin table bed leg chair")))
 VERBS = st.sampled_from(["is beside a", "has a", "has the", "is on a", "is made with a", "is near the"])
 
