@@ -6,13 +6,14 @@ Not here: what is served (each server's own file), servers that are processes (s
 import asyncio
 import socket
 import threading
+from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Self
 
 from aiohttp import web
 
 
-class Served:
+class Served(ABC):
     """Context manager; `url` while it runs. When it has ended, no socket, transport or task of it is left.
 
     Whoever leaves one open fails a later, innocent test, with the warning of what is unclosed.
@@ -23,9 +24,9 @@ class Served:
         self._running = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
 
+    @abstractmethod
     def application(self) -> web.Application:
         """What is served; called in the thread that serves."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -27,10 +27,10 @@ def table() -> NDArray[np.float32]:
 class HashedEncoder:
     """What stage 3 asks of an encoder, for texts; it gives itself out for the recipe's encoder."""
 
-    dimension, window, dtype = DIMENSION, 512, "fp32"
+    window, dtype = 512, "fp32"
 
     def __init__(self, name: str, revision: str) -> None:
-        self.name, self.revision, self._table = name, revision, table()
+        self.name, self.revision, self.dimension, self._table = name, revision, DIMENSION, table()
 
     def encode_texts(
         self, texts: Sequence[str], on_progress: Callable[[int], None] | None = None

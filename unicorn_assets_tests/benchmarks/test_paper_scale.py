@@ -1,25 +1,21 @@
 """What paper_scale.py plays and how it counts, without a run."""
 
-import importlib
 import sys
-from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+from unicorn_assets_tests.benchmarks.scripts import paper_scale
 
 
 @pytest.fixture
-def benchmark(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    for name in ("paper_scale", "writer", "encoder", "steps", "watching"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    return importlib.import_module("paper_scale")
+def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    return paper_scale(monkeypatch)
 
 
-def test_seeds_differ_and_pairs_have_four_options(benchmark: Any) -> None:
-    writer = importlib.import_module("writer")
+def test_seeds_differ_and_pairs_have_four_options(benchmark: ModuleType) -> None:
+    writer = sys.modules["writer"]
     assert len({writer.seed_text(number) for number in range(5000)}) == 5000
     for number in range(200):
         found = writer.FACT.findall(writer.caption(writer.seed_text(number), 1))
@@ -29,7 +25,7 @@ def test_seeds_differ_and_pairs_have_four_options(benchmark: Any) -> None:
             assert len({pair["answer"], *pair["wrong_options"]}) == 4
 
 
-def test_growth_is_that_of_the_worst_asset_that_takes_long(benchmark: Any) -> None:
+def test_growth_is_that_of_the_worst_asset_that_takes_long(benchmark: ModuleType) -> None:
     def size(seeds: int, **seconds: float) -> dict[str, Any]:
         assets = {name: {"counts_s": value} for name, value in seconds.items()}
         return {"seeds": seeds, "peak_mb": 100, "assets": assets}
