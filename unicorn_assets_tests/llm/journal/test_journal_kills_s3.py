@@ -291,7 +291,7 @@ def test_random_histories(s3_server: S3Server) -> None:
     run_state_machine_as_test(
         lambda: ObjectJournalUnderFire(s3_server, bucket),
         settings=settings(
-            max_examples=200,
+            max_examples=15,
             stateful_step_count=8,
             phases=(Phase.explicit, Phase.reuse, Phase.generate),
             suppress_health_check=list(HealthCheck),
