@@ -4,13 +4,14 @@
 
 Each part says what its figures mean, below operations/: night_repairs in repairs.py, wrong_green in green.py, others in
 the file of their name. Kills, overhead and ui run a real instance on PostgreSQL (Debian's) below /tmp; ui needs
-Debian's chromium. --count: changes to plant, or kills.
+Debian's chromium. --count: changes to plant, or kills. A part that fails leaves its folder and names it.
 """
 
 import argparse
 import importlib
 import json
 import logging
+import shutil
 import signal
 import sys
 import tempfile
@@ -41,11 +42,17 @@ def main() -> None:
     for name, (module, count) in PARTS.items():
         if chosen.only in (None, name):
             began, cpu = time.perf_counter(), time.process_time()
-            with tempfile.TemporaryDirectory(
-                prefix="unicorn-operations-", dir="/tmp", ignore_cleanup_errors=True
-            ) as folder:
-                part = getattr(importlib.import_module(module), name)
-                figures |= part(count if chosen.count is None else chosen.count, Path(folder))
+            folder, over = Path(tempfile.mkdtemp(prefix="unicorn-operations-", dir="/tmp")), True
+            part = getattr(importlib.import_module(module), name)
+            try:
+                figures |= part(count if chosen.count is None else chosen.count, folder)
+            except Exception:
+                over = False
+                print(f"{name} failed; its folder is kept: {folder}", file=sys.stderr)
+                raise
+            finally:
+                if over:
+                    shutil.rmtree(folder, ignore_errors=True)
             figures[f"{name}_s"] = round(time.perf_counter() - began, 1)
             figures[f"{name}_cpu_s"] = round(time.process_time() - cpu, 1)
     if chosen.json:

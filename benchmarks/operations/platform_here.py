@@ -7,6 +7,7 @@ restarts) waits for seconds. The encoder is a stand-in. Here: starting, ending, 
 
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -26,6 +27,7 @@ import yaml
 from dagster._core.definitions.assets.graph.asset_graph_subset import AssetGraphSubset
 from dagster._core.definitions.events import AssetKeyPartitionKey
 from dagster._core.execution.backfill import PartitionBackfill
+from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
 from unicorn_assets.definitions import build_defs
 from unicorn_assets.home import Home
@@ -37,6 +39,7 @@ ROOT = Path(__file__).parents[2]
 MARK = "UNICORN_OPERATIONS"
 """Environment variable by which all processes of an instance are known, whoever started them."""
 DONE = ("COMPLETED_SUCCESS", "COMPLETED_FAILED", "CANCELED", "FAILED", "COMPLETED")
+NOT_OVER = [status for status in dg.DagsterRunStatus if status not in FINISHED_STATUSES]
 Cells = Mapping[str, list[str]]
 
 
@@ -223,6 +226,38 @@ class Platform:
                 found.append(f"{run.run_id[:8]} {event.step_key}: {event.message} {words or ''}"[:2000])
         return found
 
+    def told(self, backfill: str) -> str:
+        """What is to be seen of a backfill that stands: its error, its runs' last events, processes, ends of logs."""
+        record = self.asked(lambda instance: instance.get_backfill(backfill))
+        lines = [f"== backfill {backfill}: {record.status.value}, error {record.error}"]
+        for run in self.runs(backfill):
+            lines.append(f"== run {run.run_id} {run.status.value}")
+            if not run.is_finished:
+                lines += [f"   tag {name}: {value}" for name, value in sorted(run.tags.items())]
+                events = self.asked(partial(dg.DagsterInstance.all_logs, run_id=run.run_id))
+                lines += [
+                    f"   {time.strftime('%H:%M:%S', time.localtime(entry.timestamp))} "
+                    f"{entry.dagster_event_type} {entry.step_key or ''} {entry.user_message or entry.message}"[:300]
+                    for entry in [*events[:3], *events[-15:]]
+                ]
+        lines += ["== its instance's other runs that are not over"]
+        lines += [
+            f"   {run.run_id} {run.status.value} {run.tags}"
+            for run in self.asked(lambda instance: list(instance.get_runs(dg.RunsFilter(statuses=NOT_OVER))))
+        ]
+        lines += ["== processes"]
+        for process in self.marked():
+            with suppress(psutil.Error):
+                born = time.strftime("%H:%M:%S", time.localtime(process.create_time()))
+                words = " ".join(process.cmdline())[:160]
+                lines.append(f"   {process.pid} of {process.ppid()}, {process.status()}, since {born}: {words}")
+                lines += _stacks(process.pid)
+        lines += ["== last ticks of its sensors"]
+        lines += self.asked(_ticks)
+        for name, service in self.kept.items():
+            lines += [f"== end of the log of the {name}", *service.log.read_text(errors="replace").splitlines()[-60:]]
+        return "\n".join(lines)
+
     def wait(self, backfill: str, patience_s: float, meanwhile: Callable[[], None] = lambda: None) -> str:
         """The state in which a backfill ended; TimeoutError when it does not move for so long."""
         end, seen = time.monotonic() + patience_s, ""
@@ -231,10 +266,27 @@ class Platform:
             if now != seen:
                 end, seen = time.monotonic() + patience_s, now
             if time.monotonic() > end:
-                raise TimeoutError(f"backfill {backfill} is {state}, its runs {now}")
+                raise TimeoutError(f"backfill {backfill} is {state}, its runs {now}\n{self.told(backfill)}")
             meanwhile()
             time.sleep(1)
         return state
+
+
+def _stacks(pid: int) -> list[str]:
+    """Where each thread of a process stands, when py-spy is there."""
+    if not (found := shutil.which("py-spy")):
+        return []
+    done = subprocess.run([found, "dump", "--nonblocking", "--pid", str(pid)], capture_output=True, text=True)
+    return [f"      {line}" for line in done.stdout.splitlines()[3:] if line.strip()]
+
+
+def _ticks(instance: dg.DagsterInstance) -> list[str]:
+    found = []
+    for state in instance.all_instigator_state():
+        for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=3):
+            when, data = time.strftime("%H:%M:%S", time.localtime(tick.timestamp)), tick.tick_data
+            found.append(f"   {state.name} {when} {tick.status.value} {data.skip_reason} {data.error or ''}"[:400])
+    return found
 
 
 class Postgres:
@@ -282,8 +334,6 @@ def platform(
     (folder / "dagster").mkdir()
     (folder / "postgres").mkdir()
     if os.geteuid() == 0:
-        import shutil
-
         shutil.chown(folder / "postgres", "postgres", "postgres")
         for parent in (folder, *folder.parents):
             if str(parent).startswith("/tmp/"):
