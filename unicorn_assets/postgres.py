@@ -2,10 +2,12 @@
 
 Dagster opens a connection for each query, so that many processes do not hold one each for nothing: with the password's
 hash and a process of PostgreSQL that costs a hundred times what the query does, and a run makes hundreds of them. Here
-one that is not used for IDLE_S is closed: a process that is at work has one or two, all others none. What is stored,
-and how, is Dagster's own. Named by deploy/dagster.yaml; no domain room may import it.
+one that is not used for IDLE_S is closed: a process that is at work has one or two, all others none. A server that is
+away is waited for: a code server that starts meanwhile would keep that error for ever, and look healthy. What is
+stored, and how, is Dagster's own. Named by deploy/dagster.yaml; no domain room may import it.
 """
 
+import logging
 import threading
 import time
 from contextlib import suppress
@@ -19,13 +21,18 @@ from dagster_postgres.utils import (
     pg_url_from_config,
     retry_pg_connection_fn,
 )
-from sqlalchemy import inspect
+from sqlalchemy import Engine, event, inspect
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from sqlalchemy.util.queue import Empty
 
 IDLE_S = 2.0
 KEPT = 2
 """Connections that a process keeps at most; it opens more when it needs them at once, as without a pool."""
+AWAY_S = 100.0
+"""How long a connection waits for a server that is away. Dagster asks six times: ten minutes in all."""
+LOOK_S = 0.5
+NOT_YET = ("starting up", "shutting down", "in recovery mode", "not yet accepting connections")
+"""What a server says that will be there in a moment; all else that it says itself is for people to mend."""
 TABLES = frozenset({"runs", "instance_info", "event_logs", "jobs"})
 """One of each part of Dagster's records: where they are, there is nothing to create."""
 
@@ -64,6 +71,25 @@ class BriefPool(QueuePool):
                     self._dec_overflow()
 
 
+def wait_while_away(engine: Engine, away_s: float = AWAY_S) -> None:
+    """Let each new connection of this engine wait for a server that does not answer, up to `away_s` seconds."""
+
+    @event.listens_for(engine, "do_connect")
+    def connect(dialect: Any, _: ConnectionPoolEntry, arguments: list[Any], named: dict[str, Any]) -> Any:
+        end, told = time.monotonic() + away_s, False
+        while True:
+            try:
+                return dialect.connect(*arguments, **named)
+            except dialect.loaded_dbapi.OperationalError as error:
+                words = " ".join(str(error).split())
+                if time.monotonic() > end or ("FATAL" in words and not any(each in words for each in NOT_YET)):
+                    raise
+                if not told:
+                    logging.getLogger(__name__).warning("waiting for PostgreSQL: %s", words)
+                told = True
+            time.sleep(LOOK_S)
+
+
 class BriefPostgresStorage(DagsterPostgresStorage):
     """Dagster's storage in PostgreSQL; its three parts share one BriefPool."""
 
@@ -75,6 +101,7 @@ class BriefPostgresStorage(DagsterPostgresStorage):
             postgres_url, token_provider,
             isolation_level="AUTOCOMMIT", poolclass=BriefPool, pool_size=KEPT, max_overflow=-1, pool_pre_ping=True,
         )  # fmt: skip
+        wait_while_away(engine)
         if should_autocreate_tables:  # one look instead of one for each part
             there = retry_pg_connection_fn(lambda: inspect(engine).get_table_names())
             should_autocreate_tables = not set(there) >= TABLES

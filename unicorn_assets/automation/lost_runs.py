@@ -17,6 +17,10 @@ from unicorn_assets.automation.origin import of_these
 
 OURS = "dagster/grpc_info"
 """Tag of runs that the default launcher has started, as children of the code server."""
+AT_WORK = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+"""A process says which one it is before it loads what it runs, and is STARTING for those seconds. One that ends before
+it said anything is run_monitoring's (start_timeout_seconds), and so is a run that somebody has canceled.
+"""
 WORDS = "the process of this run (pid {}) ended without a word, as when a code server ends; finished shards are kept"
 
 
@@ -41,27 +45,33 @@ def build_lost_runs() -> dg.SensorDefinition:
 def bury(instance: dg.DagsterInstance, keys: set[dg.AssetKey]) -> list[str]:
     """Mark runs over these assets as failed whose process is gone; their ids."""
     found = []
-    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
+    for run in instance.get_runs(dg.RunsFilter(statuses=AT_WORK)):
         if OURS not in run.tags or not of_these(run, keys):
             continue
         pid = _gone(instance, run.run_id)
         now = instance.get_run_by_id(run.run_id)
-        if pid and now is not None and now.status == dg.DagsterRunStatus.STARTED:  # it did not just end well
+        if pid and now is not None and now.status == run.status:  # it did not just end well, nor begin anew
             instance.report_run_failed(now, WORDS.format(pid))
             found.append(run.run_id)
     return found
 
 
 def _gone(instance: dg.DagsterInstance, run_id: str) -> int:
-    """The run's process, if it said which one it is and is gone; else 0."""
-    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
+    """The run's process, if it said which one it is and is gone; else 0. Of a run that was put back into the queue,
+    because the code server went while it was launched, only the process of the last launch counts.
+    """
+    pid, when = 0, 0.0
+    for entry in instance.all_logs(
+        run_id, of_type={dg.DagsterEventType.ENGINE_EVENT, dg.DagsterEventType.RUN_STARTING}
+    ):
         event = entry.get_dagster_event()
-        told = event.engine_event_data.metadata.get("pid")
-        if told is not None and (event.message or "").startswith("Started process for run"):
-            pid = int(str(told.value))
-            began = _began(pid)
-            return 0 if began is not None and began <= entry.timestamp + 5 else pid
-    return 0
+        if event.event_type == dg.DagsterEventType.RUN_STARTING:
+            pid = 0
+        elif (event.message or "").startswith("Started process for run"):
+            told = event.engine_event_data.metadata.get("pid")
+            pid, when = (int(str(told.value)), entry.timestamp) if told is not None else (0, 0.0)
+    began = _began(pid) if pid else None
+    return 0 if began is not None and began <= when + 5 else pid
 
 
 def _began(pid: int) -> float | None:
