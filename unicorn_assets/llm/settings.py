@@ -182,7 +182,7 @@ class LlmSettings(BaseModel):
     urls: tuple[str, ...] = Field((), description="several such servers with the same model")
     api_key_env: str | None = Field(None, description="name of the environment variable that holds the key")
     concurrency: int = Field(64, ge=1, le=4096, description="requests in flight per server")
-    slots: int = Field(8, ge=1, le=64, description="embedded: answers generated side by side")
+    slots: int = Field(8, ge=1, le=64, description="embedded: answers generated side by side, over all its servers")
     context: int = Field(2048, ge=256, description="embedded: tokens of prompt and answer per slot")
     timeout_s: float = Field(300.0, gt=0, description="one request, from sending to the last byte")
     start_timeout_s: float = Field(120.0, gt=0, description="embedded: until the first healthy answer")

@@ -139,7 +139,7 @@ def _hours(recipe: Recipe, asker: Asker, rest: Mapping[str, Rest], sample: Sampl
     the sample had (high, which also leaves time for each shard's last answers).
     """
     endpoint, llm = asker.endpoint, recipe.llm
-    window = min(llm.concurrency, endpoint.capacity or llm.concurrency) * max(1, len(llm.servers()))
+    window = min(llm.concurrency, endpoint.capacity or llm.concurrency) * endpoint.server_count
     low = high = 0.0
     for stage, need in rest.items():
         seconds = float(need.used["seconds"].mean())

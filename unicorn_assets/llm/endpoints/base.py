@@ -27,13 +27,15 @@ class ServerWarning:
 class Endpoint(ABC):
     """Servers of one model. `start` returns when they answer; `stop` ends those that we started.
 
-    `base_urls` end in /v1. `model` and `revision` enter the journal's key. `capacity`: answers that a server works on
-    side by side, None when unknown. `bounded_revive`: a server that is away comes back by `revive`, or `revive` raises,
-    both within bounds of its own; a run then waits for it however long that takes (a large model loads for minutes).
+    `base_urls` end in /v1; `server_count` is how many there are, known before `start`. `model` and `revision` enter the
+    journal's key. `capacity`: answers that one server works on side by side, None when unknown. `bounded_revive`: a
+    server that is away comes back by `revive`, or `revive` raises, both within bounds of its own; a run then waits for
+    it however long that takes (a large model loads for minutes).
     """
 
     model: str
     revision: str
+    server_count: int = 1
     capacity: int | None = None
     bounded_revive: bool = False
 

@@ -20,19 +20,20 @@ def main() -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--slots", type=int, required=True)
     parser.add_argument("--context", type=int, required=True, help="tokens per slot")
+    parser.add_argument("--threads", type=int, required=True)
     options = parser.parse_args()
     parent = os.getppid()
     # The announcement keeps the real standard output; whatever llama.cpp prints goes to the log with stderr.
     announce = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    server = start(options.weights, options.model, options.slots, options.context)
+    server = start(options.weights, options.model, options.slots, options.context, options.threads)
     print(json.dumps({"url": server.listening_address}), file=announce, flush=True)
     announce.close()
     wait_for_end(parent)
     os._exit(0)  # llama.cpp's own shutdown waits for the answers under way; nobody wants them any more
 
 
-def start(weights: Path, model: str, slots: int, context: int) -> Any:
+def start(weights: Path, model: str, slots: int, context: int, threads: int) -> Any:
     """A running xllamacpp server on a free port of 127.0.0.1."""
     import xllamacpp
 
@@ -43,21 +44,12 @@ def start(weights: Path, model: str, slots: int, context: int) -> Any:
     params.port = 0
     params.n_parallel = slots
     params.n_ctx = slots * context
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads()
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
     params.n_threads_http = slots + 4  # one per waiting request, and some for health checks
     params.fit_params = False
     params.cache_ram_mib = 0  # prompts of finished slots would be kept in gigabytes of memory
     params.ui = False
     return xllamacpp.Server(params)
-
-
-def threads() -> int:
-    """OMP_NUM_THREADS where it is a number, as for all that computes here; else one for each core.
-
-    Beside programs that take the cores, threads wait for each other: 24 tokens/s on two of them, 37 on one.
-    """
-    told = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    return int(told) if told.isdecimal() and int(told) else len(os.sched_getaffinity(0))
 
 
 def wait_for_end(parent: int) -> None:

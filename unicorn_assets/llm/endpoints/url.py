@@ -24,6 +24,7 @@ class UrlEndpoint(Endpoint):
         self._key_env = settings.api_key_env
         addresses = [address_of(url) for url in settings.servers()]
         self._addresses = {address.base: address for address in addresses}
+        self.server_count = len(self._addresses)
 
     def start(self) -> None:
         """Check every server; absent ones may join later, but one must be there."""

@@ -50,25 +50,28 @@ import sys, time
 from pathlib import Path
 from unicorn_assets.llm.endpoints import open_endpoint
 from unicorn_assets.llm.settings import LlmSettings
-with open_endpoint(LlmSettings(slots=1, context=256), Path(sys.argv[1])) as endpoint:
-    print(endpoint._process.pid, flush=True)
+with open_endpoint(LlmSettings(slots=2, context=256), Path(sys.argv[1])) as endpoint:
+    print(*(child.pid for child in endpoint._children), flush=True)
     sys.stdin.read()
 """
 
 
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_the_embedded_server_never_outlives_its_parent(tmp_path: Path, kill: signal.Signals):
+def test_embedded_servers_never_outlive_their_parent(tmp_path: Path, kill: signal.Signals):
     pytest.importorskip("xllamacpp")
     parent = subprocess.Popen(
         [sys.executable, "-c", PARENT, str(tmp_path)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "2"},
     )  # fmt: skip
     assert parent.stdout is not None
-    server = psutil.Process(int(parent.stdout.readline()))
-    assert server.is_running()
+    servers = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
+    assert len(servers) == 2
+    assert all(server.is_running() for server in servers)
     os.kill(parent.pid, kill)
     parent.wait(20)
-    server.wait(20)
+    for server in servers:
+        server.wait(20)
     for pipe in (parent.stdin, parent.stdout):
         assert pipe is not None
         pipe.close()

@@ -77,6 +77,7 @@ def test_one_server_of_a_fleet_suffices_to_start():
     with FaultyServer() as server:
         urls = start(settings_for("http://127.0.0.1:9", server.url))
     assert urls == ("http://127.0.0.1:9/v1", f"{server.url}/v1")
+    assert open_endpoint(settings_for("http://127.0.0.1:9", "http://127.0.0.1:8")).server_count == 2  # before it starts
 
 
 def test_not_a_url():
