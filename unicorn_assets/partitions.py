@@ -7,12 +7,17 @@ own (`data_set` is its recipe's name), so that no other one's keys come or go wi
 from collections.abc import Iterable, Mapping, Sequence
 
 import dagster as dg
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+    PARTITION_NAME_TAG,
+)
 
 from unicorn_assets.keys import shards_name
 
-RANGE_START = "dagster/asset_partition_range_start"
-RANGE_END = "dagster/asset_partition_range_end"
-PARTITION = "dagster/partition"
+RANGE_START = ASSET_PARTITION_RANGE_START_TAG
+RANGE_END = ASSET_PARTITION_RANGE_END_TAG
+PARTITION = PARTITION_NAME_TAG
 
 
 def shards_definition(data_set: str) -> dg.DynamicPartitionsDefinition:

@@ -12,10 +12,11 @@ import time
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from unicorn_assets.automation.origin import of_these
 
-OURS = "dagster/grpc_info"
+OURS = GRPC_INFO_TAG
 """Tag of runs that the default launcher has started, as children of the code server."""
 AT_WORK = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 """A process says which one it is before it loads what it runs, and is STARTING for those seconds. One that ends before

@@ -13,10 +13,11 @@ import dagster as dg
 import yaml
 from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
 from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.storage.tags import MAX_RETRIES_TAG
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 MODULE = "unicorn_assets.definitions"
-NOT_AGAIN = {"dagster/max_retries": "0"}
+NOT_AGAIN = {MAX_RETRIES_TAG: "0"}
 """Tags of a run that belongs to somebody's terminal: a daemon does not launch it again when its process was killed."""
 
 

@@ -1,11 +1,20 @@
 """A run of the default launcher whose process is gone is marked as failed; none that lives, or is of others, is."""
 
 import os
+import signal
 import subprocess
+import sys
+import threading
+from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
+from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.events import DagsterEvent, DagsterEventType, EngineEventData
+from dagster._core.launcher import DefaultRunLauncher
+from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._grpc.client import DagsterGrpcClient
 
 from unicorn_assets.automation.lost_runs import OURS, build_lost_runs
 
@@ -105,3 +114,62 @@ def test_the_process_of_the_last_launch_counts(instance: dg.DagsterInstance, gon
     launched(instance, run)
     tell(instance, run, gone)
     assert buried(instance) == {run}
+
+
+LOCATION = """
+import threading
+import dagster as dg
+
+@dg.asset(key=["mine", "captions"])
+def captions():
+    threading.Event().wait(600)
+
+defs = dg.Definitions([captions])
+"""
+
+
+@pytest.mark.timeout(180)
+def test_a_run_that_a_real_code_server_took_with_it_is_marked(tmp_path: Path) -> None:
+    """What a run of the default launcher looks like is asked of Dagster itself: tag, events, processes."""
+    (tmp_path / "location.py").write_text(LOCATION)
+    command = [sys.executable, "-m", "dagster", "api", "grpc", "-s", str(tmp_path / "socket"), "-m", "location"]
+    (tmp_path / "dagster").mkdir()
+    with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
+        server = subprocess.Popen(
+            command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)}, start_new_session=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            run = launch(instance, DagsterGrpcClient(socket=str(tmp_path / "socket"), host="localhost"))
+            assert buried(instance) == set()
+        finally:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait(20)
+        assert buried(instance) == {run}
+
+
+def launch(instance: dg.DagsterInstance, client: DagsterGrpcClient) -> str:
+    """A run of `captions` that the code server has begun to execute."""
+    job = dg.Definitions([captions]).resolve_implicit_global_asset_job_def()
+    location = GrpcServerCodeLocationOrigin("localhost", socket=client.socket, location_name="location")
+    origin = RemoteJobOrigin(RemoteRepositoryOrigin(location, SINGLETON_REPOSITORY_NAME), job.name)
+    run = instance.create_run_for_job(job, asset_selection=frozenset({KEY}), remote_job_origin=origin)
+    until(lambda: answers(client))
+    DefaultRunLauncher.launch_run_from_grpc_client(instance, run, client)
+    until(lambda: instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.STARTED)
+    return run.run_id
+
+
+def answers(client: DagsterGrpcClient) -> bool:
+    try:
+        return client.ping("")["echo"] == ""
+    except DagsterUserCodeUnreachableError:
+        return False
+
+
+def until(true) -> None:
+    for _ in range(600):
+        if true():
+            return
+        threading.Event().wait(0.1)
+    raise AssertionError("it does not come")
