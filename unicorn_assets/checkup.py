@@ -114,6 +114,8 @@ _KINDS = (
           "the prompt of shards that were made with it is forgotten; the next shard that is made writes it again"),
     _Kind("ledger/spend", ".json", lambda _, name, data: read_records(name.rsplit("/", 1)[-1], data),
           "the budget forgets what this run has spent; bring the file back from a copy to have it"),
+    _Kind("ledger/own", ".json", lambda _, name, data: read_records(name.rsplit("/", 1)[-1], data),
+          "a budget of its own, such as the judge's, forgets what this run has spent"),
 )  # fmt: skip
 
 

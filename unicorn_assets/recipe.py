@@ -315,6 +315,23 @@ class Recipe(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _judge_can_keep_to_its_budget(self) -> Self:
+        judge = self.instructions.judge
+        if judge is None or judge.budget is None:
+            return self
+        if judge.budget.usd is not None and self.llm.price is None:
+            raise ValueError(
+                "instructions.judge.budget.usd needs a price: give `llm.price` with prompt and completion (USD per "
+                "million)"
+            )
+        if "max_tokens" in self.llm.wire.omit:
+            raise ValueError(
+                "llm.wire.omit leaves out max_tokens, without which instructions.judge.budget cannot hold: rename it "
+                "instead"
+            )
+        return self
+
     @property
     def folder(self) -> Path:
         """Where relative paths of the recipe start: the folder of its file."""

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from unicorn_assets.llm.settings import Sampling
+from unicorn_assets.llm.settings import Budget, Sampling
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$")]
@@ -35,6 +35,10 @@ class Blind(Section):
     sampling: Sampling = Sampling(temperature=0, max_tokens=60)
 
 
+class JudgeBudget(Budget):
+    """What all runs over a lake may ask the judge; `llm.budget` counts it too. Pairs beyond are kept without a look."""
+
+
 class Judge(Section):
     """The LLM marks each pair from 1 to 5 on four axes; below a least mark it is refused (`judged_poor`)."""
 
@@ -44,4 +48,5 @@ class Judge(Section):
     min_visual_dependency: Mark = 3  # one has to see the picture to answer
     min_formatting: Mark = 3  # whole, plain, without marks
     max_calls: Annotated[int, Field(ge=1)] | None = None  # of a shard and task; pairs beyond are kept without a look
+    budget: JudgeBudget | None = None  # usd, tokens or calls of the judge over all runs; beyond it the run goes on
     sampling: Sampling = Sampling(temperature=0, max_tokens=80)

@@ -21,7 +21,7 @@ from unicorn_assets.lake.released import latest_release
 from unicorn_assets.lake.store import Lake, Made
 from unicorn_assets.lake.verdicts import Broken, Verdict, write_verdict
 from unicorn_assets.llm.journal import Journal
-from unicorn_assets.llm.spend.records import Record, SpendRecords
+from unicorn_assets.llm.spend.records import OWN, Record, SpendRecords
 from unicorn_assets.release import release_instruction, release_pretrain
 from unicorn_assets.terminal.report import gather
 from unicorn_assets.terminal.tables import damage_lines
@@ -50,6 +50,7 @@ def full_lake(root: Path) -> Lake:
     write_verdict(lake, "captions", SHARDS[0], Verdict("0123", "", {"keys_unique": Broken(1)}))
     grant(lake, "caption_drafts", SHARDS[0], ["s1", "s2"], 2)
     SpendRecords(lake.files).write(Record("one", calls=3, prompt_tokens=100, cost_usd=0.25, open=False))
+    SpendRecords(lake.files, f"{OWN}/judge").write(Record("two", calls=2, prompt_tokens=50, open=False))
     with Journal.open(lake.url) as journal:
         for number in range(30):
             journal.put(answer(number))

@@ -17,7 +17,7 @@ from unicorn_assets.llm.endpoints import Endpoint, open_endpoint
 from unicorn_assets.llm.errors import EngineStalled, ServerBroken
 from unicorn_assets.llm.events import Event
 from unicorn_assets.llm.journal import Journal
-from unicorn_assets.llm.row import Accepted, Draftable, Quarantined
+from unicorn_assets.llm.row import NOT_ASKED, Accepted, Draftable, Quarantined
 from unicorn_assets.llm.settings import LlmSettings
 from unicorn_assets.llm.shaping import Shaper
 from unicorn_assets.llm.spend.budget import Account
@@ -181,9 +181,17 @@ class Asker:
 
     def _start_unless_answered(self, todo: Sequence[Draftable[Any]]) -> None:
         endpoint = self.endpoint
-        if not all_answered(todo, self.journal, endpoint.model, endpoint.revision, self._settings):
+        if not all(self._is_answered(row) or self.beyond(row) for row in todo):
             self._lifetime.enter_context(endpoint)
             self._started = True
+
+    def _is_answered(self, row: Draftable[Any]) -> bool:
+        return all_answered([row], self.journal, self.endpoint.model, self.endpoint.revision, self._settings)
+
+    def beyond(self, row: Draftable[Any]) -> bool:
+        """Whether the row has a budget of its own that leaves no room, as far as the books say."""
+        own = getattr(row, "own_budget", None)
+        return own is not None and not self.account.own(own).has_room(row.request(0, None))
 
     def _open_window(self) -> "Window":
         from unicorn_assets.llm.client.window import Window  # brings aiohttp, which a code server does without
@@ -201,7 +209,7 @@ class Asker:
 
     def _note(self, stage: str, outcome: Accepted[Any] | Quarantined) -> None:
         """Keep the rows of a stage that got no answer, until one gets one."""
-        if stage in self._answering:
+        if stage in self._answering or (isinstance(outcome, Quarantined) and outcome.reason == NOT_ASKED):
             return
         if isinstance(outcome, Quarantined) and outcome.resume is None and not outcome.drafts:
             self._unanswered.setdefault(stage, []).append(outcome)

@@ -1,7 +1,8 @@
 """A second look: the parts of an accepted value are asked about again, and a part that fails is taken away.
 
 A row keeps its value while enough parts are left, else it is refused with the look's reason, and goes on as a row whose
-second step failed. Here: who is asked, and what becomes of a row. Not here: what is asked and what fails (a Look).
+second step failed. A part that nobody was asked about, for the look's own budget was used up, stays. Here: who is
+asked, and what becomes of a row. Not here: what is asked and what fails (a Look).
 """
 
 from __future__ import annotations
@@ -15,18 +16,20 @@ from unicorn_assets.generation.prompt import Prompt
 from unicorn_assets.generation.rounds import Ask, Attempt, ExtraDraft, Outcome
 from unicorn_assets.generation.stage import FollowUp
 from unicorn_assets.llm.request import ChatRequest
-from unicorn_assets.llm.row import Accepted, Quarantined, Resume, unheard
+from unicorn_assets.llm.row import NOT_ASKED, Accepted, Quarantined, Resume, unheard
+from unicorn_assets.llm.settings import OwnBudget
 
 
 @dataclass(frozen=True)
 class Question:
     """One request about a part. Its answer is read by `read`, which gives None for one that says nothing; there is no
-    second draft.
+    second draft. Where `own_budget` is used up it is not asked.
     """
 
     row_id: str
     asked: ChatRequest
     read: Callable[[str], Any]
+    own_budget: OwnBudget | None = None
     max_drafts: ClassVar[int] = 1
 
     def request(self, draft: int, problem: str | None) -> ChatRequest:  # noqa: ARG002 - there is only one
@@ -75,18 +78,21 @@ def looked_at(attempt: Callable[[Ask], Attempt], look: Look) -> Callable[[Ask], 
 
         def run(rows: Sequence[Any]) -> Mapping[str, Outcome]:
             nonlocal left
-            found, asked = dict(first(rows)), list[Question]()
+            found, asked, own = dict(first(rows)), list[Question](), look.follow_up.own
             for row in rows:
                 outcome = found[row.row_id]
                 for number, part in enumerate(outcome.value if isinstance(outcome, Accepted) else ()):
                     about = f"{row.row_id}#{number}.{look.name}"
-                    asked += [Question(f"{about}{n}", *one) for n, one in enumerate(look.questions(_bare(row), part))]
+                    wanted = enumerate(look.questions(_bare(row), part))
+                    asked += [Question(f"{about}{n}", *one, own) for n, one in wanted]
             if left is not None:  # by the order of rows, never of answers
                 asked, left = asked[:left], left - len(asked[:left])
             answered = {outcome.row_id: outcome for outcome in ask(asked)}
             by_part: dict[str, list[Outcome]] = defaultdict(list)
             for question in asked:
-                by_part[question.row_id.rpartition(".")[0]].append(answered[question.row_id])
+                outcome = answered[question.row_id]
+                if not (isinstance(outcome, Quarantined) and outcome.reason == NOT_ASKED):
+                    by_part[question.row_id.rpartition(".")[0]].append(outcome)
             for row in rows:
                 outcome = found[row.row_id]
                 if isinstance(outcome, Accepted):

@@ -17,7 +17,7 @@ from unicorn_assets.llm.events import Event
 from unicorn_assets.llm.failure import Failure
 from unicorn_assets.llm.journal import Journal
 from unicorn_assets.llm.request import Answer
-from unicorn_assets.llm.row import Accepted, Draftable, Quarantined
+from unicorn_assets.llm.row import NOT_ASKED, Accepted, Draftable, Quarantined
 from unicorn_assets.llm.settings import LlmSettings
 
 NOT_STORED = "not_stored"
@@ -50,10 +50,22 @@ def _answered(row: Draftable[Any], journal: Journal, model: str, revision: str, 
     return True
 
 
+def has_own_budget(row: Draftable[Any]) -> bool:
+    """Whether the row may be left unasked, without harm."""
+    return getattr(row, "own_budget", None) is not None
+
+
 def stored(
-    journal: Journal, model: str, revision: str, settings: LlmSettings, heard: Heard = lambda *_: None
+    journal: Journal,
+    model: str,
+    revision: str,
+    settings: LlmSettings,
+    heard: Heard = lambda *_: None,
+    beyond: Callable[[Draftable[Any]], bool] = has_own_budget,
 ) -> Callable[[Iterable[Draftable[Any]]], Iterator[Accepted[Any] | Quarantined]]:
-    """Asks the journal and nobody else: a row whose next answer is not there is quarantined as `NOT_STORED`."""
+    """Asks the journal and nobody else: a row whose next answer is not there is quarantined as `NOT_STORED`, or as
+    `NOT_ASKED` where `beyond` says that its own budget has no room for it.
+    """
 
     def ask(rows: Iterable[Draftable[Any]]) -> Iterator[Accepted[Any] | Quarantined]:
         for row in rows:
@@ -69,7 +81,8 @@ def stored(
                 following.tokens, following.seconds = job.tokens, job.seconds
                 job = following
             else:
-                verdicts.failed(job, Failure(NOT_STORED, "its answer is not in the journal"), 0)
+                reason = NOT_ASKED if beyond(row) else NOT_STORED
+                verdicts.failed(job, Failure(reason, "its answer is not in the journal"), 0)
             yield next(one for one in reversed(found) if not isinstance(one, Event))
 
     return ask

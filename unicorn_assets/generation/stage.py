@@ -21,7 +21,7 @@ from unicorn_assets.lake.redrives import Redrives
 from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets.lake.store import Lake, Made
 from unicorn_assets.llm.row import Accepted, Draftable, Quarantined
-from unicorn_assets.llm.settings import Accept
+from unicorn_assets.llm.settings import Accept, OwnBudget
 from unicorn_assets.logic import logic_of
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.text import storable_in
@@ -51,12 +51,13 @@ def code_of(*modules: str) -> str:
 class FollowUp:
     """Further requests that an accepted first one leads to: how many at most, and the token limit of each.
 
-    `most_a_shard`: of all rows of a shard together.
+    `most_a_shard`: of all rows of a shard together. `own`: a budget for them alone, over all runs.
     """
 
     most: int
     max_tokens: int
     most_a_shard: int | None = None
+    own: OwnBudget | None = None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,10 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
+NOT_ASKED = "not_asked"
+"""Reason of a row that its own budget left no room for: nobody asked, and nothing is known of it."""
+
+
 def unheard() -> None:
     """Nobody wants to know."""
 
@@ -39,7 +43,8 @@ def problem_of(verdict: Rejected, answer: Answer) -> str:
 class Draftable(Protocol[T_co]):
     """One row of work. Both methods must be pure functions of the row: a replay relies on it.
 
-    A row may have an attribute `max_drafts`, which then replaces the limits on drafts and tokens of the settings.
+    A row may have an attribute `max_drafts`, which then replaces the limits on drafts and tokens of the settings, and
+    one `own_budget` (settings.OwnBudget): where that is used up, the row is not asked, and quarantined as NOT_ASKED.
     """
 
     @property

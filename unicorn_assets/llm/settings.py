@@ -5,7 +5,7 @@ Only values live here. What they mean on the wire is in request.py, how they ste
 
 import re
 from functools import cached_property
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
@@ -139,6 +139,15 @@ class Budget(BaseModel):
         if self.usd is None and self.tokens is None and self.calls is None:
             raise ValueError("a budget needs usd, tokens or calls")
         return self
+
+
+class OwnBudget(NamedTuple):
+    """What one kind of request may use, beside `llm.budget`: its `name`, under which the lake books it, and the limits
+    over all runs of a lake. Where it ends, its requests are not asked, and the run goes on.
+    """
+
+    name: str
+    limits: Budget
 
 
 class Accept(BaseModel):

@@ -41,11 +41,25 @@ class Range:
 
 @dataclass
 class Rest:
-    """Replicates of what a stage still needs: `rows` to ask, and each of USED; `sampled` rows stand behind it."""
+    """Replicates of what a stage still needs: `rows` to ask, and each of USED, of that also the part of further
+    requests with a budget of their `own`; `sampled` rows stand behind it.
+    """
 
     rows: Draws
     used: dict[str, Draws]
+    own: dict[str, Draws]
     sampled: int
+
+    @classmethod
+    def of(cls, rows: NDArray[np.int64], sample: StageSample, max_drafts: int, rng: np.random.Generator) -> "Rest":
+        """For these numbers of rows like those of the sample."""
+        used, own = _totals(sample, rows, max_drafts, rng)
+        return cls(rows.astype(float), used, own, sample.rows)
+
+    def cut(self, share: Draws) -> None:
+        """Of the requests with a budget of their own only this share is made."""
+        for name, draws in self.own.items():
+            self.used[name] = self.used[name] - draws * (1 - share)
 
 
 def estimate(recipe: Recipe, left: Mapping[str, Left], samples: Mapping[str, StageSample]) -> dict[str, Rest]:
@@ -53,9 +67,7 @@ def estimate(recipe: Recipe, left: Mapping[str, Left], samples: Mapping[str, Sta
     rng = np.random.default_rng(seed_of("plan", recipe.name))
     drafts = samples["caption_drafts"]
     seeds = np.full(REPLICATES, left["caption_drafts"].rest)
-    found = {
-        "caption_drafts": Rest(seeds.astype(float), _totals(drafts, seeds, recipe.llm.max_drafts, rng), drafts.rows)
-    }
+    found = {"caption_drafts": Rest.of(seeds, drafts, recipe.llm.max_drafts, rng)}
     good = drafts.accepted * drafts.rows
     share = rng.beta(good + 0.5, drafts.rows - good + 0.5, REPLICATES)
     captions = rng.binomial(seeds, share)
@@ -64,24 +76,24 @@ def estimate(recipe: Recipe, left: Mapping[str, Left], samples: Mapping[str, Sta
     for column, task in enumerate(chances):
         rows = chosen[:, column] + left[task].rest
         if samples[task].rows or not rows.any():
-            found[task] = Rest(
-                rows.astype(float), _totals(samples[task], rows, recipe.llm.max_drafts, rng), samples[task].rows
-            )
+            found[task] = Rest.of(rows, samples[task], recipe.llm.max_drafts, rng)
     return found
 
 
 def _totals(
     sample: StageSample, rows: NDArray[np.int64], max_drafts: int, rng: np.random.Generator
-) -> dict[str, Draws]:
+) -> tuple[dict[str, Draws], dict[str, Draws]]:
     n = sample.rows
     if n == 0:
-        return {name: np.zeros(REPLICATES) for name in USED}
+        return {name: np.zeros(REPLICATES) for name in USED}, {}
     # With this concentration the spread of a mean is that of Student's t, as a small sample deserves.
     concentration = max(n * (n - 3) / (n - 1) - 1, 0.3) if n > 1 else 0.3
-    mean = np.average(sample.used, axis=0, weights=sample.weights)
+    both = np.hstack([sample.used, sample.own]) if sample.own.any() else sample.used
+    mean = np.average(both, axis=0, weights=sample.weights)
     worst = mean * max(1.0, max_drafts / mean[USED.index("calls")])
     weights = np.append(sample.weights, 0.5 * sample.weights.mean())
     parameters = np.maximum(concentration * weights / weights.sum(), 1e-3)
     counts = rng.multinomial(rows, rng.dirichlet(parameters, REPLICATES))
-    totals = counts @ np.vstack([sample.used, worst])
-    return {name: totals[:, column] for column, name in enumerate(USED)}
+    totals = counts @ np.vstack([both, worst])
+    parts = [dict(zip(USED, part.T, strict=True)) for part in np.split(totals, totals.shape[1] // len(USED), axis=1)]
+    return parts[0], parts[1] if len(parts) > 1 else {}

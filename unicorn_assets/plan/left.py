@@ -153,5 +153,5 @@ def _in_journal(recipe: Recipe, asker: Asker, stage: Stage, parents: pl.DataFram
     model, revision = asker.endpoint.model, asker.endpoint.revision
     if not stage.follow_ups:
         return [all_answered([row], asker.journal, model, revision, recipe.llm) for row in rows]
-    found = stage.attempt(stored(asker.journal, model, revision, recipe.llm))(rows)
+    found = stage.attempt(stored(asker.journal, model, revision, recipe.llm, beyond=asker.beyond))(rows)
     return [not (isinstance(one := found[row.row_id], Quarantined) and one.resume is None) for row in rows]

@@ -11,8 +11,8 @@ from unicorn_assets.curation.languages import OFF, languages_of
 from unicorn_assets.generation.asking import Asker
 from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets.lake.store import Lake
-from unicorn_assets.llm.settings import Price
-from unicorn_assets.llm.spend.amount import Amount
+from unicorn_assets.llm.settings import OwnBudget, Price
+from unicorn_assets.llm.spend.amount import Amount, capped, limit_of
 from unicorn_assets.llm.spend.budget import Account
 from unicorn_assets.llm.spend.ledger import cost_usd
 from unicorn_assets.plan.estimate import Draws, Range, Rest, estimate
@@ -62,6 +62,7 @@ class Plan:
     upper_bound: Amount | None = None
     spent: Amount = field(default_factory=Amount)
     budget: dict[str, Any] | None = None
+    own_budgets: dict[str, Any] = field(default_factory=dict)  # by kind of request, such as the judge's
     gates_off: list[str] = field(default_factory=list)  # sources that are not English, and what is not looked for there
 
     def to_dict(self) -> dict[str, Any]:
@@ -94,11 +95,40 @@ def make_plan(
     plan.spent = asker.account.spent()
     plan.gates_off = [*others, *OFF] if (others := languages_of(recipe)) else []
     rest = estimate(recipe, work.left, sample.stages) if sample else {}
+    _keep_to_own(plan, recipe, work, asker.account, rest)
     _bound(plan, recipe, work, asker.account, work.stages.keys() - rest.keys())
     if sample:
         _weigh(plan, recipe, asker, rest, sample)
     _compare(plan, recipe)
     return plan
+
+
+def _keep_to_own(plan: Plan, recipe: Recipe, work: Work, account: Account, rest: Mapping[str, Rest]) -> None:
+    """Cut from the estimates what a kind of request with a budget of its own will not be asked, and say how much that
+    is: `asked`, the expected share of such requests. None where nothing was sampled.
+    """
+    for own in _own_budgets(work):
+        spent, asked = account.own(own).spent(), None
+        needs = [need for need in rest.values() if need.own]
+        limits = {name: limit for name, limit in own.limits.model_dump().items() if limit is not None}
+        left = {name: max(0, limit - getattr(spent, name)) for name, limit in limits.items()}
+        if needs:
+            tokens = [need.own["prompt_tokens"] + need.own["completion_tokens"] for need in needs]
+            wanted = {"calls": _sum([need.own["calls"] for need in needs]), "tokens": _sum(tokens)}
+            if recipe.llm.price is not None:
+                wanted["usd"] = _sum([_cost(recipe.llm.price, need.own) for need in needs])
+            shares = [left[name] / np.maximum(wanted[name], 1e-12) for name in limits]
+            share: Draws = np.minimum(1.0, np.min(shares, axis=0))
+            asked = float(share.mean())
+            for need in needs:
+                need.cut(share)
+        plan.own_budgets[own.name] = {
+            "limits": limits, "spent": {name: getattr(spent, name) for name in limits}, "left": left, "asked": asked,
+        }  # fmt: skip
+
+
+def _own_budgets(work: Work) -> list[OwnBudget]:
+    return list({follow.own: None for stage in work.stages.values() for follow in stage.follow_ups if follow.own})
 
 
 def _weigh(plan: Plan, recipe: Recipe, asker: Asker, rest: Mapping[str, Rest], sample: Sample) -> None:
@@ -109,11 +139,11 @@ def _weigh(plan: Plan, recipe: Recipe, asker: Asker, rest: Mapping[str, Rest], s
         planned.sampled, planned.accepted_share = need.sampled, sample.stages[stage].accepted if need.sampled else None
         planned.rest = {"rows": Range.of(need.rows)} | {name: Range.of(draws) for name, draws in need.used.items()}
         if price is not None:
-            planned.rest["usd"] = Range.of(_cost(price, need))
+            planned.rest["usd"] = Range.of(_cost(price, need.used))
     names = list(next(iter(rest.values())).used)
     plan.total = {name: Range.of(_sum([need.used[name] for need in rest.values()])) for name in names}
     if price is not None:
-        plan.usd = Range.of(_sum([_cost(price, need) for need in rest.values()]))
+        plan.usd = Range.of(_sum([_cost(price, need.used) for need in rest.values()]))
     plan.hours = _hours(recipe, asker, rest, sample)
     if plan.gpus and recipe.llm.gpu_hour_usd is not None:
         rate = plan.gpus * recipe.llm.gpu_hour_usd
@@ -122,8 +152,7 @@ def _weigh(plan: Plan, recipe: Recipe, asker: Asker, rest: Mapping[str, Rest], s
     plan.disk_bytes = _disk(rest, sample) + shards * (1 - drafts.current / max(plan.seeds, 1)) * SHARD_BYTES
 
 
-def _cost(price: Price, need: Rest) -> Draws:
-    used = need.used
+def _cost(price: Price, used: Mapping[str, Draws]) -> Draws:
     one = [cost_usd(price, *tokens) for tokens in ((1, 0, 0), (1, 1, 0), (0, 0, 1))]
     cached: Draws = np.minimum(used["cached_tokens"], used["prompt_tokens"])
     return (used["prompt_tokens"] - cached) * one[0] + cached * one[1] + used["completion_tokens"] * one[2]
@@ -168,6 +197,7 @@ def _bound(plan: Plan, recipe: Recipe, work: Work, account: Account, names: set[
     """Upper bounds of these stages: every row needs all its drafts, and each answer its token limit."""
     seeds = work.left[work.drafts.name].rest
     chances = recipe.instructions.shares()
+    free = {own: limit_of(own.limits) - account.own(own).spent() for own in _own_budgets(work)}
     for name in names:
         stage = work.stages[name]
         if stage is work.drafts:
@@ -187,7 +217,11 @@ def _bound(plan: Plan, recipe: Recipe, work: Work, account: Account, names: set[
                 further = min(further, follow.most_a_shard * -(-work.seeds // recipe.shard_rows))
             tokens = follow.max_tokens + worst[0].tokens - requests[0].sampling.max_tokens
             usd = worst[0].usd / worst[0].tokens * tokens
-            bound += Amount(further, further * tokens, further * usd)
+            amount = Amount(further, further * tokens, further * usd)
+            if follow.own is not None:
+                amount = capped(amount, free[follow.own].largest(Amount()), follow.own.limits)
+                free[follow.own] -= amount
+            bound += amount
         plan.stages[name].upper_bound = bound
     bounds = [planned.upper_bound for planned in plan.stages.values() if planned.upper_bound is not None]
     plan.upper_bound = sum(bounds, Amount()) if bounds else None

@@ -5,7 +5,7 @@ what each row used. Not here: what that means for all rows (estimate.py).
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -33,7 +33,8 @@ MOST = 4
 
 @dataclass
 class StageSample:
-    """What the rows of one stage used: `used` is (rows, len(USED)), `weights` say how many rows each stands for.
+    """What the rows of one stage used: `used` is (rows, len(USED)), `own` the part of it that further requests with a
+    budget of their own had, `weights` say how many rows each stands for.
 
     `bytes_per_row`: of the tables that an accepted row ends in. `parallel`: requests in flight on average, None when
     all answers came from the journal.
@@ -43,6 +44,7 @@ class StageSample:
     accepted: float = 0.0  # weighted share, 0 to 1
     used: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, len(USED))))
     weights: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    own: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, len(USED))))
     bytes_per_row: float = 0.0
     parallel: float | None = None
 
@@ -97,6 +99,7 @@ class _Asking:
     def __init__(self, lake: Lake, asker: Asker, told: Callable[[str, int], None]) -> None:
         self._lake, self._asker, self._told = lake, asker, told
         self._used: dict[str, dict[str, NDArray[np.float64]]] = {}
+        self._own: dict[str, dict[str, NDArray[np.float64]]] = {}
         self._spans: dict[str, tuple[float, float, float]] = {}  # first start, last end, seconds of fresh answers
         self.ledger = Ledger()
         self.answers = self.answer_bytes = 0
@@ -106,9 +109,10 @@ class _Asking:
         rows = stage.chosen(parents).height
         self._told(stage.name, rows)
         # Asked again from the journal when more seeds are drawn: then the rows are counted anew.
-        self._used[stage.name] = {}
+        self._used[stage.name], self._own[stage.name] = {}, {}
         with shard_run(stage.name, "plan", partial(keep_shard_run, self._lake)) as run:
-            ask, ledger = self._asker.asking(partial(self._listen, stage.name), run)
+            owners = {follow.own.name for follow in stage.follow_ups if follow.own is not None}
+            ask, ledger = self._asker.asking(partial(self._listen, stage.name, owners), run)
             frame, refused = stage.run(parents, ask)
         self.ledger.add(ledger)
         if rows and not self._used[stage.name]:  # then nothing is known of it, and there is no estimate
@@ -119,12 +123,14 @@ class _Asking:
             )
         return frame
 
-    def _listen(self, stage: str, event: Event) -> None:
-        answer, used = event.answer, self._used[stage]
+    def _listen(self, stage: str, owners: Collection[str], event: Event) -> None:
+        answer = event.answer
         if event.kind == "answer" and answer is not None:
-            row_id = event.row_id.partition("#")[0]  # further questions about a row count as its own
+            row_id, _, further = event.row_id.partition("#")  # further questions about a row count as its own
             figures = [1, answer.prompt_tokens, answer.completion_tokens, answer.cached_tokens, answer.seconds]
-            used[row_id] = used.get(row_id, np.zeros(len(USED))) + np.array(figures, dtype=np.float64)
+            is_own = further.partition(".")[2].rstrip("0123456789") in owners
+            for used in (self._used[stage], *([self._own[stage]] * is_own)):
+                used[row_id] = used.get(row_id, np.zeros(len(USED))) + np.array(figures, dtype=np.float64)
             if not answer.from_journal:
                 now = time.monotonic()
                 start, _, seconds = self._spans.get(stage, (now - answer.seconds, now, 0.0))
@@ -142,11 +148,14 @@ class _Asking:
         weights = np.array([weight_of[row] for row in rows])
         good = set(made[stage.key].to_list())
         share = sum(weight_of[row] for row in rows if row in good) / weights.sum()
-        used = np.array([self._used[stage.name].get(row, np.zeros(len(USED))) for row in rows])
+        used, own = (
+            np.array([noted[stage.name].get(row, np.zeros(len(USED))) for row in rows])
+            for noted in (self._used, self._own)
+        )
         size = made.estimated_size() / made.height if made.height else 0.0
         start, end, seconds = self._spans.get(stage.name, (0.0, 0.0, 0.0))
         parallel = max(1.0, seconds / (end - start)) if end > start else None
-        return StageSample(len(rows), float(share), used, weights, size, parallel)
+        return StageSample(len(rows), float(share), used, weights, own, size, parallel)
 
 
 def ledger_figures(ledger: Ledger, sample: Sample) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import time
 from unicorn_assets.generation.asking import Asker
 from unicorn_assets.llm.endpoints.metrics import vllm_metrics
 from unicorn_assets.llm.events import Event
+from unicorn_assets.llm.row import NOT_ASKED
 from unicorn_assets.progress import Figures, StageProgress
 
 METRICS_EVERY_S = 15.0
@@ -29,6 +30,8 @@ class ProgressObserver:
                 self._stage.advance(0, tokens=answer.completion_tokens)
         elif event.kind == "rejected":
             self._stage.advance(0, rejected=1)
+        elif event.reason == NOT_ASKED:
+            self._stage.advance(0, **{"not asked": 1})
         elif event.kind in ("accepted", "quarantined"):
             # A row without any answer was asked about in vain: that took its time as well.
             fresh = self._fresh.pop(event.row_id, True)

@@ -84,6 +84,13 @@ def plan_sentences(plan: Plan) -> Iterator[str]:
         yield f"gates that are off, for they know English alone: {'; '.join(plan.gates_off)}"
     for name, figures in (plan.budget or {}).items():
         yield f"budget: {max(0, figures['left']):,.6g} of {figures['limit']:,.6g} {name} left: {FITS[figures['fits']]}"
+    for kind, found in plan.own_budgets.items():
+        left = ", ".join(
+            f"{found['left'][name]:,.6g} of {limit:,.6g} {name}" for name, limit in found["limits"].items()
+        )
+        share = found["asked"]
+        enough = "" if share is None else ": enough" if share >= 1 else f": about {share:.0%} of what it would be asked"
+        yield f"budget of the {kind}: {left} left{enough}; what it is not asked is kept without a look"
 
 
 def _range(found: Range) -> str:

@@ -18,6 +18,7 @@ from unicorn_assets.ids import seed_of
 from unicorn_assets.instructions.answer import Model
 from unicorn_assets.llm.request import ChatRequest
 from unicorn_assets.llm.row import Rejected
+from unicorn_assets.llm.settings import OwnBudget
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.recipe_parts import Judge
 
@@ -59,11 +60,13 @@ class JudgeLook:
     @property
     def follow_up(self) -> FollowUp:
         """One request for each pair."""
-        return FollowUp(self.max_pairs, self.judge.sampling.max_tokens, self.judge.max_calls)
+        budget = self.judge.budget
+        own = OwnBudget(self.name, budget) if budget is not None else None
+        return FollowUp(self.max_pairs, self.judge.sampling.max_tokens, self.judge.max_calls, own)
 
     def marks(self) -> list[Any]:
-        """Prompt and settings."""
-        return [self.name, self.prompt.version, self.judge.model_dump(mode="json")]
+        """Prompt and settings. Not the budget: with another one nothing that was made is made again."""
+        return [self.name, self.prompt.version, self.judge.model_dump(mode="json", exclude={"budget"})]
 
     def questions(self, row: Any, part: Any) -> Sequence[tuple[ChatRequest, Callable[[str], Any]]]:
         """The whole pair beside its caption."""

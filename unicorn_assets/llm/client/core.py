@@ -20,6 +20,7 @@ from typing import Generic, TypeVar, cast
 
 from unicorn_assets.errors import UserError
 from unicorn_assets.llm.client.breaker import Breaker
+from unicorn_assets.llm.client.charges import Charges, Room
 from unicorn_assets.llm.client.commit import GROUP, Commits
 from unicorn_assets.llm.client.feed import NotYet
 from unicorn_assets.llm.client.fleet import Fleet
@@ -33,7 +34,7 @@ from unicorn_assets.llm.events import Event
 from unicorn_assets.llm.failure import Failure
 from unicorn_assets.llm.journal import Journal
 from unicorn_assets.llm.request import Answer
-from unicorn_assets.llm.row import Accepted, Draftable, Quarantined
+from unicorn_assets.llm.row import NOT_ASKED, Accepted, Draftable, Quarantined
 from unicorn_assets.llm.settings import LlmSettings
 from unicorn_assets.llm.spend.budget import Account
 
@@ -47,6 +48,8 @@ REPLAYS_PER_TURN = 256
 
 JUDGED_PER_TURN = 8
 """Durable answers judged before the loop serves its sockets again: a group at once would clump requests."""
+
+BEYOND = Failure(NOT_ASKED, "its own budget is used up", server_fault=False)
 
 
 class Core(Generic[T]):
@@ -69,7 +72,7 @@ class Core(Generic[T]):
         self._journal = journal
         self._settings = settings
         self._emit = emit
-        self._account = account
+        self._charges = Charges(account)
         self._verdicts = Verdicts[T](settings, fleet.model, self._out)
         self._loop = asyncio.get_running_loop()
         self._ready: deque[Job[T]] = deque()
@@ -90,8 +93,7 @@ class Core(Generic[T]):
     async def run(self) -> None:
         """Until every row has an outcome; raises what stops the run."""
         watch = asyncio.create_task(self._watch())
-        if self._account is not None:
-            self._account.begin(self._fleet.ceiling(), self._soon_from_a_thread)
+        self._charges.begin(self._fleet.ceiling(), self._soon_from_a_thread)
         try:
             self._soon()
             await self._done
@@ -101,8 +103,7 @@ class Core(Generic[T]):
             for task in (watch, *self._tasks):
                 task.cancel()
             await asyncio.gather(watch, *self._tasks, return_exceptions=True)
-            if self._account is not None:
-                self._account.end()
+            self._charges.end()
 
     def _soon_from_a_thread(self) -> None:
         with contextlib.suppress(RuntimeError):  # the loop closed in this moment
@@ -262,12 +263,15 @@ class Core(Generic[T]):
             if replica is None:
                 self._ready.appendleft(job)
                 return self._fleet.next_room(now)
-            if self._account is not None:
-                job.held = self._account.reserve(job.request)
-                if job.held is None:
-                    self._ready.appendleft(job)
-                    self._stop_if_spent(self._account)
-                    return None
+            room = self._charges.reserve(job)
+            if room is Room.NEVER:
+                self._give_up(job, BEYOND)
+                continue
+            if room is not Room.FOR_IT:
+                self._ready.appendleft(job)
+                if room is Room.NONE_NOW:
+                    self._stop_if_spent()
+                return None
             self._asked.setdefault(job.key, [job])
             if not self._fleet.in_flight():
                 self._breaker.on_first(now)
@@ -276,9 +280,10 @@ class Core(Generic[T]):
             self._tasks.add(asyncio.create_task(self._ask(job, replica)))
         return None
 
-    def _stop_if_spent(self, account: Account) -> None:
+    def _stop_if_spent(self) -> None:
         """End at the budget, once everything that was asked for is there and judged."""
-        if account.denied and not (self._fleet.in_flight() or self._commits):
+        account = self._charges.account
+        if account is not None and account.denied and not (self._fleet.in_flight() or self._commits):
             self.fail(account.reached())
 
     def _next(self, now: float) -> Job[T] | None:
@@ -311,8 +316,7 @@ class Core(Generic[T]):
             self._tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
         now = self._moved = time.monotonic()
         try:
-            if self._account is not None and job.held is not None:
-                self._account.settle(job.held, outcome, job.request)
+            self._charges.settle(job, outcome)
             if isinstance(outcome, Answer):
                 replica.answered(now, now - started)
                 self._breaker.on_good(now)
@@ -337,14 +341,18 @@ class Core(Generic[T]):
         final = failure.refusal and not failure.fatal  # a key that is refused is no news about the row
         if final or (job.attempts >= self._settings.max_attempts and not refused_by_rate):
             self._emit(Event("failed", job.row.row_id, failure.reason, failure.detail))
-            for waiting in self._asked.pop(job.key):
-                self._verdicts.failed(waiting, failure, job.attempts)
+            self._give_up(job, failure)
             return
         if refused_by_rate:
             job.attempts -= 1  # "later" is no attempt; patience bounds it
         pause = pause_before(job.attempts, failure.retry_after, self._settings.patience_s)
         heapq.heappush(self._later, (now + pause, next(self._tie), job))
         self._emit(Event("retry", job.row.row_id, failure.reason, failure.detail, in_flight=self._fleet.in_flight()))
+
+    def _give_up(self, job: Job[T], failure: Failure) -> None:
+        """No answer will come for this job, nor for those that asked the same."""
+        for waiting in self._asked.pop(job.key, (job,)):
+            self._verdicts.failed(waiting, failure, job.attempts)
 
     def _stop_if_broken(self) -> None:
         now = time.monotonic()

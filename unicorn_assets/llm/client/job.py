@@ -5,6 +5,7 @@ from typing import Generic, TypeVar
 
 from unicorn_assets.llm.request import ChatRequest
 from unicorn_assets.llm.row import Draftable
+from unicorn_assets.llm.spend.budget import Account
 from unicorn_assets.llm.spend.estimate import Held
 
 T = TypeVar("T")
@@ -13,7 +14,7 @@ T = TypeVar("T")
 @dataclass(slots=True, eq=False)
 class Job(Generic[T]):
     """One draft of a row: its request with its key, attempts for it, tokens and seconds of all drafts so far,
-    and the money held for it.
+    and the money held for it, by account.
     """
 
     row: Draftable[T]
@@ -23,4 +24,4 @@ class Job(Generic[T]):
     attempts: int = 0
     tokens: int = 0
     seconds: float = 0.0
-    held: Held | None = None
+    held: tuple[tuple[Account, Held], ...] = ()

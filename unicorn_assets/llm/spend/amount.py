@@ -25,6 +25,11 @@ class Amount:
         return Amount(max(self.calls, other.calls), max(self.tokens, other.tokens), max(self.usd, other.usd))
 
 
+def limit_of(budget: Budget) -> Amount:
+    """The budget's limits; 0 where it sets none."""
+    return Amount(budget.calls or 0, budget.tokens or 0, budget.usd or 0.0)
+
+
 def within(amount: Amount, limit: Amount, budget: Budget) -> bool:
     """Whether those parts that `budget` limits stay within `limit`."""
     return (

@@ -6,6 +6,7 @@ with it. Not here: how a claim is made (keeper.py), the records themselves (reco
 """
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,14 +16,14 @@ from typing import Any
 from unicorn_assets.llm.errors import BudgetReached
 from unicorn_assets.llm.failure import Failure
 from unicorn_assets.llm.request import Answer, ChatRequest
-from unicorn_assets.llm.settings import Budget, Price
+from unicorn_assets.llm.settings import Budget, OwnBudget, Price
 from unicorn_assets.llm.shaping import PLAIN, Shaper
-from unicorn_assets.llm.spend.amount import Amount
+from unicorn_assets.llm.spend.amount import Amount, limit_of, within
 from unicorn_assets.llm.spend.claim import Claim
 from unicorn_assets.llm.spend.estimate import Estimate, Held, usage_is_known
 from unicorn_assets.llm.spend.keeper import ClaimKeeper
 from unicorn_assets.llm.spend.ledger import usd_text
-from unicorn_assets.llm.spend.records import Record, SpendRecords, Storage, new_name, total
+from unicorn_assets.llm.spend.records import FOLDER, OWN, Record, SpendRecords, Storage, new_name, total
 
 log = logging.getLogger(__name__)
 
@@ -39,14 +40,23 @@ class Account:
     """
 
     def __init__(
-        self, storage: Storage, budget: Budget | None = None, price: Price | None = None, shaper: Shaper = PLAIN
+        self,
+        storage: Storage,
+        budget: Budget | None = None,
+        price: Price | None = None,
+        shaper: Shaper = PLAIN,
+        folder: str = FOLDER,
     ) -> None:
-        self._records = SpendRecords(storage)
-        self._budget, self._price = budget, price
+        self._storage, self._records = storage, SpendRecords(storage, folder)
+        self._budget, self._price, self._shaper = budget, price, shaper
         self._estimate = Estimate(price, shaper)
         record = Record(new_name(), started=time.time(), cost_usd=None if price is None else 0.0)
         self._claim = Claim(record, budget)
         self._keeper = ClaimKeeper(self._claim, self._records, price)
+        self._own: dict[OwnBudget, Account] = {}
+        self._opening = threading.Lock()
+        self.is_over = False
+        """Whether a request found no room. Of a kind's own budget nothing is asked any more then, however small."""
 
     def __enter__(self) -> "Account":
         return self
@@ -65,6 +75,21 @@ class Account:
         finally:
             with claim.lock:
                 claim.makings = tuple(each for each in claim.makings if each is not making)
+
+    def own(self, budget: OwnBudget) -> "Account":
+        """The account of a kind of request with a budget of its own; it is closed with this one."""
+        with self._opening:
+            if budget not in self._own:
+                folder = f"{OWN}/{budget.name}"
+                self._own[budget] = Account(self._storage, budget.limits, self._price, self._shaper, folder)
+            return self._own[budget]
+
+    def has_room(self, request: ChatRequest) -> bool:
+        """Whether all records leave room for `request`; without a claim, for those who only want to know."""
+        if not self.is_over and self._budget is not None:
+            need = self.spent() + self.worst_case(request).amount
+            self.is_over = not within(need, limit_of(self._budget), self._budget)
+        return not self.is_over
 
     def begin(self, window: int, answered: Callable[[], None]) -> None:
         """A run starts: `window` requests may be in flight; `answered` is called, from a thread, on news of a claim."""
@@ -95,6 +120,14 @@ class Account:
             self._claim.in_flight += 1
         return held
 
+    def release(self, held: Held) -> None:
+        """What was set aside for a request that is not sent."""
+        claim = self._claim
+        with claim.lock:
+            claim.in_flight -= 1
+            if held is not UNLIMITED:
+                claim.reserved -= held.amount
+
     @property
     def denied(self) -> bool:
         """Whether the last request that was refused stays refused until something in flight has finished."""
@@ -104,9 +137,7 @@ class Account:
         """A request has ended: the answer's own figures replace what was set aside."""
         claim = self._claim
         with claim.lock:
-            claim.in_flight -= 1
-            if held is not UNLIMITED:
-                claim.reserved -= held.amount
+            self.release(held)
             if isinstance(outcome, Answer):
                 self._count(outcome, held, request)
             elif outcome.reason in UNKNOWN and not outcome.detail.startswith("cannot connect"):
@@ -169,6 +200,8 @@ class Account:
 
     def close(self) -> None:
         """Write the final figures and end the thread; nothing is written when nothing was asked."""
+        for each in self._own.values():
+            each.close()
         self.end()
         self._keeper.stop()
         if self._claim.used == Amount() and not self._keeper.has_written:

@@ -11,7 +11,7 @@ import time
 
 from unicorn_assets.errors import UserError
 from unicorn_assets.llm.settings import Price
-from unicorn_assets.llm.spend.amount import Amount, capped, half, times, within
+from unicorn_assets.llm.spend.amount import Amount, capped, half, limit_of, times, within
 from unicorn_assets.llm.spend.claim import Claim
 from unicorn_assets.llm.spend.records import SpendRecords, total
 
@@ -122,8 +122,7 @@ class ClaimKeeper:
         budget = self._claim.budget
         assert budget is not None
         others = [record for name, record in self._records.records().items() if name != self._claim.record.name]
-        limit = Amount(budget.calls or 0, budget.tokens or 0, budget.usd or 0.0)
-        return limit - total(others, self._price)
+        return limit_of(budget) - total(others, self._price)
 
     def _others_alive(self) -> bool:
         name, records = self._claim.record.name, self._records.records().values()

@@ -14,6 +14,7 @@ from typing import Any
 
 from unicorn_assets.llm.events import Event
 from unicorn_assets.llm.request import Answer
+from unicorn_assets.llm.row import NOT_ASKED
 from unicorn_assets.llm.settings import Price
 
 
@@ -34,7 +35,8 @@ def usd_text(usd: float, digits: int = 6) -> str:
 class Ledger:
     """Sums over a run. Tokens and seconds (of server time, added up over parallel requests) count fresh answers only;
     what came from the journal was paid for earlier and is counted apart. `attempts` are HTTP requests, `retries` those
-    that were sent again, `repaired` answers whose JSON had to be mended before it could be read.
+    that were sent again, `repaired` answers whose JSON had to be mended before it could be read. `not_asked` are rows
+    that a budget of their own left no room for; they are no quarantined ones.
     """
 
     calls: int = 0
@@ -51,6 +53,7 @@ class Ledger:
     rejected: int = 0
     quarantined: int = 0
     repaired: int = 0
+    not_asked: int = 0
     rejected_by_reason: Counter[str] = field(default_factory=Counter)
     quarantined_by_reason: Counter[str] = field(default_factory=Counter)
 
@@ -64,6 +67,8 @@ class Ledger:
             case "rejected":
                 self.rejected += 1
                 self.rejected_by_reason[event.reason] += 1
+            case "quarantined" if event.reason == NOT_ASKED:
+                self.not_asked += 1
             case "quarantined":
                 self.quarantined += 1
                 self.quarantined_by_reason[event.reason] += 1
@@ -114,6 +119,8 @@ class Ledger:
         plain = {entry.name: getattr(self, entry.name) for entry in dataclasses.fields(self)}
         plain |= {name: dict(value.most_common()) for name, value in plain.items() if isinstance(value, Counter)}
         plain |= {"drafts": self.drafts, "seconds": round(self.seconds, 3)}
+        if not self.not_asked:  # most recipes have no such budget
+            del plain["not_asked"]
         cost = self.cost(price)
         return plain if cost is None else plain | {"cost_usd": round(cost, 6)}
 

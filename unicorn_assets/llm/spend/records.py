@@ -19,6 +19,8 @@ from unicorn_assets.llm.spend.ledger import cost_usd
 from unicorn_assets.seals import open_json, seal_json
 
 FOLDER = "ledger/spend"
+OWN = "ledger/own"
+"""Folders of this kind of budget, by its name, with records like those of FOLDER."""
 MERGED = "merged-"
 MERGE_AT = 48
 """Closed records that are worth a merge."""
@@ -92,15 +94,15 @@ _FIELDS = tuple(each.name for each in fields(Record))
 
 
 class SpendRecords:
-    """All records in a storage. Records that are closed never change, so they are read once."""
+    """All records in a folder of a storage. Records that are closed never change, so they are read once."""
 
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
+    def __init__(self, storage: Storage, folder: str = FOLDER) -> None:
+        self._storage, self._folder = storage, folder
         self._closed: dict[str, tuple[Record, ...]] = {}
 
     def write(self, record: Record) -> None:
         """Replace the record of a process."""
-        self._storage.write(f"{FOLDER}/{record.name}.json", seal_json(record.to_json()))
+        self._storage.write(f"{self._folder}/{record.name}.json", seal_json(record.to_json()))
 
     def records(self) -> dict[str, Record]:
         """All records by name, as they are now."""
@@ -113,7 +115,7 @@ class SpendRecords:
 
     def _read(self) -> dict[str, Record]:
         found: dict[str, Record] = {}
-        for name in self._storage.names(FOLDER, ".json"):
+        for name in self._storage.names(self._folder, ".json"):
             for record in self._closed.get(name) or self._file(name):
                 known = found.get(record.name)
                 if known is None or record.at > known.at:
@@ -122,10 +124,10 @@ class SpendRecords:
 
     def _file(self, name: str) -> tuple[Record, ...]:
         try:
-            records = read_records(name, self._storage.read(f"{FOLDER}/{name}"))
+            records = read_records(name, self._storage.read(f"{self._folder}/{name}"))
         except (ValueError, IsADirectoryError) as error:
             raise UserError(
-                f"{FOLDER}/{name} in the lake cannot be read: {error}",
+                f"{self._folder}/{name} in the lake cannot be read: {error}",
                 "it says what a run has spent: bring it back from a copy; or `unicorn verify --repair` sets it aside, "
                 "and the budget forgets that run",
             ) from None
@@ -135,17 +137,17 @@ class SpendRecords:
 
     def merge(self) -> None:
         """Put closed records into one file when there are many."""
-        names = self._storage.names(FOLDER, ".json")
+        names = self._storage.names(self._folder, ".json")
         records = self.records()
         closed = [record for record in records.values() if not record.open]
         single = {f"{record.name}.json" for record in closed} & set(names)
         if len(single) < MERGE_AT:
             return
         merged = seal_json({"records": [record.to_json() for record in closed]})
-        self._storage.write(f"{FOLDER}/{MERGED}{new_name()}.json", merged)
+        self._storage.write(f"{self._folder}/{MERGED}{new_name()}.json", merged)
         # Only now, and only what the new file holds: merged files that were there before, and single records.
         for name in [*single, *(name for name in names if name.startswith(MERGED))]:
-            self._storage.remove(f"{FOLDER}/{name}")
+            self._storage.remove(f"{self._folder}/{name}")
 
 
 def read_records(name: str, data: bytes) -> tuple[Record, ...]:
