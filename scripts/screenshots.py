@@ -1,4 +1,5 @@
-"""Remake docs/images: headless Chromium looks at the UI of `make ui` and at the gap's report, over the demo's lake.
+"""Remake docs/images: headless Chromium looks at the UI of `make ui` and at the gap's report, over the demo's lake, and
+at the heat map of a data set of 304 shards that does not exist, with every state somewhere.
 
 Needs Debian's chromium. Starts the UI on a free port and ends it. Chromium is driven through its DevTools protocol,
 because the UI draws its pages late: a picture waits until a text is there.
@@ -8,6 +9,7 @@ import asyncio
 import base64
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -24,7 +26,11 @@ from typing import Any
 
 import aiohttp
 
+from unicorn_assets.graph import ASSETS, REFUSING
+from unicorn_assets.health import Cell, Health, State
+from unicorn_assets.health.page import About, health_page
 from unicorn_assets.home import find_home
+from unicorn_assets.lake.store import ALL
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 READY_S = 180
@@ -45,6 +51,7 @@ PAGES = {
     ),
     "captions": Page("/assets/demo/captions?view=overview", "Owners"),
     "health-link": Page("/assets/demo/captions?view=overview", "Is the data good?"),
+    "health": Page("file://{made}/health.html", "Is the data good?"),
     "checks": Page("/assets/demo/captions?view=checks", "no_near_duplicate"),
     "gap": Page("file://{lake}/artifacts/modality_gap.html", "What was measured on what"),
     "releases": Page("/assets/demo/unicorn_1_2m?view=overview", "version"),
@@ -92,11 +99,13 @@ class Browser:
 
     async def shoot(self, url: str, page: Page, file: Path) -> None:
         """Load a page, wait for its text, save a PNG."""
-        is_file = page.path.startswith("file://")
-        await self.call(
-            "Page.navigate", url=page.path.format(lake=find_home().lake_url) if is_file else url + page.path
-        )
-        await self._seen(page.until)
+        with tempfile.TemporaryDirectory() as made:
+            is_file = page.path.startswith("file://")
+            if "{made}" in page.path:
+                Path(made, "health.html").write_text(heat_map(), encoding="utf-8")
+            address = page.path.format(lake=find_home().lake_url, made=made) if is_file else url + page.path
+            await self.call("Page.navigate", url=address)
+            await self._seen(page.until)
         await asyncio.sleep(3)  # fonts, icons and the layout of the graph settle
         shot = await self.call("Page.captureScreenshot", format="png")
         file.write_bytes(base64.b64decode(shot["data"]))
@@ -107,6 +116,33 @@ class Browser:
                 return
             await asyncio.sleep(0.5)
         raise SystemExit(f"the page never showed {text!r}")
+
+
+def heat_map() -> str:
+    """The page of a data set of 304 shards: new rows came, a prompt was edited half way, and a disk lost some bits."""
+    draw = random.Random(12)
+    shards = [f"{name}-{n:05d}" for name, count in (("coyo", 152), ("labels", 76), ("laion", 76)) for n in range(count)]
+    cells = {
+        name: {shard: Cell(State.GOOD, 4_000, draw.random() / 8 if name in REFUSING else 0.0) for shard in shards}
+        if asset.by_shard
+        else {ALL: Cell(State.GOOD, 1_227_000)}
+        for name, asset in ASSETS.items()
+    }
+
+    def put(asset: str, state: State, words: str, chosen: list[str]) -> None:
+        cells[asset] |= {shard: Cell(state, 4_000, 0.05, words) for shard in chosen}
+
+    put("question_answering", State.STALE, "the recipe or the code changed since", shards[120:200])
+    put("captions", State.DAMAGED, "its content is not what it says", [shards[7], shards[39]])
+    put("captions", State.FAILED, "lengths_in_range (1 rows)", [shards[60], shards[61], shards[260]])
+    put("instructions", State.DAMAGED, "it was there and is gone", [shards[100]])
+    put("complex_reasoning", State.WARNED, "task_shares", draw.sample(shards, 12))
+    put("text_embeddings", State.UNCHECKED, "no verdict on what it holds", shards[270:280])
+    for name in ("instructions", "image_embeddings"):
+        cells[name] |= dict.fromkeys(shards[290:], Cell(State.MISSING))
+    cells["modality_gap"] = {ALL: Cell(State.STALE, words="image_embeddings/laion-00062 changed since")}
+    facts = {"captions": "1,227,000", "spent": "310,000,000 tokens, 12.30 USD", "last unicorn run": "all done, 312 s"}
+    return health_page(Health(shards, cells, {}), [], About("s3://lakes/unicorn", "2026-11-28 14:30 UTC", facts))
 
 
 async def shoot_all(url: str, names: list[str], chromium_port: int) -> None:

@@ -74,9 +74,9 @@ def _tiles(facts: Mapping[str, str]) -> str:
 
 
 def _legend() -> str:
-    marks = (f'<i class="{state}"></i>{escape(words)}' for state, words in LEGEND.items())
+    marks = (f'<span><i class="{state}"></i>{escape(words)}</span> ' for state, words in LEGEND.items())
     return (
-        f'<p class="legend">{"".join(marks)}. What is darker from the top is the share of rows in quarantine. '
+        f'<p class="legend">{"".join(marks)}<br>What is darker from the top is the share of rows in quarantine. '
         "A cell says what it is when pointed at.</p>"
     )
 
