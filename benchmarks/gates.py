@@ -5,9 +5,10 @@ answers of a small model labelled by reading. The half `tune` was looked at whil
 Written rows are judged by the gates for able models (`gates: strong`), a small model's answers by those for it.
 
     python benchmarks/gates.py [--json] [--half held] [--write]      (half a minute of one CPU core)
+    python benchmarks/gates.py --drift          what `drift` refuses, too (the pocket encoder reads for minutes)
     python benchmarks/gates.py --same FILE      with the old gates, then with the new ones: verdict by verdict
 
-`--write` puts the tables of both halves into docs/gates.md.
+`--write` puts the tables of both halves into docs/gates.md, with `drift`.
 """
 
 import argparse
@@ -19,10 +20,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from unicorn_assets.captions.drift import cosines, reading
 from unicorn_assets.captions.gates import caption_of
 from unicorn_assets.captions.stage import PROMPTS
 from unicorn_assets.curation import words
 from unicorn_assets.curation.prose import grams_of
+from unicorn_assets.encoders import open_encoder
 from unicorn_assets.instructions.rules import rules_of
 from unicorn_assets.llm.row import Rejected
 from unicorn_assets.recipe import Recipe
@@ -142,6 +145,31 @@ def quality(half: str) -> dict[str, Any]:
         )
     return {"shares": found, "gates": gates_of([*rows("good_captions", half), *rows("good_pairs", half), *planted],
                                                [*good["captions"], *good["pairs"], *said])}  # fmt: skip
+
+
+LEAST = {"narrow": 0.2, "photo": 0.25}
+"""By width of the pocket encoder, the least cosine of `drift`; chosen on `tune`."""
+
+
+def drift(half: str) -> dict[str, Any]:
+    """By width of the pocket encoder: which captions that were written good have drifted, and which that were planted
+    with another seed than their own.
+    """
+    paths = [path for path in (LABELLED / half).glob("*_captions.jsonl") if not path.name.startswith("real_")]
+    written = [json.loads(line) for path in sorted(paths) for line in path.read_text("utf-8").splitlines()]
+    good = [row for row in written if row["label"] == "good"]
+    lost = [row for row in written if row.get("fault") == "lost_seed"]
+    found: dict[str, Any] = {}
+    for width, least in LEAST.items():
+        recipe = Recipe.model_validate(
+            {**RECIPES["strong"].model_dump(), "drift": {"min_cosine": least, "encoder": {"width": width}}}
+        )
+        encoder = open_encoder(reading(recipe))
+        for name, those in (("lost_seeds", lost), ("good_captions", good)):
+            texts = [row["seed"] for row in those], [row["text"] for row in those]
+            far = cosines(*texts, least, encoder) < least
+            found[f"{name}_refused_by_drift_{width}_{least:g}"] = share(map(bool, far))
+    return found
 
 
 def gates_of(judged: list[Row], said: list[str | None]) -> dict[str, Any]:
@@ -270,6 +298,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON only")
     parser.add_argument("--half", choices=("tune", "held"), default="held", help="which half the figures are of")
     parser.add_argument("--write", action="store_true", help="write the tables into docs/gates.md")
+    parser.add_argument("--drift", action="store_true", help="measure `drift`, too")
     parser.add_argument("--missed", action="store_true", help="list the rows of `tune` that are judged otherwise")
     parser.add_argument("--same", type=Path, help="compare every verdict with those of a file; 1 if one differs")
     given = parser.parse_args()
@@ -279,6 +308,9 @@ def main() -> None:
         print("\n".join(missed("tune")))
         return
     found = {half: quality(half) for half in ("tune", "held")}
+    if given.write or given.drift:
+        for half, of in found.items():
+            of["shares"] |= drift(half)
     if given.write:
         page(found)
     shares = found[given.half]["shares"]

@@ -95,6 +95,19 @@ class NearDuplicates(Section):
     shingle_chars: Annotated[int, Field(ge=2, le=20)] = 5  # characters per shingle
 
 
+class Drift(Section):
+    """Captions whose meaning has strayed from their seed's are refused (`drifted`): docs/drift.md."""
+
+    min_cosine: Annotated[float, Field(ge=-1, le=1)]  # of the text vectors of seed and caption; less is refused
+    encoder: Encoder | None = None  # that reads both, always in fp32; None: the recipe's own
+
+    @model_validator(mode="after")
+    def _in_full_precision(self) -> Self:
+        if self.encoder is not None and self.encoder.precision not in ("auto", "fp32"):
+            raise ValueError("drift is judged in fp32: leave 'precision' out of its encoder")
+        return self
+
+
 class ItemColumns(Section):
     """Which columns of a benchmark's file hold what; all others, such as images, are not read."""
 
@@ -273,6 +286,7 @@ class Recipe(Section):
     gates: Literal["strong", "small"] = "strong"  # which model they are meant for; docs/gates.md has their figures
     captions: Captions = Captions()
     near_duplicates: NearDuplicates = NearDuplicates()
+    drift: Drift | None = None  # None: off
     benchmarks: tuple[Benchmark, ...] = ()  # that captions and pairs must not hold; none comes with the package
     instructions: Instructions = Instructions()
     encoder: Encoder = Encoder()
@@ -329,6 +343,20 @@ class Recipe(Section):
             raise ValueError(
                 "llm.wire.omit leaves out max_tokens, without which instructions.judge.budget cannot hold: rename it "
                 "instead"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _read_by_an_encoder_that_can(self) -> Self:
+        if self.drift is None or (self.drift.encoder or self.encoder).kind != "pocket":
+            return self
+        others = {source.name: language for source in self.sources
+                  if (language := source.language or self.language).partition("-")[0] != "en"}  # fmt: skip
+        if others:
+            name, language = next(iter(others.items()))
+            raise ValueError(
+                f"drift: the pocket encoder reads English, and source {name!r} is {language!r}; give drift.encoder a "
+                "model that reads it, or leave drift out"
             )
         return self
 

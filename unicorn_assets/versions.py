@@ -4,7 +4,7 @@ Here: by asset, without Dagster, so that whoever looks at a lake knows it as wel
 the rooms' own versions are made of (logic.py, the rooms).
 """
 
-from unicorn_assets.captions.accept import version as captions_version
+from unicorn_assets.captions.drift import version as captions_version
 from unicorn_assets.curation.near_duplicates import version as duplicates_version
 from unicorn_assets.encoders import encoder_version
 from unicorn_assets.graph import RELEASES

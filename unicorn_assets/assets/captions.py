@@ -6,27 +6,30 @@ import dagster as dg
 import polars as pl
 
 from unicorn_assets.assets.benchmarks import benchmarks_of
-from unicorn_assets.assets.common import OWNERS, cpu_shards, graph_row
+from unicorn_assets.assets.common import OWNERS, cpu_shards, encoder_shards, graph_row
 from unicorn_assets.assets.metadata import shard_metadata, with_sample
 from unicorn_assets.assets.plots import histogram
 from unicorn_assets.assets.shard_work import Rows, Vectors, errors_for_people, fill_shards, parents
 from unicorn_assets.assets.whole_work import make_whole, reusable, there, whole
-from unicorn_assets.captions.accept import accept_captions, version
+from unicorn_assets.captions.accept import accept_captions
+from unicorn_assets.captions.drift import judged, reading, version
 from unicorn_assets.captions.repeats import compare
 from unicorn_assets.captions.stage import lengths
 from unicorn_assets.curation.diversity import brief
 from unicorn_assets.curation.near_duplicates import version as duplicates_version
+from unicorn_assets.encoders import fetch_weights
 from unicorn_assets.lake.store import ALL, Made, ShardInfo, content_hash
 from unicorn_assets.partitions import known_shards
 from unicorn_assets.progress import StageProgress
 from unicorn_assets.recipe import Recipe
-from unicorn_assets.resources import LakeResource, ProgressResource
+from unicorn_assets.resources import EncoderResource, LakeResource, ProgressResource
 
 ABOUT = "words per caption"
 
 
 def build(planned: Recipe) -> list[dg.AssetsDefinition]:
     """The assets that make captions of drafts for one recipe."""
+    read = reading(planned)
 
     @dg.asset(
         **graph_row(planned, "near_duplicates"),
@@ -54,18 +57,20 @@ def build(planned: Recipe) -> list[dg.AssetsDefinition]:
 
     @dg.asset(
         **graph_row(planned, "captions"),
-        **cpu_shards(planned),
+        **(cpu_shards(planned) if read is None else encoder_shards(read)),
         kinds={"polars", "parquet"},
         code_version=version(planned),
     )
     def captions(
-        context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource
+        context: dg.AssetExecutionContext, lake: LakeResource, encoder: EncoderResource, progress: ProgressResource
     ) -> dg.MaterializeResult[Any]:
         store, recipe = lake.begin(planned)
         with errors_for_people():
             parents(store, ("near_duplicates", ALL))
             repeated = store.read("near_duplicates").partition_by("shard", as_dict=True)
             leaks, benchmarks = benchmarks_of(recipe)
+            if (reader := reading(recipe)) is not None:
+                fetch_weights(reader)
         none = pl.DataFrame(schema=store.read("near_duplicates").schema)
 
         def repeats(shard: str) -> pl.DataFrame:
@@ -74,10 +79,12 @@ def build(planned: Recipe) -> list[dg.AssetsDefinition]:
         def work(shard: str, running: StageProgress) -> Rows | Vectors:
             drafts, seeds = store.read("caption_drafts", shard), store.read("seeds", shard)
             frame, refused = accept_captions(drafts, seeds, repeats(shard), recipe, leaks)
-            running.advance(drafts.height)
+            running.advance(drafts.height - frame.height)
+            frame, drifted, cosines = judged(frame, seeds, recipe, encoder.reader, running.advance)
+            refused = pl.concat([refused, drifted])
             chosen = {f"chosen for {task}": n for task, n in frame["task"].drop_nulls().value_counts().iter_rows()}
             shown = {ABOUT: histogram(frame["words"].to_list(), ABOUT)} if frame.height else {}
-            return Rows(frame, refused, {**lengths(frame), **brief(frame["text"]), **chosen}, shown)
+            return Rows(frame, refused, {**lengths(frame), **brief(frame["text"]), **chosen, **cosines}, shown)
 
         return fill_shards(
             context, store, recipe, progress.to_log(context.log),

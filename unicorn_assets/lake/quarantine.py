@@ -23,6 +23,11 @@ NO_ANSWER = {
     "instructions": "its record follows from the pairs: `unicorn run` makes it again when they change",
     "text_embeddings": "edit `captions.gates.max_words` in the recipe, or choose another encoder, then `unicorn run`",
 }
+INSTEAD = {
+    "drifted": "lower `drift.min_cosine` in the recipe, or take `drift` out, then `unicorn run`",
+    "leaked": "it holds an item of a benchmark in the recipe (docs/leaks.md)",
+}
+"""What helps against reasons that stages without an LLM give beside those of NO_ANSWER."""
 NOT_REFUSED = {"surplus": "these rows are good: set `accept.exact: false` in the recipe, then `unicorn run`"}
 
 
@@ -100,7 +105,7 @@ def redrive(lake: Lake, stage: str | None, reason: str | None, shard: str | None
     _known(stage)
     if stage is None and reason is None:
         raise UserError("say which rows", "give --stage, --reason or both; `unicorn quarantine` lists them")
-    for why in (NO_ANSWER.get(stage or ""), NOT_REFUSED.get(reason or "")):
+    for why in (INSTEAD.get(reason or ""), NO_ANSWER.get(stage or ""), NOT_REFUSED.get(reason or "")):
         if why:
             raise UserError(f"{reason or stage}: no LLM answer was at fault, so that no other one can help", why)
     with connect(lake, tables=("quarantine",)) as sql:
@@ -118,7 +123,8 @@ def redrive(lake: Lake, stage: str | None, reason: str | None, shard: str | None
 
 
 def _instead(stage: str, reason: str) -> str:
-    return NO_ANSWER.get(stage) or NOT_REFUSED.get(reason, "")
+    told = INSTEAD.get(reason) if stage in NO_ANSWER else None
+    return told or NO_ANSWER.get(stage) or NOT_REFUSED.get(reason, "")
 
 
 def _passed(lake: Lake, stages: Iterable[str]) -> dict[str, int]:

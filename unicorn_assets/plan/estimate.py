@@ -68,7 +68,7 @@ def estimate(recipe: Recipe, left: Mapping[str, Left], samples: Mapping[str, Sta
     drafts = samples["caption_drafts"]
     seeds = np.full(REPLICATES, left["caption_drafts"].rest)
     found = {"caption_drafts": Rest.of(seeds, drafts, recipe.llm.max_drafts, rng)}
-    good = drafts.accepted * drafts.rows
+    good = (drafts.accepted if drafts.kept is None else drafts.kept) * drafts.rows
     share = rng.beta(good + 0.5, drafts.rows - good + 0.5, REPLICATES)
     captions = rng.binomial(seeds, share)
     chances = recipe.instructions.shares()

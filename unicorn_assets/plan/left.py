@@ -15,6 +15,7 @@ from unicorn_assets.lake.redrives import Redrives
 from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets.lake.store import Lake
 from unicorn_assets.llm.row import Quarantined
+from unicorn_assets.plan.drift import Drifting
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.seeds.catalog import build_catalog, catalog_made, seeds_made, seeds_of, shards_of
 from unicorn_assets.stages import stages
@@ -62,10 +63,11 @@ class Work:
         return [stage for stage in self.stages.values() if stage.parent == "captions"]
 
 
-def look(recipe: Recipe, lake: Lake, asker: Asker, given: Mapping[str, int] | None = None) -> Work:
+def look(recipe: Recipe, lake: Lake, asker: Asker, drifting: Drifting, given: Mapping[str, int] | None = None) -> Work:
     """Read the sources (or the catalog, if it is current), the shards' footers and the journal. Asks nothing.
 
-    `given` says how many seeds the sources of these names have: they are not read, and all are left to ask.
+    Captions that `drifting` refuses are not counted. `given` says how many seeds the sources of these names have: they
+    are not read, and all are left to ask.
     """
     work = Work(_catalog(_without(recipe, given or {}), lake), stages(recipe), unread=sum((given or {}).values()))
     is_answered = partial(_in_journal, recipe, asker)
@@ -78,7 +80,9 @@ def look(recipe: Recipe, lake: Lake, asker: Asker, given: Mapping[str, int] | No
     answered = round(sum(known) * scale)
     rest = todo.height - answered + work.unread
     work.left[drafts.name] = Left(work.seeds, catalog.height - todo.height, answered, rest)
-    captions = _captions(drafts, probe.filter(pl.Series(known, dtype=pl.Boolean)), recipe, asker)
+    seeds = probe.filter(pl.Series(known, dtype=pl.Boolean))
+    captions, stands_for = drifting.part(_captions(drafts, seeds, recipe, asker))
+    captions, scale = drifting.kept(captions, seeds), scale * stands_for
     for task in work.tasks:
         found, waiting = _of_shards(task, recipe, lake, current)
         for frame, factor in [(captions, scale), *((frame, 1.0) for frame in waiting)]:
@@ -140,7 +144,7 @@ def _captions(drafts: Stage, seeds: pl.DataFrame, recipe: Recipe, asker: Asker) 
 
 
 def accepted(drafts: pl.DataFrame, seeds: pl.DataFrame, recipe: Recipe) -> pl.DataFrame:
-    """Captions as they will be, but for near duplicates, which only all drafts together can tell."""
+    """Captions as they will be, but for near duplicates, which only all drafts together can tell, and for drift."""
     none = pl.DataFrame(schema=polars_schema("near_duplicates"))
     return accept_captions(drafts, seeds, none, recipe)[0]
 

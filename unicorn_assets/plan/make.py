@@ -15,6 +15,7 @@ from unicorn_assets.llm.settings import OwnBudget, Price
 from unicorn_assets.llm.spend.amount import Amount, capped, limit_of
 from unicorn_assets.llm.spend.budget import Account
 from unicorn_assets.llm.spend.ledger import cost_usd
+from unicorn_assets.plan.drift import Drifting
 from unicorn_assets.plan.estimate import Draws, Range, Rest, estimate
 from unicorn_assets.plan.left import Left, Work, look
 from unicorn_assets.plan.sample import Sample, ask_sample, ledger_figures
@@ -64,6 +65,7 @@ class Plan:
     budget: dict[str, Any] | None = None
     own_budgets: dict[str, Any] = field(default_factory=dict)  # by kind of request, such as the judge's
     gates_off: list[str] = field(default_factory=list)  # sources that are not English, and what is not looked for there
+    drift_unread: str = ""  # why captions that stray from their seeds are counted as if they were kept
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for --json."""
@@ -82,16 +84,18 @@ def make_plan(
 
     `given` says how many seeds the sources of these names have, which are not there yet: the others' stand for them.
     """
-    work = look(recipe, lake, asker, given)
+    drifting = Drifting(recipe)
+    work = look(recipe, lake, asker, drifting, given)
     sample = None
     if size and work.catalog.height:
-        sample = ask_sample(recipe, lake, asker, work, size, told)
-        work = look(recipe, lake, asker, given)  # the sample's own answers are there now
+        sample = ask_sample(recipe, lake, asker, work, drifting, size, told)
+        work = look(recipe, lake, asker, drifting, given)  # the sample's own answers are there now
     plan = Plan(
         recipe.name, lake.url, asker.endpoint.model, work.seeds,
         ledger_figures(sample.ledger, sample) if sample else None,
         {stage: StagePlan(left) for stage, left in work.left.items()}, gpus=recipe.llm.gpu_count(),
     )  # fmt: skip
+    plan.drift_unread = drifting.unread
     plan.spent = asker.account.spent()
     plan.gates_off = [*others, *OFF] if (others := languages_of(recipe)) else []
     rest = estimate(recipe, work.left, sample.stages) if sample else {}

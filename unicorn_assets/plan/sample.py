@@ -6,7 +6,7 @@ what each row used. Not here: what that means for all rows (estimate.py).
 
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,7 @@ from unicorn_assets.lake.ledger import keep_shard_run
 from unicorn_assets.lake.store import Lake
 from unicorn_assets.llm.events import Event
 from unicorn_assets.llm.spend.ledger import Ledger, shard_run
+from unicorn_assets.plan.drift import Drifting
 from unicorn_assets.plan.left import Work, accepted
 from unicorn_assets.recipe import Recipe
 
@@ -47,6 +48,7 @@ class StageSample:
     own: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, len(USED))))
     bytes_per_row: float = 0.0
     parallel: float | None = None
+    kept: float | None = None  # of the drafts: the share that is left when captions that have drifted are refused
 
 
 @dataclass
@@ -71,22 +73,24 @@ def draw(catalog: pl.DataFrame, size: int) -> pl.DataFrame:
 
 
 def ask_sample(
-    recipe: Recipe, lake: Lake, asker: Asker, work: Work, size: int, told: Callable[[str, int], None]
-) -> Sample:
+    recipe: Recipe, lake: Lake, asker: Asker, work: Work, drifting: Drifting, size: int,
+    told: Callable[[str, int], None],
+) -> Sample:  # fmt: skip
     """Ask `size` seeds, or more (see ENOUGH, MOST); `told` hears how many rows of which stage are asked next."""
     asking, catalog, chances = _Asking(lake, asker, told), work.catalog, recipe.instructions.shares()
     wanted = size
     while True:
         seeds = draw(catalog, wanted)
         drafts = asking.run(work.drafts, seeds)
-        captions = accepted(drafts, seeds, recipe)
+        captions = drifting.kept(accepted(drafts, seeds, recipe), seeds)
         counted = dict(captions["task"].drop_nulls().value_counts().iter_rows())
         short = any(chance and counted.get(task, 0) < ENOUGH for task, chance in chances.items())
         if not short or wanted >= MOST * size or seeds.height >= catalog.height:
             break
         wanted += size
     weight_of = dict(seeds.select("seed_id", "weight").iter_rows())
-    sampled = {work.drafts.name: asking.sample(work.drafts, seeds, weight_of, drafts)}
+    kept = sum(weight_of[seed] for seed in captions["seed_id"]) / sum(weight_of.values())
+    sampled = {work.drafts.name: replace(asking.sample(work.drafts, seeds, weight_of, drafts), kept=kept)}
     weight_of |= {caption: weight_of[seed] for caption, seed in captions.select("caption_id", "seed_id").iter_rows()}
     for task in work.tasks:
         sampled[task.name] = asking.sample(task, captions, weight_of, asking.run(task, captions))

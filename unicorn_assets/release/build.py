@@ -79,7 +79,8 @@ def release_instruction(
 
 def recipe_hash(recipe: Recipe) -> str:
     """Hash of what shapes the data: all of the recipe but the checks and how the LLM is reached."""
-    shaping = recipe.model_dump(mode="json", exclude={"checks", "llm"})
+    unset = {"drift"} if recipe.drift is None else set()  # releases from before there was this key keep their hash
+    shaping = recipe.model_dump(mode="json", exclude={"checks", "llm"} | unset)
     return digest([shaping, recipe.llm.model, recipe.llm.revision])
 
 

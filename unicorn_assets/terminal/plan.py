@@ -82,6 +82,8 @@ def plan_sentences(plan: Plan) -> Iterator[str]:
     yield f"spent so far over this lake: {spent.calls:,} calls, {spent.tokens:,} tokens{usd}"
     if plan.gates_off:
         yield f"gates that are off, for they know English alone: {'; '.join(plan.gates_off)}"
+    if plan.drift_unread:
+        yield f"drift was not looked at, and what it will refuse is counted as kept: {plan.drift_unread}"
     for name, figures in (plan.budget or {}).items():
         yield f"budget: {max(0, figures['left']):,.6g} of {figures['limit']:,.6g} {name} left: {FITS[figures['fits']]}"
     for kind, found in plan.own_budgets.items():

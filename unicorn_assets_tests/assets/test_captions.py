@@ -10,7 +10,7 @@ from unicorn_assets.assets import captions
 from unicorn_assets.keys import asset_key
 from unicorn_assets.lake.store import Lake
 from unicorn_assets.partitions import RANGE_END, RANGE_START, register
-from unicorn_assets.resources import LakeResource, ProgressResource, RecipeResource
+from unicorn_assets.resources import EncoderResource, LakeResource, ProgressResource, RecipeResource
 from unicorn_assets.resources.progress import listening
 from unicorn_assets_tests.small_lake import SHARDS, fill, small_recipe
 
@@ -50,7 +50,10 @@ def materialize(lake: Lake, progress: Counted) -> dg.ExecuteInProcessResult:
         register(instance, "small", SHARDS)
         return dg.materialize(
             captions.build(small_recipe()), instance=instance, tags={RANGE_START: SHARDS[0], RANGE_END: SHARDS[-1]},
-            resources={"lake": LakeResource(url=lake.url, variant=RecipeResource()), "progress": ProgressResource()},
+            resources={
+                "lake": LakeResource(url=lake.url, variant=RecipeResource()), "progress": ProgressResource(),
+                "encoder": EncoderResource(recipe="none.yaml", variant=RecipeResource()),  # not opened
+            },
         )  # fmt: skip
 
 

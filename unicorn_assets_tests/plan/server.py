@@ -1,9 +1,14 @@
-"""An OpenAI-compatible server whose answers pass the gates of both stages, now and then after a second draft."""
+"""An OpenAI-compatible server whose answers pass the gates of both stages, now and then after a second draft; and an
+encoder that tells which of its captions have strayed from their seeds.
+"""
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 
+import numpy as np
 from aiohttp import web
+from numpy.typing import NDArray
 
 from unicorn_assets_tests.llm.faulty_server import FaultyServer
 
@@ -75,3 +80,16 @@ def write_recipe(folder, url: str, rows: int = 120, llm: str = "") -> None:
     for name, part in (("lines", rows * 3 // 4), ("more", rows - rows * 3 // 4)):
         lines = [f"{name} {number} near a {PLACES[number % 8]}\n" for number in range(part)]
         (folder / f"{name}.txt").write_text("".join(lines), encoding="utf-8")
+
+
+class Places:
+    """An encoder to which two texts are alike when the last places that they name are of the same half of PLACES."""
+
+    dimension = 2
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.array([np.eye(2)[half(text)] for text in texts], np.float32).reshape(len(texts), 2)
+
+
+def half(text: str) -> int:
+    return PLACES.index([word for word in text.replace(".", " ").split() if word in PLACES][-1]) // 4

@@ -14,13 +14,15 @@ from unicorn_assets.lake.browse import browse
 from unicorn_assets.lake.store import Lake
 from unicorn_assets.llm.errors import BudgetReached
 from unicorn_assets.llm.spend.ledger import Ledger
+from unicorn_assets.plan import drift
 from unicorn_assets.plan.estimate import estimate
 from unicorn_assets.plan.left import Left, accepted
 from unicorn_assets.plan.make import make_plan
 from unicorn_assets.plan.sample import USED, StageSample, draw
 from unicorn_assets.recipe_file import load_recipe
 from unicorn_assets.seeds.catalog import build_catalog
-from unicorn_assets_tests.plan.server import Scripted, write_recipe
+from unicorn_assets.terminal.plan import plan_sentences
+from unicorn_assets_tests.plan.server import Places, Scripted, half, write_recipe
 from unicorn_assets_tests.scripted import draft_captions, write_pairs
 
 PRICE = ", price: {prompt: 100, completion: 300, cached_prompt: 50}"
@@ -182,3 +184,52 @@ def test_rows_of_a_source_that_is_not_there_yet_are_given_by_hand(tmp_path, serv
             make_plan(recipe, lake, asker, 0, given={one.name: 9 for one in recipe.sources})
     assert (found.seeds, found.stages["caption_drafts"].left.rest) == (alone.seeds + 360, alone.seeds + 360)
     assert found.upper_bound.tokens == pytest.approx(alone.upper_bound.tokens * found.seeds / alone.seeds, rel=0.05)
+
+
+def with_drift(folder, url, encoder="{}"):
+    """The recipe of `write_recipe` with `drift`, its captions, and by task how many of them drift leaves."""
+    write_recipe(folder, url, rows=200)
+    run(folder)
+    recipe, lake = load_recipe(folder / "recipe.yaml"), Lake(str(folder / "lake"))
+    catalog = build_catalog(recipe, None).catalog
+    with asker_of(recipe, lake) as asker:
+        drafts, _ = draft_captions(catalog, recipe, asker.asking(lambda _: None)[0])
+    captions = accepted(drafts, catalog, recipe)
+    seeds = dict(catalog.select("seed_id", "text").iter_rows())
+    rows = captions.select("seed_id", "text", "task").iter_rows()
+    kept = [task for seed, text, task in rows if half(seeds[seed]) == half(text)]
+    with (folder / "recipe.yaml").open("a", encoding="utf-8") as file:
+        file.write(f"drift: {{min_cosine: 0.5, encoder: {encoder}}}\n")
+    return captions, {task: kept.count(task) for task in ("multiple_choice", "question_answering")}
+
+
+def test_captions_that_have_drifted_are_planned_no_pairs_for(tmp_path, server, monkeypatch):
+    monkeypatch.setattr(drift, "open_encoder", lambda _: Places())
+    captions, kept = with_drift(tmp_path, server.url)
+    before = server.calls
+    found = plan(tmp_path, 0)
+    assert {task: found.stages[task].left.answered for task in kept} == kept
+    assert {found.stages[task].left.rest for task in kept} == {0}
+    # An even part stands for all where reading all would take long.
+    monkeypatch.setattr(drift, "READ", 40)
+    thinned = plan(tmp_path, 0)
+    for task, rows in kept.items():
+        assert abs(thinned.stages[task].left.answered - rows) <= rows / 2
+    # In a lake of its own all is to be asked: a sample tells how many captions will be left.
+    (tmp_path / "lake").rename(tmp_path / "old")
+    sampled = plan(tmp_path, 60)
+    assert server.calls > before
+    for task, rows in kept.items():
+        need = sampled.stages[task].rest["rows"]
+        assert need.low <= rows <= need.high < captions.filter(task=task).height
+    assert sampled.drift_unread == ""
+
+
+def test_a_plan_says_so_where_it_cannot_read_for_drift(tmp_path, server):
+    captions, kept = with_drift(tmp_path, server.url, "{kind: open_clip, model: 'hf-hub:someone/none'}")
+    found = plan(tmp_path, 0)
+    assert {task: found.stages[task].left.answered for task in kept} == {
+        task: captions.filter(task=task).height for task in kept
+    }
+    assert found.drift_unread == "the weights of hf-hub:someone/none are not on this machine yet"
+    assert any(found.drift_unread in sentence for sentence in plan_sentences(found))
