@@ -22,7 +22,7 @@ from typing import Any
 from aiohttp import web
 
 from unicorn_assets.generation.asking import Asker
-from unicorn_assets.generation.side_by_side import Result, one_by_one, side_by_side
+from unicorn_assets.generation.side_by_side import Result, Unit, one_by_one, side_by_side
 from unicorn_assets.ids import seed_of
 from unicorn_assets.lake.files import Files
 from unicorn_assets.llm.request import ChatRequest
@@ -91,34 +91,33 @@ class Row:
         return text
 
 
-Work = Callable[[str], int]
-Each = Callable[[Asker, Sequence[str], Work], Any]
+Each = Callable[[Asker, Sequence[Unit], Callable[[Unit], int]], Any]
 
 
-def fill(shards: int, tasks: Sequence[str], each: Each) -> float:
-    """Share of the window that is in flight while each task's shards are made, the tasks after each other."""
-    slow = Slow(len(tasks) * shards * ROWS)
+def fill(shards: int, steps: Sequence[Sequence[str]], each: Each) -> float:
+    """Share of the window that is in flight while the shards of each step's tasks are made, step by step."""
+    slow = Slow(sum(map(len, steps)) * shards * ROWS)
     with slow:
         settings = LlmSettings(endpoint="url", model="slow", url=slow.url, concurrency=WINDOW, timeout_s=60)
-        for task in tasks:
+        for tasks in steps:
             with (
                 tempfile.TemporaryDirectory(prefix="unicorn-window-") as lake,
                 Asker(settings, lake, Files(str(Path(lake)))) as asker,
             ):
-                names = [f"{task}-{number:05}" for number in range(shards)]
+                units = [(task, f"{number:05}") for number in range(shards) for task in tasks]
 
-                def work(shard: str, task: str = task, asker: Asker = asker) -> int:
-                    ask, _ = asker.asking(lambda _: None, ShardRun(task, shard), int(shard[-5:]))
-                    return len(list(ask([Row(task, shard, number) for number in range(ROWS)])))
+                def work(unit: Unit, asker: Asker = asker, units: Sequence[Unit] = units) -> int:
+                    ask, _ = asker.asking(lambda _: None, ShardRun(*unit), units.index(unit))
+                    return len(list(ask([Row(*unit, number) for number in range(ROWS)])))
 
-                made = {shard: result() for shard, result in each(asker, names, work)}
+                made = {unit: result() for unit, result in each(asker, units, work)}
             if set(made.values()) != {ROWS}:
                 raise RuntimeError(f"{made} instead of {ROWS} rows in each shard")
     return slow.fill
 
 
-def _alone(_: Asker, shards: Sequence[str], work: Callable[[str], int]) -> Generator[tuple[str, Result[int]]]:
-    return one_by_one(shards, work)
+def _alone(_: Asker, units: Sequence[Unit], work: Callable[[Unit], int]) -> Generator[tuple[Unit, Result[int]]]:
+    return one_by_one(units, work)
 
 
 def main() -> None:
@@ -127,9 +126,9 @@ def main() -> None:
     parser.add_argument("--shards", type=int, default=12)
     options = parser.parse_args()
     figures = {
-        "window_fill": round(fill(options.shards, TASKS, side_by_side), 3),
-        "window_fill_of_a_task": round(fill(options.shards, TASKS[:1], side_by_side), 3),
-        "window_fill_one_by_one": round(fill(options.shards, TASKS, _alone), 3),
+        "window_fill": round(fill(options.shards, [TASKS], side_by_side), 3),
+        "window_fill_step_by_step": round(fill(options.shards, [[task] for task in TASKS], side_by_side), 3),
+        "window_fill_one_by_one": round(fill(options.shards, [TASKS], _alone), 3),
     }
     print(json.dumps({"figures": figures}) if options.json else "\n".join(f"{k:<24} {v}" for k, v in figures.items()))
 

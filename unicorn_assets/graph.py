@@ -24,6 +24,8 @@ TASKS = (
     Task("complex_reasoning", 100, "Problems with step-by-step solutions"),
 )
 TASK_NAMES = tuple(task.name for task in TASKS)
+TASKS_STEP = "tasks"
+"""One step makes the pairs of all tasks, so that they fill one window of the LLM's servers."""
 
 
 class Kind(StrEnum):
@@ -38,7 +40,7 @@ class Kind(StrEnum):
 @dataclass(frozen=True)
 class Asset:
     """One row of the graph. `by_shard`: partitioned; `asks`: an LLM; `refuses`: has rows in quarantine; `file`: name of
-    an artifact.
+    an artifact; `step`: what makes it together with others, if no step of its own does.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Asset:
     asks: bool = False
     refuses: bool = False
     file: str = ""
+    step: str = ""
 
     @property
     def table(self) -> str:
@@ -58,9 +61,10 @@ class Asset:
 
 
 def _table(
-    name: str, group: str, about: str, *parents: str, by_shard: bool = True, asks: bool = False, refuses: bool = False
-) -> Asset:
-    return Asset(name, Kind.TABLE, group, about, parents, by_shard, asks, refuses)
+    name: str, group: str, about: str, *parents: str,
+    by_shard: bool = True, asks: bool = False, refuses: bool = False, step: str = "",
+) -> Asset:  # fmt: skip
+    return Asset(name, Kind.TABLE, group, about, parents, by_shard, asks, refuses, step=step)
 
 
 def _artifact(name: str, file: str, about: str, *parents: str) -> Asset:
@@ -91,7 +95,7 @@ _ROWS = (
     *(
         _table(
             task.name, "instructions", f"{task.about}, from the captions chosen for this task.", "captions",
-            asks=True, refuses=True,
+            asks=True, refuses=True, step=TASKS_STEP,
         )
         for task in TASKS
     ),

@@ -7,6 +7,8 @@ holds (graph.py).
 
 import dagster as dg
 
+from unicorn_assets.graph import ASSETS
+
 
 def asset_key(data_set: str, asset: str) -> dg.AssetKey:
     """The key of an asset of graph.py."""
@@ -19,12 +21,12 @@ def asset_name(key: dg.AssetKey) -> str:
 
 
 def step_key(data_set: str, asset: str) -> str:
-    """The op that makes the asset: its step, and its section of a run's config."""
-    return asset_key(data_set, asset).to_python_identifier()
+    """The op that makes the asset, maybe with others: its step, and its section of a run's config."""
+    return asset_key(data_set, ASSETS[asset].step or asset).to_python_identifier()
 
 
 def step_name(step: str) -> str:
-    """The name in graph.py of the asset that a step makes; a step of checks has its own."""
+    """The name in graph.py of the asset that a step makes, or of the step; a step of checks has its own."""
     return step.rpartition("__")[2]
 
 

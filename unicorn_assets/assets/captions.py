@@ -9,7 +9,7 @@ from unicorn_assets.assets.benchmarks import benchmarks_of
 from unicorn_assets.assets.common import OWNERS, cpu_shards, encoder_shards, graph_row
 from unicorn_assets.assets.metadata import shard_metadata, with_sample
 from unicorn_assets.assets.plots import histogram
-from unicorn_assets.assets.shard_work import Rows, Vectors, errors_for_people, fill_shards, parents
+from unicorn_assets.assets.shard_work import Maker, Rows, Vectors, errors_for_people, fill_shards, parents
 from unicorn_assets.assets.whole_work import make_whole, reusable, there, whole
 from unicorn_assets.captions.accept import accept_captions
 from unicorn_assets.captions.drift import judged, reading, version
@@ -88,15 +88,18 @@ def build(planned: Recipe) -> list[dg.AssetsDefinition]:
 
         return fill_shards(
             context, store, recipe, progress.to_log(context.log),
-            version=version(recipe),
-            # Only this shard's near duplicates count: one more shard elsewhere leaves this one current.
-            parents_of=lambda shard: {
-                **parents(store, ("caption_drafts", shard), ("seeds", shard)),
-                f"near_duplicates/{shard}": content_hash(repeats(shard)),
-                **benchmarks,
-            },
-            work=work,
-            rows_of=lambda shard: store.read("caption_drafts", shard, ["caption_id"]).height,
+            Maker(
+                "captions",
+                version=version(recipe),
+                # Only this shard's near duplicates count: one more shard elsewhere leaves this one current.
+                parents_of=lambda shard: {
+                    **parents(store, ("caption_drafts", shard), ("seeds", shard)),
+                    f"near_duplicates/{shard}": content_hash(repeats(shard)),
+                    **benchmarks,
+                },
+                work=work,
+                rows_of=lambda shard: store.read("caption_drafts", shard, ["caption_id"]).height,
+            ),
         )  # fmt: skip
 
     return [near_duplicates, captions]

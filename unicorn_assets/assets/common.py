@@ -17,19 +17,29 @@ OWNERS = ["team:data"]
 
 def graph_row(recipe: Recipe, name: str) -> dict[str, Any]:
     """Arguments of the asset that its row in graph.py decides."""
+    config = forcing() if ASSETS[name].kind is not Kind.RELEASE else {}  # a release never changes
+    return {**spec_row(recipe, name), **config}
+
+
+def spec_row(recipe: Recipe, name: str) -> dict[str, Any]:
+    """The same for an asset that one step makes with others: what is of the asset alone."""
     asset = ASSETS[name]
     columns = {"metadata": column_schema(name)} if asset.kind is Kind.TABLE else {}
-    config = {"config_schema": {FORCE: _FORCED}} if asset.kind is not Kind.RELEASE else {}  # a release never changes
     return {
         "key": asset_key(recipe.name, name), "description": asset.about, "group_name": asset.group,
-        "deps": [asset_key(recipe.name, parent) for parent in asset.parents], **columns, **config,
+        "deps": [asset_key(recipe.name, parent) for parent in asset.parents], **columns,
     }  # fmt: skip
+
+
+def forcing() -> dict[str, Any]:
+    """The run config of a step that can be told to make shards anew."""
+    return {"config_schema": {FORCE: _FORCED}}
 
 
 _FORCED = dg.Field(
     [str], default_value=[],
-    description='Shards to make anew although they are current, ["all"] for each of the run. Answers of an LLM come '
-    "from the journal.",
+    description='Shards to make anew although they are current, ["all"] for each of the run; "multiple_choice/all" '
+    "names one asset of a step that makes several. Answers of an LLM come from the journal.",
 )  # fmt: skip
 
 
@@ -51,10 +61,12 @@ def cpu_shards(recipe: Recipe) -> dict[str, Any]:
 
 
 def llm_shards(recipe: Recipe) -> dict[str, Any]:
-    """Arguments of assets that ask an LLM: a run of 8 shards is lost at most in part, the journal keeps the answers."""
+    """Arguments of steps that ask an LLM: a run of 8 shards is lost at most in part, the journal keeps the answers."""
     needs_gpu = recipe.llm.endpoint == "vllm"
+    shards = cpu_shards(recipe)
+    del shards["owners"]  # a matter of each asset
     return {
-        **cpu_shards(recipe),
+        **shards,
         "backfill_policy": dg.BackfillPolicy.multi_run(8),
         "pool": LLM_POOLS[recipe.llm.endpoint],
         "op_tags": gpu_op_tags(recipe.llm.vllm.tensor_parallel_size) if needs_gpu else {},

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from unicorn_assets.assets.common import OWNERS, encoder_shards, encoder_step, graph_row
-from unicorn_assets.assets.shard_work import Rows, Vectors, errors_for_people, fill_shards, parents
+from unicorn_assets.assets.shard_work import Maker, Rows, Vectors, errors_for_people, fill_shards, parents
 from unicorn_assets.assets.whole_work import artifact_metadata, make_whole, reusable, whole
 from unicorn_assets.encoders import about, encoder_version, fetch_weights, space_of
 from unicorn_assets.graph import ARTIFACTS
@@ -45,10 +45,13 @@ def build(planned: Recipe) -> list[dg.AssetsDefinition]:
 
         return fill_shards(
             context, store, recipe, progress.to_log(context.log),
-            version=encoder_version(recipe),
-            parents_of=lambda shard: parents(store, ("captions", shard)),
-            work=work,
-            rows_of=lambda shard: store.read("captions", shard, ["caption_id"]).height,
+            Maker(
+                "text_embeddings",
+                version=encoder_version(recipe),
+                parents_of=lambda shard: parents(store, ("captions", shard)),
+                work=work,
+                rows_of=lambda shard: store.read("captions", shard, ["caption_id"]).height,
+            ),
         )  # fmt: skip
 
     @dg.asset(

@@ -6,7 +6,7 @@ import dagster as dg
 
 from unicorn_assets.assets.benchmarks import benchmarks_of
 from unicorn_assets.assets.common import cpu_shards, graph_row
-from unicorn_assets.assets.shard_work import Rows, Vectors, errors_for_people, fill_shards, parents
+from unicorn_assets.assets.shard_work import Maker, Rows, Vectors, errors_for_people, fill_shards, parents
 from unicorn_assets.graph import TASK_NAMES
 from unicorn_assets.instructions.conversation import to_records, version
 from unicorn_assets.progress import StageProgress
@@ -39,12 +39,15 @@ def build(planned: Recipe) -> list[dg.AssetsDefinition]:
 
         return fill_shards(
             context, store, recipe, progress.to_log(context.log),
-            version=version(recipe),
-            parents_of=lambda shard: {
-                **parents(store, *((name, shard) for name in ("captions", *TASK_NAMES))), **benchmarks,
-            },
-            work=work,
-            rows_of=lambda shard: sum(store.read(task, shard, ["caption_id"]).height for task in TASK_NAMES),
+            Maker(
+                "instructions",
+                version=version(recipe),
+                parents_of=lambda shard: {
+                    **parents(store, *((name, shard) for name in ("captions", *TASK_NAMES))), **benchmarks,
+                },
+                work=work,
+                rows_of=lambda shard: sum(store.read(task, shard, ["caption_id"]).height for task in TASK_NAMES),
+            ),
         )  # fmt: skip
 
     return [instructions]

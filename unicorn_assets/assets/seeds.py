@@ -8,7 +8,7 @@ import polars as pl
 
 from unicorn_assets.assets.common import OWNERS, cpu_shards, graph_row
 from unicorn_assets.assets.metadata import shard_metadata, with_sample
-from unicorn_assets.assets.shard_work import Rows, Vectors, errors_for_people, fill_shards, parents
+from unicorn_assets.assets.shard_work import Maker, Rows, Vectors, errors_for_people, fill_shards, parents
 from unicorn_assets.assets.whole_work import make_whole, reusable, whole
 from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets.lake.shards import proved_info
@@ -69,10 +69,13 @@ def build(planned: Recipe) -> list[dg.AssetsDefinition]:
 
         return fill_shards(
             context, store, recipe, progress.to_log(context.log),
-            version=version(recipe),
-            parents_of=lambda shard: seeds_made(recipe, slices(shard), shard).parents,
-            work=work,
-            rows_of=lambda shard: slices(shard).height,
+            Maker(
+                "seeds",
+                version=version(recipe),
+                parents_of=lambda shard: seeds_made(recipe, slices(shard), shard).parents,
+                work=work,
+                rows_of=lambda shard: slices(shard).height,
+            ),
         )  # fmt: skip
 
     return [seed_catalog, seeds]

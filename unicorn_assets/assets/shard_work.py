@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from unicorn_assets.assets.metadata import content_version, shard_metadata, with_sample
 from unicorn_assets.assets.troubles import EXIT_CODE, Troubles
 from unicorn_assets.errors import MachineError, UserError, machine_error
-from unicorn_assets.generation.side_by_side import Result, one_by_one
-from unicorn_assets.keys import asset_name
+from unicorn_assets.generation.side_by_side import Result, Unit, one_by_one
+from unicorn_assets.keys import asset_key
 from unicorn_assets.lake.shards import proved_info, refusals_there, shard_info
 from unicorn_assets.lake.store import ALL, Lake, Made
 from unicorn_assets.lake.verdicts import failed_checks
@@ -29,7 +29,9 @@ from unicorn_assets.recipe import Recipe
 from unicorn_assets.redaction import scrub
 
 FORCE = "force"
-"""Run config of an asset: names of shards that are made anew although they are current; ALL for each of the run."""
+"""Run config of a step: names of shards that are made anew although they are current; ALL for each of the run. With
+the asset's name before it (multiple_choice/ALL) where the step makes several assets and only that one is meant.
+"""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Vectors:
 
 Parents = Mapping[str, str]  # "table/shard" -> content hash
 Work = Callable[[str, StageProgress], Rows | Vectors]
-Each = Callable[[Sequence[str], Callable[[str], Rows | Vectors]], Generator[tuple[str, Result[Rows | Vectors]]]]
+Each = Callable[[Sequence[Unit], Callable[[Unit], Rows | Vectors]], Generator[tuple[Unit, Result[Rows | Vectors]]]]
 
 
 def parents(lake: Lake, *names: tuple[str, str]) -> dict[str, str]:
@@ -97,83 +99,109 @@ def errors_for_people() -> Iterator[None]:
         raise dg.Failure(description=str(told), metadata={EXIT_CODE: code}, allow_retries=False) from None
 
 
+@dataclass(frozen=True)
+class Maker:
+    """How one asset's shards are made: by which version of the code, of which parents. `rows_of` says how many rows
+    `work` of a shard will advance.
+    """
+
+    asset: str
+    version: str
+    parents_of: Callable[[str], Parents]
+    work: Work
+    rows_of: Callable[[str], int]
+
+
 def fill_shards(
     context: dg.AssetExecutionContext,
     lake: Lake,
     recipe: Recipe,
     progress: Progress,
-    *,
-    version: str,
-    parents_of: Callable[[str], Parents],
-    work: Work,
-    rows_of: Callable[[str], int],
+    *makers: Maker,
     each: Each = one_by_one,
 ) -> Any:
-    """Bring the run's shards of this asset up to date. `rows_of` says how many rows a shard's work will advance; `each`
-    does the work, shard by shard or several at a time, in any order.
+    """Bring the run's shards of these assets up to date, which one step makes. `each` does the work, shard by shard or
+    several at a time, in any order. What is good is reported, also when a shard of another asset fails.
     """
-    name, troubles, made_of = asset_name(context.asset_key), Troubles(), dict[str, Made]()
-    shards, stale, shown = list(context.partition_keys), dict[str, int](), dict[str, Mapping[str, Any]]()
+    shards, by_name, troubles = list(context.partition_keys), {maker.asset: maker for maker in makers}, Troubles()
+    made_of, stale, shown = dict[Unit, Made](), dict[Unit, int](), dict[Unit, Mapping[str, Any]]()
 
-    def told(shard: str) -> dict[str, Any]:
-        info = shard_info(lake, name, shard)
+    def told(unit: Unit) -> dict[str, Any]:
+        info = shard_info(lake, *unit)
         assert info is not None, "a shard that was just written or found current"
-        return {**shard_metadata(lake, name, shard, info, shard not in stale), **shown.get(shard, {})}
+        return {**shard_metadata(lake, *unit, info, unit not in stale), **shown.get(unit, {})}
+
+    def result(unit: Unit) -> Any:
+        key, metadata = asset_key(recipe.name, unit[0]), told(unit)
+        context.add_asset_metadata(metadata, asset_key=key, partition_key=unit[1])
+        return dg.MaterializeResult(asset_key=key, data_version=content_version(metadata))
 
     with errors_for_people():
-        for shard in shards:
-            with troubles.of(shard):
-                made_of[shard] = Made(recipe.name, version, parents_of(shard))
-                if is_forced(context, shard) or not _is_current(lake, name, shard, made_of[shard]):
-                    stale[shard] = rows_of(shard)
+        for unit in ((name, shard) for shard in shards for name in by_name):
+            maker, shard = by_name[unit[0]], unit[1]
+            with troubles.of(unit):
+                made_of[unit] = Made(recipe.name, maker.version, maker.parents_of(shard))
+                if is_forced(context, *unit) or not _is_current(lake, *unit, made_of[unit]):
+                    stale[unit] = maker.rows_of(shard)
         with ExitStack() as stack:
-            stage = stack.enter_context(closing(progress.stage(name, sum(stale.values()))))
-            made = stack.enter_context(closing(each(list(stale), lambda shard: work(shard, stage))))
-            for shard, result in made:
-                with troubles.of(shard):
-                    output = result()
-                    _write(lake, name, shard, made_of[shard], output)
-                    shown[shard] = output.shown
-                    if len(shards) > 1:
+            stages = dict[str, StageProgress]()
+            for name in by_name:
+                rows = sum(rows for unit, rows in stale.items() if unit[0] == name)
+                stages[name] = stack.enter_context(closing(progress.stage(name, rows)))
+            works = each(list(stale), lambda unit: by_name[unit[0]].work(unit[1], stages[unit[0]]))
+            for unit, work in stack.enter_context(closing(works)):
+                with troubles.of(unit):
+                    output = work()
+                    _write(lake, *unit, made_of[unit], output)
+                    shown[unit] = output.shown
+                    if len(made_of) > 1:
                         # The run's own events come at its end; this one survives if the pod does not.
-                        context.log_event(_materialized(context, shard, told(shard)))
-        good = [shard for shard in shards if shard not in troubles.found]
-        if troubles.found:  # the run's own events will not come: of all its shards none would count as made
-            for shard in good if len(shards) > 1 else ():
-                if shard not in stale:
-                    context.log_event(_materialized(context, shard, told(shard)))
-        troubles.tell(name, len(shards))
-        for shard in good:
-            context.add_asset_metadata(told(shard), asset_key=context.asset_key, partition_key=shard)
-    context.log.info(f"{name}: {len(stale)} of {len(shards)} shards made, the others were current")
-    if len(shards) == 1:
-        return dg.MaterializeResult(data_version=content_version(told(shards[0])))
-    return _each_of_its_content(context, {shard: told(shard) for shard in good})
+                        context.log_event(_materialized(recipe, unit, told(unit)))
+        for name in by_name:
+            units = [(name, shard) for shard in shards]
+            current = [unit for unit in units if unit not in stale and unit not in troubles.found]
+            if len(shards) == 1:
+                yield from (result(unit) for unit in units if unit not in troubles.found)
+            elif troubles.found.keys().isdisjoint(units):
+                yield from _each_of_its_content(context, recipe, {unit: told(unit) for unit in units})
+            else:  # the run's own events of this asset will not come: of all its shards none would count as made
+                for unit in current:
+                    context.log_event(_materialized(recipe, unit, told(unit)))
+            made = sum(unit in stale and unit not in troubles.found for unit in units)
+            context.log.info(f"{name}: {made} of {len(shards)} shards made, {len(current)} were current")
+        troubles.tell(len(shards))
 
 
-def _each_of_its_content(context: dg.AssetExecutionContext, made: Mapping[str, Mapping[str, Any]]) -> Iterator[Any]:
+def _each_of_its_content(
+    context: dg.AssetExecutionContext, recipe: Recipe, made: Mapping[Unit, Mapping[str, Any]]
+) -> Iterator[Any]:
     """Dagster gives all shards of a run one data version, of code and parents; here each then gets that of its content:
     the last event of a shard counts.
     """
-    yield dg.MaterializeResult()
-    record = context.instance.get_latest_data_version_record(context.asset_key, partition_key=next(iter(made)))
+    first = next(iter(made))
+    key = asset_key(recipe.name, first[0])
+    for (_, shard), metadata in made.items():
+        context.add_asset_metadata(metadata, asset_key=key, partition_key=shard)
+    yield dg.MaterializeResult(asset_key=key)
+    record = context.instance.get_latest_data_version_record(key, partition_key=first[1])
     event = record.event_log_entry.asset_materialization if record is not None else None
-    for shard, metadata in made.items():
-        context.log_event(_materialized(context, shard, metadata, event.tags if event else None))
+    for unit, metadata in made.items():
+        context.log_event(_materialized(recipe, unit, metadata, event.tags if event else None))
 
 
 def _materialized(
-    context: dg.AssetExecutionContext, shard: str, metadata: Mapping[str, Any], tags: Mapping[str, str] | None = None
+    recipe: Recipe, unit: Unit, metadata: Mapping[str, Any], tags: Mapping[str, str] | None = None
 ) -> dg.AssetMaterialization:
     """`tags`: what Dagster said of code and parents."""
     own = {**(tags or {}), DATA_VERSION_TAG: content_version(metadata).value}
-    return dg.AssetMaterialization(context.asset_key, partition=shard, metadata=metadata, tags=own)
+    name, shard = unit
+    return dg.AssetMaterialization(asset_key(recipe.name, name), partition=shard, metadata=metadata, tags=own)
 
 
-def is_forced(context: dg.AssetExecutionContext, shard: str) -> bool:
+def is_forced(context: dg.AssetExecutionContext, name: str, shard: str) -> bool:
     """Whether the run's config wants this shard (ALL: an asset over all shards) anew."""
     forced = (context.op_execution_context.op_config or {}).get(FORCE, ())
-    return ALL in forced or shard in forced
+    return not {ALL, shard, f"{name}/{ALL}", f"{name}/{shard}"}.isdisjoint(forced)
 
 
 def _with_first_times(quarantine: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:

@@ -7,7 +7,7 @@ import numpy as np
 
 from unicorn_assets.assets.common import OWNERS, cpu_shards, graph_row
 from unicorn_assets.assets.embeddings import REFERENCE
-from unicorn_assets.assets.shard_work import Rows, Vectors, errors_for_people, fill_shards, parents
+from unicorn_assets.assets.shard_work import Maker, Rows, Vectors, errors_for_people, fill_shards, parents
 from unicorn_assets.assets.whole_work import artifact_metadata, finished, make_whole, reusable, whole
 from unicorn_assets.graph import ARTIFACTS
 from unicorn_assets.images.reference import ImageReference
@@ -88,10 +88,13 @@ def build(planned: Recipe) -> list[dg.AssetsDefinition]:
 
         return fill_shards(
             context, store, recipe, progress.to_log(context.log),
-            version=transfer_version(recipe),
-            parents_of=lambda shard: {**parents(store, ("text_embeddings", shard)), "transfer": fitted.version()},
-            work=work,
-            rows_of=lambda shard: store.read("captions", shard, ["caption_id"]).height,
+            Maker(
+                "image_embeddings",
+                version=transfer_version(recipe),
+                parents_of=lambda shard: {**parents(store, ("text_embeddings", shard)), "transfer": fitted.version()},
+                work=work,
+                rows_of=lambda shard: store.read("captions", shard, ["caption_id"]).height,
+            ),
         )  # fmt: skip
 
     return [transfer, image_embeddings]

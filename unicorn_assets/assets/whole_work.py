@@ -39,7 +39,7 @@ def reusable(context: dg.AssetExecutionContext, lake: Lake, name: str) -> ShardI
     blocking check, or the run forces it.
     """
     info = artifact_info(lake, ARTIFACTS[name]) if name in ARTIFACTS else whole_table(lake, name)
-    if info is None or is_forced(context, ALL) or failed_checks(lake, name, ALL, info.content):
+    if info is None or is_forced(context, name, ALL) or failed_checks(lake, name, ALL, info.content):
         return None
     return info
 

@@ -59,7 +59,7 @@ class Asker:
         self._window: Window | None = None
         self._stopped = False
         self._low: Callable[[], object] = lambda: None
-        self._seen: set[str] = set()  # shards that have asked
+        self._seen: set[tuple[str, str]] = set()  # shards that have asked, each with its asset
         self._answering: set[str] = set()  # stages that got an answer
         self._unanswered: dict[str, list[Quarantined]] = {}
 
@@ -122,7 +122,7 @@ class Asker:
         finally:
             self._low = lambda: None
 
-    def wants_rows(self, active: Collection[str]) -> bool:
+    def wants_rows(self, active: Collection[tuple[str, str]]) -> bool:
         """Whether the window is about to run dry although all `active` shards have asked."""
         window = self._window
         return window is not None and not window.is_over and window.is_low and self._seen.issuperset(active)
@@ -154,8 +154,8 @@ class Asker:
                 for row in todo:
                     if isinstance(row, ExtraDraft):
                         events.emit(taken_up(row))
-                stage = run.asset if run is not None else ""
-                for outcome in self._ask(todo, events, rank, run.shard if run is not None else ""):
+                stage, shard = (run.asset, run.shard) if run is not None else ("", "")
+                for outcome in self._ask(todo, events, rank, (stage, shard)):
                     self._note(stage, outcome)
                     yield outcome
                 failed = self._unanswered.get(stage)
@@ -165,17 +165,17 @@ class Asker:
         return ask, ledger
 
     def _ask(
-        self, todo: Sequence[Draftable[Any]], events: Stream, rank: int, shard: str
+        self, todo: Sequence[Draftable[Any]], events: Stream, rank: int, unit: tuple[str, str]
     ) -> Iterable[Accepted[Any] | Quarantined]:
         with self._opening:
             if not self._started:
                 self._start_unless_answered(todo)
             window = self._open_window() if self._started else None
         if window is not None:
-            return window.ask(todo, events.emit, rank, lambda: self._asked(shard))
+            return window.ask(todo, events.emit, rank, lambda: self._asked(unit))
         from unicorn_assets.llm.client.engine import generate
 
-        self._asked(shard)
+        self._asked(unit)
         only = JournalOnly(self.endpoint.model, self.endpoint.revision)
         return generate(todo, only, self.journal, self._settings, events.emit, self.account)
 
@@ -203,8 +203,8 @@ class Asker:
             self._window = self._lifetime.enter_context(closing(window))
         return self._window
 
-    def _asked(self, shard: str) -> None:
-        self._seen.add(shard)
+    def _asked(self, unit: tuple[str, str]) -> None:
+        self._seen.add(unit)
         self._low()
 
     def _note(self, stage: str, outcome: Accepted[Any] | Quarantined) -> None:

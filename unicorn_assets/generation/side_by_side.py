@@ -1,4 +1,4 @@
-"""Shards made at the same time, as many as it takes to keep the servers' window full.
+"""Shards made at the same time, of one asset or several, as many as it takes to keep the servers' window full.
 
 The next shard is begun when fewer rows wait than may be in flight: so a window does not run dry while a shard's last
 answers come, and no more shards are in memory than that takes. Rows of an earlier shard go first. A shard comes out the
@@ -25,13 +25,15 @@ MOST = 8
 END_WITHIN_S = 60.0
 """Time for those that are under way to end when one failed for all of them."""
 
+Unit = tuple[str, str]
+"""An asset and its shard."""
 Result = Callable[[], T]
 """Gives what was made, or raises what went wrong."""
 
 
 @dataclass(frozen=True)
 class _Done(Generic[T]):
-    shard: str
+    unit: Unit
     value: T | None
     error: BaseException | None
 
@@ -41,27 +43,27 @@ class _Done(Generic[T]):
         return self.value  # type: ignore[return-value]
 
 
-def one_by_one(shards: Sequence[str], work: Callable[[str], T]) -> Generator[tuple[str, Result[T]]]:
+def one_by_one(units: Sequence[Unit], work: Callable[[Unit], T]) -> Generator[tuple[Unit, Result[T]]]:
     """Each shard with its result, made when that is asked for."""
-    for shard in shards:
-        yield shard, lambda shard=shard: work(shard)  # type: ignore[misc]
+    for unit in units:
+        yield unit, lambda unit=unit: work(unit)  # type: ignore[misc]
 
 
-def side_by_side(asker: Asker, shards: Sequence[str], work: Callable[[str], T]) -> Generator[tuple[str, Result[T]]]:
+def side_by_side(asker: Asker, units: Sequence[Unit], work: Callable[[Unit], T]) -> Generator[tuple[Unit, Result[T]]]:
     """Each shard with its result, in order of completion; `work` runs in threads and asks through `asker`.
 
     Close the iterator to stop: what is under way is cut off, and its answers are in the journal.
     """
     news = SimpleQueue[_Done[T] | None]()
 
-    def run(shard: str) -> None:
+    def run(unit: Unit) -> None:
         try:
-            done = _Done(shard, work(shard), None)
+            done = _Done(unit, work(unit), None)
         except BaseException as error:  # raised by result(), in the caller's thread
-            done = _Done(shard, None, error)
+            done = _Done(unit, None, error)
         news.put(done)
 
-    todo, alone, active = deque(shards), deque[str](), dict[str, threading.Thread]()
+    todo, alone, active = deque(units), deque[Unit](), dict[Unit, threading.Thread]()
     try:
         with asker.telling(lambda: news.put(None)):
             while todo or alone or active:
@@ -69,19 +71,20 @@ def side_by_side(asker: Asker, shards: Sequence[str], work: Callable[[str], T]) 
                 if not todo and not active:
                     begin = alone
                 if begin:
-                    shard = begin.popleft()
-                    active[shard] = threading.Thread(target=run, args=(shard,), name=f"shard {shard}", daemon=True)
-                    active[shard].start()
+                    unit = begin.popleft()
+                    name = "shard {1} of {0}".format(*unit)
+                    active[unit] = threading.Thread(target=run, args=(unit,), name=name, daemon=True)
+                    active[unit].start()
                     continue
                 done = news.get()
                 if done is None:
                     continue
-                active.pop(done.shard).join()
+                active.pop(done.unit).join()
                 if isinstance(done.error, TogetherFailed):  # its answers so far are in the journal
-                    log.info("%s is made again, alone: %s", done.shard, done.error)
-                    alone.append(done.shard)
+                    log.info("%s of %s is made again, alone: %s", done.unit[1], done.unit[0], done.error)
+                    alone.append(done.unit)
                 else:
-                    yield done.shard, done.result
+                    yield done.unit, done.result
     finally:
         if active:
             asker.stop()

@@ -14,7 +14,7 @@ from pydantic import PrivateAttr
 from unicorn_assets.errors import UserError
 from unicorn_assets.generation.asking import Asker
 from unicorn_assets.generation.rounds import Ask
-from unicorn_assets.generation.side_by_side import Result, one_by_one, side_by_side
+from unicorn_assets.generation.side_by_side import Result, Unit, one_by_one, side_by_side
 from unicorn_assets.lake.store import Lake
 from unicorn_assets.llm.journal import Damage
 from unicorn_assets.llm.spend.ledger import Ledger, ShardRun
@@ -58,11 +58,11 @@ class LlmResource(dg.ConfigurableResource):
             self._asker = asker
             yield self
 
-    def each(self, shards: Sequence[str], work: Callable[[str], T]) -> Generator[tuple[str, Result[T]]]:
+    def each(self, units: Sequence[Unit], work: Callable[[Unit], T]) -> Generator[tuple[Unit, Result[T]]]:
         """Shards with their results as they come; several are made at the same time, in threads."""
         if self._asker is None:
-            return one_by_one(shards, work)
-        return side_by_side(self._asker, shards, work)
+            return one_by_one(units, work)
+        return side_by_side(self._asker, units, work)
 
     def asking(self, stage: StageProgress, run: ShardRun, rank: int = 0) -> tuple[Ask, Ledger]:
         """A function that takes rows and gives their outcomes, and the ledger that counts what that costs `run`.

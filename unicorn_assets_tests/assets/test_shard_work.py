@@ -1,15 +1,17 @@
 """The loop around every partitioned asset: what is current is skipped, damage stops, errors are for people."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
-from unicorn_assets.assets.shard_work import Rows, fill_shards, parents
+from unicorn_assets.assets.common import forcing
+from unicorn_assets.assets.shard_work import FORCE, Maker, Rows, fill_shards, parents
 from unicorn_assets.assets.troubles import Troubles
 from unicorn_assets.errors import UserError
+from unicorn_assets.keys import asset_key, asset_name
 from unicorn_assets.lake.files import Files
 from unicorn_assets.lake.store import Lake
 from unicorn_assets.lake.verdicts import Broken, Verdict, failed_checks, write_verdict
@@ -23,41 +25,63 @@ RECIPE = Recipe.model_validate({"name": "tiny", "sources": [{"name": "tiny", "pa
 
 
 class Bench:
-    """A lake with seeds, and an asset `captions` whose work is counted."""
+    """A lake with seeds, and a step of one asset, `captions`, or several, whose work is counted."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *assets: str) -> None:
         self.lake = tiny_lake().write(folder)
+        self.assets = assets or ("captions",)
         self.version = "v1"
         self.worked: list[str] = []
         self.fail: Callable[[str], None] = lambda shard: None
-        self.shown_as_made: set[str | None] = set()
+        self.shown_as_made: set[str] = set()
 
-    def run(self) -> dg.ExecuteInProcessResult:
-        @dg.asset(partitions_def=shards_definition("tiny"), backfill_policy=dg.BackfillPolicy.single_run())
-        def captions(context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource) -> Any:
-            store, _ = lake.begin(RECIPE)
+    def run(self, *selected: str, shards: int = 2, force: Sequence[str] = ()) -> dg.ExecuteInProcessResult:
+        """Materialize the assets, or those of them that are selected. Worked and failed are shards of the one asset, or
+        asset/shard where there are several.
+        """
 
+        def maker(store: Lake, name: str) -> Maker:
             def work(shard: str, stage: Any) -> Rows:
-                self.fail(shard)
-                self.worked.append(shard)
-                return Rows(store.read("captions", SHARD), figures={"words": 1})
+                unit = shard if len(self.assets) == 1 else f"{name}/{shard}"
+                self.fail(unit)
+                self.worked.append(unit)
+                return Rows(store.read(name, SHARD), figures={"words": 1})
 
-            return fill_shards(
-                context, store, RECIPE, progress.to_log(context.log), version=self.version,
-                parents_of=lambda shard: parents(store, ("seeds", SHARD)), work=work, rows_of=lambda shard: 4,
+            return Maker(
+                name, version=self.version, parents_of=lambda shard: parents(store, ("seeds", SHARD)),
+                work=work, rows_of=lambda shard: 4,
             )  # fmt: skip
+
+        @dg.multi_asset(
+            name="step",
+            specs=[dg.AssetSpec(asset_key("tiny", name)) for name in self.assets],
+            can_subset=True,
+            partitions_def=shards_definition("tiny"),
+            backfill_policy=dg.BackfillPolicy.single_run(),
+            **forcing(),
+        )
+        def step(context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource) -> Iterator[Any]:
+            store, _ = lake.begin(RECIPE)
+            names = [name for name in self.assets if asset_key("tiny", name) in context.selected_asset_keys]
+            yield from fill_shards(
+                context, store, RECIPE, progress.to_log(context.log), *(maker(store, name) for name in names)
+            )
 
         with dg.DagsterInstance.ephemeral() as instance:
             register(instance, "tiny", ["a-00000", "a-00001"])
             result = dg.materialize(
-                [captions], instance=instance, raise_on_error=False,
-                tags={RANGE_START: "a-00000", RANGE_END: "a-00001"},
+                [step], instance=instance, raise_on_error=False,
+                selection=[asset_key("tiny", name) for name in selected or self.assets],
+                tags={RANGE_START: "a-00000", RANGE_END: f"a-{shards - 1:05}"},
+                run_config={"ops": {"step": {"config": {FORCE: list(force)}}}},
                 resources={
                     "lake": LakeResource(url=self.lake.url, variant=RecipeResource()), "progress": ProgressResource(),
                 },
             )  # fmt: skip
             events = instance.all_logs(result.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
-            self.shown_as_made = {event.get_dagster_event().partition for event in events}
+            told = [event.get_dagster_event() for event in events]
+            prefix = "" if len(self.assets) == 1 else "{}/"
+            self.shown_as_made = {f"{prefix.format(asset_name(e.asset_key))}{e.partition}" for e in told}
             return result
 
 
@@ -92,7 +116,7 @@ def test_no_shard_is_read_for_what_the_ui_shows_of_it(bench: Bench, monkeypatch:
 
     def run() -> tuple[list[str], list[Any]]:
         opened.clear()
-        events = bench.run().asset_materializations_for_node("captions")
+        events = bench.run().asset_materializations_for_node("step")
         return [name for name in opened if name.startswith("tables/captions/a-")], events
 
     reads, made = run()
@@ -136,6 +160,68 @@ def test_a_bad_shard_fails_alone_and_the_others_are_made(bench: Bench, error: Ex
     assert bench.worked == ["a-00001", "a-00000"]
 
 
+TASKS = ("multiple_choice", "question_answering")
+
+
+@pytest.fixture
+def tasks(tmp_path: Path) -> Bench:
+    return Bench(tmp_path / "lake", *TASKS)
+
+
+def test_one_step_makes_several_assets_and_of_them_what_is_selected(tasks: Bench) -> None:
+    assert tasks.run("question_answering").success
+    assert tasks.worked == ["question_answering/a-00000", "question_answering/a-00001"]
+    assert tasks.shown_as_made == set(tasks.worked)
+    assert tasks.run().success
+    assert tasks.worked[2:] == ["multiple_choice/a-00000", "multiple_choice/a-00001"]
+    assert len(tasks.shown_as_made) == 4
+
+
+@pytest.mark.parametrize(
+    ("forced", "made"),
+    [
+        (["all"], ["multiple_choice/a-00000", "question_answering/a-00000"]),
+        (["a-00000"], ["multiple_choice/a-00000", "question_answering/a-00000"]),
+        (["question_answering/all"], ["question_answering/a-00000"]),
+        (["multiple_choice/a-00000", "question_answering/a-00001"], ["multiple_choice/a-00000"]),
+    ],
+)
+def test_a_forced_shard_is_of_all_assets_or_of_the_one_that_is_named(
+    tasks: Bench, forced: list[str], made: list[str]
+) -> None:
+    tasks.run(shards=1)
+    tasks.worked.clear()
+    assert tasks.run(shards=1, force=forced).success
+    assert tasks.worked == made
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+def test_an_asset_that_fails_leaves_the_others_of_its_step_made(tasks: Bench, shards: int) -> None:
+    def fail(unit: str) -> None:
+        if unit == "multiple_choice/a-00000":
+            raise UserError("its texts are too long", "shorten them")
+
+    tasks.fail = fail
+    for _ in range(2):
+        said = failure(tasks.run(shards=shards))
+        assert "its texts are too long" in said
+        assert "question_answering" not in said
+        good = {f"{task}/a-{shard:05}" for task in TASKS for shard in range(shards)} - {"multiple_choice/a-00000"}
+        assert tasks.shown_as_made == good
+        assert sorted(tasks.worked) == sorted(good)
+    assert failure(tasks.run()).startswith("1 of 2 shards of multiple_choice were not made, the others are good:")
+
+
+def test_what_several_assets_lack_alike_is_said_once(tasks: Bench) -> None:
+    info = tasks.lake.info("seeds", SHARD)
+    assert info is not None
+    write_verdict(tasks.lake, "seeds", SHARD, Verdict(info.content, "", {"keys_unique": Broken(1)}))
+    assert failure(tasks.run(shards=1)).count("keys_unique") == 1
+    said = failure(tasks.run()).splitlines()
+    assert said[0].startswith("2 of 2 shards of multiple_choice, question_answering were not made")
+    assert sum("keys_unique" in line for line in said) == 2
+
+
 @pytest.mark.parametrize("error", [ServerBroken("the server is gone", "start it"), OSError(28, "No space left")])
 def test_what_no_other_shard_would_survive_ends_the_step_at_once(bench: Bench, error: Exception) -> None:
     tried: list[str] = []
@@ -152,9 +238,10 @@ def test_what_no_other_shard_would_survive_ends_the_step_at_once(bench: Bench, e
 def test_so_many_shards_that_fail_in_the_same_words_are_no_fault_of_theirs() -> None:
     troubles = Troubles()
     for shard in ("a-00000", "a-00001"):
-        with troubles.of(shard):
-            raise UserError(f"shard {shard!r} needs the package torch")
-    with pytest.raises(UserError, match="torch"), troubles.of("a-00002"):
+        for task in ("multiple_choice", "question_answering", "complex_reasoning"):  # of one shard is not of several
+            with troubles.of((task, shard)):
+                raise UserError(f"shard {shard!r} needs the package torch")
+    with pytest.raises(UserError, match="torch"), troubles.of(("multiple_choice", "a-00002")):
         raise UserError("shard 'a-00002' needs the package torch")
 
 

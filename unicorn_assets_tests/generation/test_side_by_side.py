@@ -20,32 +20,43 @@ def asker_for(server, lake, **options):
     return Asker(settings_for(server.url, **options), str(lake), Files(str(lake)))
 
 
-def rows_of(shard, count=10):
-    return [Row(100 * int(shard) + n) for n in range(count)]
+def rows_of(unit, count=10):
+    task, shard = unit
+    return [Row(100 * int(shard) + 10 * TASKS.index(task) + n) for n in range(count)]
 
 
 def work_with(asker, begun=None):
-    def work(shard):
+    def work(unit):
         if begun is not None:
-            begun.append(shard)
-        ask, _ = asker.asking(lambda _: None, ShardRun("captions", shard), int(shard))
-        return sorted(outcome.row_id for outcome in ask(rows_of(shard)))
+            begun.append(unit)
+        ask, _ = asker.asking(lambda _: None, ShardRun(*unit), int(unit[1]))
+        return sorted(outcome.row_id for outcome in ask(rows_of(unit)))
 
     return work
 
 
 def make_all(made):
-    return {shard: result() for shard, result in made}
+    return {unit: result() for unit, result in made}
 
 
-SHARDS = tuple(str(n) for n in range(12))
+TASKS = ("multiple_choice", "question_answering", "complex_reasoning")
+SHARDS = tuple((task, str(n)) for n, task in enumerate(TASKS * 4))
+
+
+def test_shards_of_several_assets_with_one_name_fill_one_window(tmp_path):
+    units = [(task, "1") for task in TASKS]
+    with HeldServer() as server, asker_for(server, tmp_path, concurrency=25) as asker, ThreadPoolExecutor(1) as pool:
+        made = pool.submit(make_all, side_by_side(asker, units, work_with(asker)))
+        until(lambda: server.in_flight == 25)
+        server.may = True
+        assert set(made.result()) == set(units)
 
 
 def test_every_shard_comes_out_once_with_its_own_rows_and_a_replay_starts_no_server(tmp_path):
     with FaultyServer(latency=0.005) as server:
         with asker_for(server, tmp_path, concurrency=16) as asker:
             found = make_all(side_by_side(asker, SHARDS, work_with(asker)))
-        assert found == {shard: sorted(row.row_id for row in rows_of(shard)) for shard in SHARDS}
+        assert found == {unit: sorted(row.row_id for row in rows_of(unit)) for unit in SHARDS}
         assert server.requests == 120
         assert 10 < server.most <= 16  # more than one shard has
     with asker_for(server, tmp_path) as asker:  # the server is gone
@@ -75,15 +86,15 @@ def test_a_shard_that_fails_fails_alone(tmp_path):
 
     with FaultyServer(latency=0.002) as server, asker_for(server, tmp_path) as asker:
 
-        def work(shard):
-            if shard == "7":
+        def work(unit):
+            if unit[1] == "7":
                 raise ValueError("no such file")
-            ask, _ = asker.asking(lambda _: None, ShardRun("captions", shard), int(shard))
-            return [outcome.row_id for outcome in ask([Wrong(row.number) for row in rows_of(shard)])]
+            ask, _ = asker.asking(lambda _: None, ShardRun(*unit), int(unit[1]))
+            return [outcome.row_id for outcome in ask([Wrong(row.number) for row in rows_of(unit)])]
 
         results = dict(side_by_side(asker, SHARDS, work))
         assert set(results) == set(SHARDS)
-        for shard, result in results.items():
+        for (_, shard), result in results.items():
             if shard in ("3", "7"):
                 with pytest.raises(EngineFailed if shard == "3" else ValueError, match="no such"):
                     result()
@@ -110,7 +121,8 @@ def test_a_server_that_is_broken_ends_it_for_all_and_no_thread_is_left(tmp_path)
 
 def test_one_by_one_makes_a_shard_when_it_is_asked_for():
     made = []
-    for shard, result in one_by_one(("a", "b"), lambda shard: made.append(shard) or shard):
-        assert shard not in made
-        assert result() == shard
-    assert made == ["a", "b"]
+    units = [("captions", "a"), ("captions", "b")]
+    for unit, result in one_by_one(units, lambda unit: made.append(unit) or unit):
+        assert unit not in made
+        assert result() == unit
+    assert made == units
