@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 from dagster._core.errors import DagsterExecutionInterruptedError
@@ -137,11 +136,11 @@ def _run(
     """Whether all steps were done; what went wrong, and what checks found, is in `outcome`."""
     before = len(outcome.problems)
     keys = [asset_key(data_set, name) for name in names]
-    ops: dict[str, Any] = {}
-    for name in names:
-        forced = [f"{name}/{shard}" for shard in (force or {}).get(name, ())]
-        ops.setdefault(step_key(data_set, name), {"config": {FORCE: []}})["config"][FORCE] += forced
-    ops = {step: config for step, config in ops.items() if config["config"][FORCE]}
+    forced: dict[str, list[str]] = {}
+    for name, shards in (force or {}).items():
+        if name in names:
+            forced.setdefault(step_key(data_set, name), []).extend(f"{name}/{shard}" for shard in shards)
+    ops = {step: {"config": {FORCE: units}} for step, units in forced.items()}
     all_tags = {**tags, **NOT_AGAIN, PROCESS_TAG: f"{os.getpid()}:{_start_time(os.getpid())}"}
     try:
         result = job.execute_in_process(
