@@ -11,7 +11,8 @@ import pytest
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
 from dagster._core.loader import LoadingContextForTest
 
-from unicorn_assets.assets.shard_work import FORCE, Rows, fill_shards, parents
+from unicorn_assets.assets.shard_work import FORCE, Maker, Rows, fill_shards, parents
+from unicorn_assets.keys import asset_key, step_key
 from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets.lake.store import Lake
 from unicorn_assets.partitions import RANGE_END, RANGE_START
@@ -32,35 +33,41 @@ class Ui:
     """Two assets over a small lake; `texts` are what the first one writes."""
 
     def __init__(self, lake: Lake, instance: dg.DagsterInstance, folder: Path) -> None:
-        self.lake, self.instance, recipe = lake, instance, recipe_of(folder)
+        self.lake, self.instance, self.recipe = lake, instance, recipe_of(folder)
+        recipe = self.recipe
         self.texts = dict.fromkeys(SHARDS, "a small brown bird")
         schema = polars_schema("seeds")
 
         def frame(shard: str) -> pl.DataFrame:
             return self.lake.read("seeds", shard).with_columns(text=pl.lit(self.texts[shard])).select(*schema)
 
-        @dg.asset(key=["t", "seeds"], **SHARED)
+        @dg.asset(key=self.key("seeds"), **SHARED)
         def first(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
             return fill_shards(
-                context, lake, recipe, SILENT, version="1", parents_of=lambda shard: {},
-                work=lambda shard, _: Rows(frame(shard)), rows_of=lambda shard: 1,
+                context, lake, recipe, SILENT,
+                Maker("seeds", "1", lambda shard: {}, lambda shard, _: Rows(frame(shard)), lambda shard: 1),
             )  # fmt: skip
 
-        @dg.asset(key=["t", "caption_drafts"], deps=[first], **SHARED)
+        @dg.asset(key=self.key("caption_drafts"), deps=[first], **SHARED)
         def second(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
             return fill_shards(
-                context, lake, recipe, SILENT, version="1",
-                parents_of=lambda shard: parents(lake, ("seeds", shard)),
-                work=lambda shard, _: Rows(lake.read("caption_drafts", shard)), rows_of=lambda shard: 1,
+                context, lake, recipe, SILENT,
+                Maker(
+                    "caption_drafts", "1", lambda shard: parents(lake, ("seeds", shard)),
+                    lambda shard, _: Rows(lake.read("caption_drafts", shard)), lambda shard: 1,
+                ),
             )  # fmt: skip
 
         self.job = dg.Definitions([first, second]).resolve_implicit_global_asset_job_def()
 
+    def key(self, name: str) -> dg.AssetKey:
+        return asset_key(self.recipe.name, name)
+
     def make(self, *names: str, shards: tuple[str, ...] = SHARDS) -> None:
-        ops = {f"t__{name}": {"config": {FORCE: ["all"]}} for name in names}
+        ops = {step_key(self.recipe.name, name): {"config": {FORCE: ["all"]}} for name in names}
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         done = self.job.execute_in_process(
-            asset_selection=[dg.AssetKey(["t", name]) for name in names], instance=self.instance,
+            asset_selection=[self.key(name) for name in names], instance=self.instance,
             tags={RANGE_START: shards[0], RANGE_END: shards[-1]}, run_config={"ops": ops, **quiet},
         )  # fmt: skip
         assert done.success
@@ -68,7 +75,7 @@ class Ui:
     def stale(self) -> set[str]:
         graph, context = self.job.asset_layer.asset_graph, LoadingContextForTest(self.instance)
         resolver = CachingStaleStatusResolver(self.instance, graph, context)
-        key = dg.AssetKey(["t", "caption_drafts"])
+        key = self.key("caption_drafts")
         return {shard for shard in SHARDS if resolver.get_status(key, shard) is not StaleStatus.FRESH}
 
 
