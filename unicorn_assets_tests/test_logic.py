@@ -1,6 +1,9 @@
 """A version follows what decides, by itself: code counts, words about it do not."""
 
+import ast
 import importlib.util
+import io
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -122,3 +125,40 @@ def test_what_judges_an_answer_enters_every_version_that_it_decides(
 
 def test_tasks_do_not_make_each_other_outdated() -> None:
     assert len({logic_of(f"unicorn_assets.instructions.{task}") for task in TASK_NAMES}) == len(TASK_NAMES)
+
+
+def by_pythons_tokens(source: str) -> str:
+    """A source without comments and docstrings, slowly."""
+    lines = source.splitlines()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = lines[row - 1][:column]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            lines[node.lineno - 1 : node.end_lineno] = [""] * ((node.end_lineno or node.lineno) - node.lineno + 1)
+    return "\n".join(line.rstrip() for line in lines if line.strip())
+
+
+ODD = r'''
+text = "# no comment" + '# nor this'  # one
+text = f"{text!r}# no" ' \\' # one "with a text"
+text = r"\\" + '\'# no'  # one
+text = """a # no
+# no "
+""" + "\\\\"  # one 'without an end
+match text:  # one
+    case "#":
+        import os  # one
+try:
+    pass
+except* ValueError as error:  # one
+    "words"
+'''
+
+
+def test_words_are_found_as_python_finds_them() -> None:
+    """In all of the package, in this file, and in what nobody writes."""
+    files = [*Path(logic.__file__).parent.rglob("*.py"), *Path(__file__).parent.glob("*.py")]
+    for source in [*(path.read_text("utf-8") for path in files), ODD]:
+        assert logic._without_words(source, ast.parse(source)) == by_pythons_tokens(source)
