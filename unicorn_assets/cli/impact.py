@@ -45,7 +45,9 @@ def impact(
 ) -> None:
     """Which rows, shards and releases a change touches, and its price in calls. Asks nobody, changes nothing."""
     from unicorn_assets.lineage import impact as impacts
-    from unicorn_assets.lineage.rejudge import SAMPLE, Gate, rejudge
+    from unicorn_assets.lineage.redrift import SAMPLE as READ
+    from unicorn_assets.lineage.redrift import rejudge_drift
+    from unicorn_assets.lineage.rejudge import DRIFT, SAMPLE, Gate, rejudge
 
     given = {"prompt": prompt, "model": model, "source": source, "seed": seed, "gate": gate}
     named = {kind: name for kind, name in given.items() if name is not None}
@@ -61,7 +63,11 @@ def impact(
     else:
         known = recipe_of(store, place, needed=True)
         assert known is not None
-        judged = rejudge(store, place.recipe, Gate.parse(gate, known), None if every else SAMPLE)
+        changed = Gate.parse(gate, known)
+        if changed.part == DRIFT:
+            judged = rejudge_drift(store, known, changed, None if every else READ)
+        else:
+            judged = rejudge(store, place.recipe, changed, None if every else SAMPLE)
         found = impacts.of_gate(store, judged)
     if as_json:
         return print_json(found.to_dict())

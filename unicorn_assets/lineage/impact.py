@@ -110,7 +110,7 @@ def of_gate(lake: Lake, judged: Rejudged) -> Impact:
         changed, len(found.shards), round((whole.calls or 0) * share),
         None if whole.tokens is None else round(whole.tokens * share), None if whole.usd is None else whole.usd * share,
     )  # fmt: skip
-    if judged.stage == DRAFTS:
+    if judged.stage in (DRAFTS, "captions"):
         _below(lake, found, 1.0 if judged.asks_anew else (judged.outcomes["changed"].rows +
                judged.outcomes["accepted now"].rows + waiting) / max(judged.rows, 1))  # fmt: skip
     if judged.asks_anew:
@@ -119,7 +119,8 @@ def of_gate(lake: Lake, judged: Rejudged) -> Impact:
         )
     if judged.judged < judged.rows:
         found.notes.append(f"from {judged.judged:,} rows drawn at random, with 95 % intervals; --all judges every row")
-    found.notes.append("all shards of the stage are made again, from the journal as far as answers are there")
+    source = "their drafts" if judged.stage == "captions" else "the journal as far as answers are there"
+    found.notes.append(f"all shards of the stage are made again, from {source}")
     return found
 
 

@@ -2,12 +2,13 @@
 
 Each row's drafts are walked through the journal by the very code that a run uses: the requests are the recipe's, the
 verdicts those of the recipe with the gate changed. A sample of the rows with an interval, or all; in two processes.
-Here: judging. Not here: what follows for shards and releases (impact.py).
+Here: judging. Not here: captions that have drifted, of which no answer is judged again (redrift.py), what follows for
+shards and releases (impact.py).
 """
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -29,7 +30,7 @@ from unicorn_assets.lake.store import Lake
 from unicorn_assets.llm.endpoints import open_endpoint
 from unicorn_assets.llm.journal import Journal
 from unicorn_assets.llm.row import Accepted, Quarantined
-from unicorn_assets.recipe import Recipe
+from unicorn_assets.recipe import Drift, Recipe
 from unicorn_assets.recipe_file import load_recipe
 from unicorn_assets.stages import stages
 
@@ -40,6 +41,7 @@ AT_A_TIME = 250
 ALONE = 500
 """Up to so many rows a second process costs more than it saves."""
 KEPT, CHANGED, REFUSED, ACCEPTED, WAITS = "unchanged", "changed", "refused now", "accepted now", "to be asked"
+DRIFT = "drift"
 _Z = 1.96
 
 Judged = list[tuple[str, str, str, str | None]]
@@ -48,7 +50,9 @@ Judged = list[tuple[str, str, str, str | None]]
 
 @dataclass(frozen=True)
 class Gate:
-    """One gate of the recipe with another value: `stage` asks the LLM, `key` is of its section `gates`."""
+    """One gate of the recipe with another value: `key` is of the section `gates` of a stage that asks the LLM, or of
+    `drift`, by which the stage `captions` judges.
+    """
 
     stage: str
     key: str
@@ -56,10 +60,11 @@ class Gate:
 
     @classmethod
     def parse(cls, text: str, recipe: Recipe) -> "Gate":
-        """`[captions. | TASK.]KEY=VALUE`; a UserError names the gates there are."""
+        """`[captions. | TASK. | drift.]KEY=VALUE`; a UserError names the gates there are."""
         name, equals, value = text.partition("=")
         section, _, key = name.strip().rpartition(".")
         known = {part: set(type(gates_of(recipe, part)).model_fields) for part in ("captions", *TASK_NAMES)}
+        known[DRIFT] = {"min_cosine"}
         fitting = [part for part, keys in known.items() if key in keys and section in ("", part)]
         names = sorted(f"{part}.{each}" for part, keys in known.items() for each in keys)
         if not equals or not fitting:
@@ -74,15 +79,25 @@ class Gate:
         try:
             plain = yaml.safe_load(value)
             changed = type(gates).model_validate({**gates.model_dump(), key: plain})
+            if part == DRIFT:  # whether its encoder can read the recipe's texts
+                type(recipe).model_validate({**recipe.model_dump(), DRIFT: changed.model_dump()})
         except (ValidationError, yaml.YAMLError) as error:
             words = error.errors()[0]["msg"] if isinstance(error, ValidationError) else "it is no YAML"
             raise UserError(f"--gate {part}.{key}: {value!r} does not fit: {words}", "see docs/reference.md") from None
-        return cls("caption_drafts" if part == "captions" else part, key, getattr(changed, key))
+        stage = {"captions": "caption_drafts", DRIFT: "captions"}.get(part, part)
+        return cls(stage, key, getattr(changed, key))
+
+    @property
+    def part(self) -> str:
+        """The recipe's section."""
+        return {"caption_drafts": "captions", "captions": DRIFT}.get(self.stage, self.stage)
 
     def applied(self, recipe: Recipe) -> Recipe:
         """The recipe with this gate."""
-        part = "captions" if self.stage == "caption_drafts" else self.stage
+        part = self.part
         gates = gates_of(recipe, part).model_copy(update={self.key: self.value})
+        if part == DRIFT:
+            return recipe.model_copy(update={DRIFT: gates})
         if part == "captions":
             section = recipe.captions.model_copy(update={"gates": gates})
             return recipe.model_copy(update={"captions": section})
@@ -92,7 +107,9 @@ class Gate:
 
 
 def gates_of(recipe: Recipe, part: str) -> Any:
-    """The section `gates` of captions or of a task."""
+    """The section `gates` of captions or of a task, or `drift`, which refuses nothing where the recipe has none."""
+    if part == DRIFT:
+        return recipe.drift or Drift(min_cosine=-1)
     return recipe.captions.gates if part == "captions" else recipe.instructions.task(part).gates
 
 
@@ -132,13 +149,16 @@ def rejudge(lake: Lake, place: Path, gate: Gate, sample: int | None = SAMPLE) ->
     results: Iterator[Judged]
     if total <= ALONE or (sample is not None and sample <= ALONE):
         results = (worker.judge(chunk) for chunk in chunks)
-        return _summed(worker, recipe, gate, total, results)
+        return summed(recipe, gate, total, results, worker)
     context = get_context("spawn")
     with ProcessPoolExecutor(WORKERS, context, _start, (lake.url, lake.storage_options, place, gate)) as pool:
-        return _summed(worker, recipe, gate, total, pool.map(_judge, chunks))
+        return summed(recipe, gate, total, pool.map(_judge, chunks), worker)
 
 
-def _summed(worker: "_Worker", recipe: Recipe, gate: Gate, total: int, results: Iterator[Judged]) -> Rejudged:
+def summed(
+    recipe: Recipe, gate: Gate, total: int, results: Iterable[Judged], worker: "_Worker | None" = None
+) -> Rejudged:
+    """The verdicts on some of `total` rows, counted and scaled up. `worker` is of a stage that asks."""
     counts, reasons = Counter[str](), Counter[str]()
     examples: defaultdict[str, list[str]] = defaultdict(list)
     judged = 0
@@ -150,11 +170,11 @@ def _summed(worker: "_Worker", recipe: Recipe, gate: Gate, total: int, results: 
                 reasons[reason] += 1
             if kind != KEPT and len(examples[kind]) < 3:
                 examples[kind].append(row_id)
-    part = "captions" if gate.stage == "caption_drafts" else gate.stage
+    before = getattr(gates_of(recipe, gate.part), gate.key)
     kinds = {kind: scaled(counts[kind], judged, total) for kind in (KEPT, CHANGED, REFUSED, ACCEPTED, WAITS)}
     return Rejudged(
-        gate.stage, f"{part}.{gate.key}", getattr(gates_of(recipe, part), gate.key), gate.value, total, judged,
-        worker.asks_anew, kinds,
+        gate.stage, f"{gate.part}.{gate.key}", before, gate.value, total, judged,
+        worker is not None and worker.asks_anew, kinds,
         {reason: scaled(count, judged, total) for reason, count in reasons.most_common()}, dict(examples),
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from unicorn_assets.lake.store import Lake
+from unicorn_assets.lineage import redrift
 from unicorn_assets.resources.encoder import EncoderResource
 from unicorn_assets_tests.finished import Data, finished, unicorn
 from unicorn_assets_tests.plan.server import Places, half
@@ -46,13 +47,15 @@ def contents(lake: Lake, table: str) -> dict[str, str]:
 
 def said(data: Data, *arguments: str) -> Any:
     found = unicorn(
-        data.home, *arguments, "--json", *(("--recipe", str(data.recipe)) if "lineage" in arguments else ())
+        data.home, *arguments, "--json", *(("--recipe", str(data.recipe)) if arguments[0] != "quarantine" else ())
     )
     assert found.exit_code == 0, found.output
     return json.loads(found.stdout)
 
 
-def test_the_key_refuses_what_has_strayed_and_taking_it_out_brings_it_back(data: Data) -> None:
+def test_the_key_refuses_what_has_strayed_and_taking_it_out_brings_it_back(
+    data: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lake, plain = Lake(str(data.home / "lake")), data.recipe.read_text("utf-8")
     before, captions, calls = contents(lake, "captions"), whole(lake, "captions"), data.server.calls
     away = strayed(lake)
@@ -93,6 +96,14 @@ def test_the_key_refuses_what_has_strayed_and_taking_it_out_brings_it_back(data:
         chain = json.dumps(said(data, "lineage", name))
         assert row["detail"] in chain
         assert '"accepted": false' in chain
+
+    # What a lower cosine would bring back, with the pairs that are asked about it then.
+    monkeypatch.setattr(redrift, "open_encoder", lambda _: Places())
+    lower = said(data, "impact", "--gate", "drift.min_cosine=-1")
+    assert {kind: each["rows"] for kind, each in lower["gate"]["outcomes"].items() if each["rows"]} == {
+        "unchanged": captions.height - len(away), "accepted now": len(away),
+    }  # fmt: skip
+    assert lower["tables"]["multiple_choice"]["calls"] > 0
 
     data.recipe.write_text(plain, "utf-8")
     assert data.run(data.home).exit_code == 0

@@ -7,9 +7,11 @@ import pytest
 
 from unicorn_assets.errors import UserError
 from unicorn_assets.lake.store import Lake
+from unicorn_assets.lineage import redrift
 from unicorn_assets.lineage.impact import impact, of_gate
 from unicorn_assets.lineage.rejudge import Gate, rejudge, scaled
 from unicorn_assets.recipe_file import load_recipe
+from unicorn_assets_tests.finished import stand_in
 
 
 @pytest.fixture(scope="module")
@@ -116,9 +118,37 @@ def test_a_gate_that_the_prompt_names_asks_all_rows_again(home: Path, lake: Lake
     assert not of_gate(lake, hidden).tables["caption_drafts"].calls
 
 
+def test_a_least_cosine_reads_captions_and_asks_nobody(home: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = stand_in()
+    monkeypatch.setattr(redrift, "open_encoder", lambda _: plain.PlainEncoder("plain", "1"))
+    recipe = load_recipe(home / "recipe.yaml")
+    seeds = dict(whole(lake, "seeds").select("seed_id", "text").iter_rows())
+    captions = whole(lake, "captions")
+    pairs = captions.select("seed_id", "text").iter_rows()
+    near = [plain.vector(seeds[seed]) @ plain.vector(text) for seed, text in pairs]
+    gate = Gate.parse("drift.min_cosine=0.1", recipe)
+    found = redrift.rejudge_drift(lake, recipe, gate, None)
+    far = sum(cosine < 0.1 for cosine in near)
+    assert (found.stage, found.gate, found.before, found.after) == ("captions", "drift.min_cosine", -1, 0.1)
+    assert 0 < far < captions.height == found.rows
+    assert {kind: estimate.rows for kind, estimate in found.outcomes.items() if estimate.rows} == {
+        "unchanged": captions.height - far, "refused now": far,
+    }  # fmt: skip
+    assert found.reasons["drifted"].rows == far
+    told = of_gate(lake, found)
+    assert (told.tables["captions"].rows, told.to_dict()["total"]["calls"]) == (far, 0)
+    assert told.shards == lake.shards("captions")
+    some = redrift.rejudge_drift(lake, recipe, gate, 50)
+    assert (some.judged, some.rows) == (50, captions.height)
+    refused = some.outcomes["refused now"]
+    assert refused.low <= far <= refused.high
+
+
 @pytest.mark.parametrize(
     ("gate", "words"),
-    [("min_words", "names no gate"), ("captions.min_word=3", "did you mean captions.min_words=VALUE?"),
+    [("min_cosine=far", "does not fit"), ("drift.min_cosine=2", "does not fit"),
+     ("drift.min_cosin=0.2", "did you mean drift.min_cosine=VALUE?"),
+     ("min_words", "names no gate"), ("captions.min_word=3", "did you mean captions.min_words=VALUE?"),
      ("min_pairs=3", "say which: multiple_choice.min_pairs"), ("captions.min_words=many", "does not fit"),
      ("captions.min_words=[", "does not fit")],
 )  # fmt: skip
