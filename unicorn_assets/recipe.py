@@ -273,6 +273,10 @@ SMALL: dict[str, dict[str, Any]] = {
 """What `gates: small` sets where a recipe says nothing else: for models of some hundred million parameters."""
 
 
+NO_DATA: Any = {"instructions": {"judge": {"budget"}}}
+"""Keys outside of `llm` that decide how much is asked, and nothing of what is made of it: no version holds them."""
+
+
 class Recipe(Section):
     """Everything that determines the data."""
 
@@ -377,4 +381,5 @@ class Recipe(Section):
 
     def section_hash(self, *names: str) -> str:
         """Hash of some sections, for code versions: editing one section leaves the others' data current."""
-        return digest({name: self.model_dump(mode="json")[name] for name in names}, 8)
+        plain = self.model_dump(mode="json", exclude=NO_DATA)
+        return digest({name: plain[name] for name in names}, 8)

@@ -16,7 +16,7 @@ from unicorn_assets.graph import ARTIFACTS, ASSETS, ancestors
 from unicorn_assets.ids import digest
 from unicorn_assets.lake.artifacts import read_artifact
 from unicorn_assets.lake.store import Lake
-from unicorn_assets.recipe import Recipe
+from unicorn_assets.recipe import NO_DATA, Recipe
 from unicorn_assets.release.card import card
 from unicorn_assets.release.counts import stage_counts
 from unicorn_assets.release.facts import ReleaseFacts, ReleaseFile, ReleaseInfo
@@ -79,8 +79,8 @@ def release_instruction(
 
 def recipe_hash(recipe: Recipe) -> str:
     """Hash of what shapes the data: all of the recipe but the checks and how the LLM is reached."""
-    unset = {"drift"} if recipe.drift is None else set()  # releases from before there was this key keep their hash
-    shaping = recipe.model_dump(mode="json", exclude={"checks", "llm"} | unset)
+    unset = {"drift": True} if recipe.drift is None else {}  # releases from before there was this key keep their hash
+    shaping = recipe.model_dump(mode="json", exclude={"checks": True, "llm": True, **NO_DATA, **unset})
     return digest([shaping, recipe.llm.model, recipe.llm.revision])
 
 
