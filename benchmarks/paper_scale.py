@@ -42,6 +42,7 @@ from unicorn_assets.lake.store import Lake
 
 ROOT, PARTS = Path(__file__).parents[1], Path(__file__).with_suffix("")
 PAPER, OPEN = 1_243_195, 1_250_000 / 1_357_000
+ASKING_STEPS = {asset.step or asset.name for asset in ASSETS.values() if asset.asks}
 BETWEEN = "between steps"
 WORTH_S = 10.0
 
@@ -127,7 +128,7 @@ def by_asset(steps: list[Step], watch: Watch, encoder_s: float, begun: float, en
     for step in steps:
         cpu = watch.cpu_s(step.begun, step.ended)
         counts = step.seconds
-        if step.name in ASSETS and ASSETS[step.name].asks:
+        if step.name in ASKING_STEPS:
             counts = min(counts, cpu)
         elif step.name == "text_embeddings":
             counts = max(0.0, counts - encoder_s)
