@@ -20,7 +20,7 @@ from unicorn_assets.assets.metadata import content_version, shard_metadata, with
 from unicorn_assets.assets.troubles import EXIT_CODE, Troubles
 from unicorn_assets.errors import MachineError, UserError, machine_error
 from unicorn_assets.generation.side_by_side import Result, Unit, one_by_one
-from unicorn_assets.keys import asset_key
+from unicorn_assets.keys import asset_key, asset_name
 from unicorn_assets.lake.shards import proved_info, refusals_there, shard_info
 from unicorn_assets.lake.store import ALL, Lake, Made
 from unicorn_assets.lake.verdicts import failed_checks
@@ -199,9 +199,26 @@ def _materialized(
 
 
 def is_forced(context: dg.AssetExecutionContext, name: str, shard: str) -> bool:
-    """Whether the run's config wants this shard (ALL: an asset over all shards) anew."""
+    """Whether the run's config wants this shard (ALL: an asset over all shards) anew. UserError when it names something
+    that is not there: it would be passed over.
+    """
     forced = (context.op_execution_context.op_config or {}).get(FORCE, ())
+    for each in forced:
+        asset, slash, key = each.rpartition("/")
+        own = {asset_name(key) for key in context.assets_def.keys}
+        if (slash and asset not in own) or not (key == ALL or (shard != ALL and _is_known(context, key))):
+            shown = f"{sorted(own)[0]}/" if len(own) > 1 else ""
+            raise UserError(
+                f"{FORCE}: this step makes nothing that is called {each!r}",
+                f"write {ALL!r}{' or the name of a shard' if shard != ALL else ''}"
+                + (f", with an asset's name before it to mean that one: {shown}{ALL}" if shown else ""),
+            )
     return not {ALL, shard, f"{name}/{ALL}", f"{name}/{shard}"}.isdisjoint(forced)
+
+
+def _is_known(context: dg.AssetExecutionContext, shard: str) -> bool:
+    partitions = context.assets_def.partitions_def
+    return partitions is not None and partitions.has_partition_key(shard, dynamic_partitions_store=context.instance)
 
 
 def _with_first_times(quarantine: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:

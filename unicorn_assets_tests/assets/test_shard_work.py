@@ -195,6 +195,16 @@ def test_a_forced_shard_is_of_all_assets_or_of_the_one_that_is_named(
     assert tasks.worked == made
 
 
+@pytest.mark.parametrize(
+    "forced", ["a-00009", "captions/all", "multiple_choice/", "", "/a-00000", "multiple_choice/a-00000/x"]
+)
+def test_a_forced_name_that_is_nothing_is_no_silent_success(tasks: Bench, forced: str) -> None:
+    said = failure(tasks.run(force=[forced]))
+    assert repr(forced) in said
+    assert "multiple_choice/all" in said
+    assert tasks.worked == []
+
+
 @pytest.mark.parametrize("shards", [1, 2])
 def test_an_asset_that_fails_leaves_the_others_of_its_step_made(tasks: Bench, shards: int) -> None:
     def fail(unit: str) -> None:
