@@ -12,6 +12,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+PROMPTS_MIB = 256
+"""Memory of a server for prompts that a slot no longer holds; the demo's longest with its answer takes 10."""
+
 
 def main() -> None:
     """Serve until the parent goes."""
@@ -47,7 +50,8 @@ def start(weights: Path, model: str, slots: int, context: int, threads: int) -> 
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
     params.n_threads_http = slots + 4  # one per waiting request, and some for health checks
     params.fit_params = False
-    params.cache_ram_mib = 0  # prompts of finished slots would be kept in gigabytes of memory
+    # Tasks share the slots: one that goes from one task to another finds that one's instructions and examples again.
+    params.cache_ram_mib = PROMPTS_MIB
     params.ui = False
     return xllamacpp.Server(params)
 

@@ -117,6 +117,18 @@ def test_a_killed_server_is_restarted_while_the_other_goes_on(served, tmp_path):
     assert (pids(endpoint)[1], endpoint.base_urls[1]) == (second, kept)
 
 
+def test_a_slot_that_changes_between_tasks_reads_no_prompt_twice(monkeypatch, tmp_path):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    settings = LlmSettings(slots=1, context=512)
+    with open_endpoint(settings, tmp_path) as endpoint:
+        first, _, again = (
+            ask((endpoint, settings), tmp_path, [Question(number, words=words)])[0].answer
+            for number, words in ((1, 20), (2, 30), (1, 21))
+        )
+    assert first.cached_tokens < 40 < first.prompt_tokens
+    assert again.cached_tokens > 0.9 * first.prompt_tokens
+
+
 def test_what_kills_a_server_again_and_again_ends_the_run(monkeypatch, tmp_path):
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     with open_endpoint(LlmSettings(slots=2, context=256, max_restarts=1), tmp_path) as endpoint:
