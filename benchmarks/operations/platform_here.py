@@ -345,6 +345,7 @@ def platform(
     postgres = Postgres(folder / "postgres")
     environment = {
         **postgres.server.environment, MARK: secrets.token_hex(8),
+        "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR": "1",
         "DAGSTER_HOME": str(folder / "dagster"), "UNICORN_HOME": str(home.root), "UNICORN_LAKE": home.lake_url,
         "UNICORN_RECIPE": str(home.recipe), "PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).parent)]),
     }  # fmt: skip

@@ -55,6 +55,7 @@ def ui(
     os.environ |= {
         "UNICORN_HOME": str(place.root), "UNICORN_LAKE": place.lake_url, "UNICORN_RECIPE": str(place.recipe),
         URL: os.environ.get(URL) or _served(place),
+        "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR": "1",  # as in deploy/Dockerfile
     }  # fmt: skip
     with local_instance(place):
         workspace = write_workspace(place.dagster, data_set)
