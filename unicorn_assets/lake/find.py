@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from unicorn_assets.errors import UserError
 from unicorn_assets.graph import RELEASES, TASK_NAMES
-from unicorn_assets.lake.query import connect
+from unicorn_assets.lake.query import connect, sound
 from unicorn_assets.lake.released import latest_release, release_id, release_manifest
 from unicorn_assets.lake.schemas import TABLES
 from unicorn_assets.lake.store import Lake
@@ -49,6 +51,9 @@ _LINE = re.compile(r"(.+):(\d{1,18})", re.DOTALL)
 _RECORD = re.compile(rf"({'|'.join(RELEASES)})(?:[@/]([0-9a-z]+))?:(\d{{1,18}})")
 _SHARD = re.compile(r".+-\d{5}")
 _KEY = re.compile(r"[0-9a-f]{32}")
+AT_A_TIME = 64
+"""Files that are proved and read at a time."""
+_FILE = "file path"
 FORMS = (
     "ids look like s0123456789abcdef (seed), c... (caption), i... (instruction); file.csv:12 (row of a source), "
     f"{RELEASES[0]}@VERSION:12 (record of a release), a shard and a journal key of 32 digits are found, too"
@@ -119,17 +124,42 @@ def _refused(lake: Lake, column: str, value: str) -> Found | None:
 
 
 def _look_up(lake: Lake, kind: str, table: str, **where: Any) -> Found | None:
-    columns = ", ".join(name if name in TABLES[table] else "NULL" for name in _IDS)
-    condition = " AND ".join(f"{name} = ${name}" for name in where)
-    with connect(lake, tables=(table,)) as sql:
-        row = sql.execute(
-            f"SELECT shard, {columns} FROM {table} WHERE {condition} ORDER BY ALL LIMIT 1", where
-        ).fetchone()
+    row = (_in_files if lake.files.is_local else _by_sql)(lake, table, where)
     if row is None:
         return None
     found = Found(kind, "", *row)
     own = {"seed": found.seed_id, "caption": found.caption_id, "instruction": found.instruction_id}[kind]
     return replace(found, row_id=own or "")
+
+
+def _in_files(lake: Lake, table: str, where: dict[str, Any]) -> tuple[Any, ...] | None:
+    """Shard and ids of the first row that fits, on a local disk, where opening a database costs more than reading. No
+    file far behind the row's is proved or read.
+    """
+    wanted = [pl.col(name) == value for name, value in where.items()]
+    ids = [pl.col(name) if name in TABLES[table] else pl.lit(None, pl.String).alias(name) for name in _IDS]
+    shard = pl.col("shard") if "shard" in TABLES[table] else pl.col(_FILE).str.extract(r"([^/]+)\.parquet$")
+    paths = [lake.path(table, name) for name in lake.shards(table)]
+    for start in range(0, len(paths), AT_A_TIME):
+        files = [lake.files.url(path) for path in sound(lake, paths[start : start + AT_A_TIME])]
+        if files:
+            rows = pl.scan_parquet(
+                files, glob=False, include_file_paths=_FILE, missing_columns="insert", extra_columns="ignore"
+            )
+            found = rows.filter(*wanted).select(shard.alias("shard"), *ids).collect().sort("shard", *_IDS)
+            if found.height:
+                return found.row(0)
+    return None
+
+
+def _by_sql(lake: Lake, table: str, where: dict[str, Any]) -> tuple[Any, ...] | None:
+    """The same by DuckDB, which reads of a file on S3 only the columns that it needs."""
+    columns = ", ".join(name if name in TABLES[table] else "NULL" for name in _IDS)
+    condition = " AND ".join(f"{name} = ${name}" for name in where)
+    with connect(lake, tables=(table,)) as sql:
+        query = f"SELECT shard, {columns} FROM {table} WHERE {condition} ORDER BY ALL LIMIT 1"
+        found: tuple[Any, ...] | None = sql.execute(query, where).fetchone()
+    return found
 
 
 def _unknown(lake: Lake, row_id: str) -> Found:

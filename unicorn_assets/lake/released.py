@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import polars as pl
+
 from unicorn_assets.errors import UserError
 from unicorn_assets.ids import digest
 from unicorn_assets.lake.damage import ASIDE
@@ -77,13 +79,13 @@ def release_row(lake: Lake, asset: str, manifest: dict[str, Any], record_id: str
     """0-based number of a record in a release, or None. Ids of row groups without rows of `shard` are not read.
     Damaged: a file is junk.
     """
-    found = _one(lake, asset, manifest, "number", "id = $1 AND shard = $2", [record_id, shard])
+    found = _one(lake, asset, manifest, "number", {"id": record_id, "shard": shard})
     return None if found is None else int(found)
 
 
 def release_id(lake: Lake, asset: str, manifest: dict[str, Any], number: int) -> str | None:
     """Id of the record with this 0-based number, or None. Damaged: a file is junk."""
-    found = _one(lake, asset, manifest, "id", "number = $1", [number])
+    found = _one(lake, asset, manifest, "id", {"number": number})
     return None if found is None else str(found)
 
 
@@ -94,17 +96,21 @@ def records_sql(files: Files, folder: str, manifest: dict[str, Any]) -> str:
     """
     parts, first = [], 0
     left_out = "file_row_number, vector" if manifest["format"] > 1 else "file_row_number"
-    for name in sorted(name for name in manifest["files"] if name.endswith(".parquet")):
+    for name, count in _record_files(manifest):
         rows = f"read_parquet({sql_list(files, [f'{folder}/{name}' if folder else name])}, file_row_number = true)"
         parts.append(f"SELECT * EXCLUDE ({left_out}), file_row_number + {first} AS number FROM {rows}")
-        first += manifest["files"][name]["rows"]
+        first += count
     return f"({' UNION ALL '.join(parts)})"
 
 
-def _one(lake: Lake, asset: str, manifest: dict[str, Any], column: str, condition: str, values: list[Any]) -> Any:
+def _one(lake: Lake, asset: str, manifest: dict[str, Any], column: str, values: dict[str, Any]) -> Any:
+    """The column of the first record with these values."""
+    folder = release_folder(asset, manifest["version"])
+    if lake.files.is_local:
+        return _one_here(lake, folder, manifest, column, values)
     import duckdb
 
-    folder = release_folder(asset, manifest["version"])
+    condition = " AND ".join(f"{name} = ${name}" for name in values)
     query = f"SELECT {column} FROM {records_sql(lake.files, folder, manifest)} WHERE {condition}"
     with open_sql(lake) as sql:
         try:
@@ -112,3 +118,28 @@ def _one(lake: Lake, asset: str, manifest: dict[str, Any], column: str, conditio
         except duckdb.Error:
             raise Damaged(folder, "DuckDB cannot read its records") from None
     return found[0] if found else None
+
+
+def _one_here(lake: Lake, folder: str, manifest: dict[str, Any], column: str, values: dict[str, Any]) -> Any:
+    """The same on a local disk, where opening a database costs more than reading."""
+    first = 0
+    for name, rows in _record_files(manifest):
+        if "number" in values and not first <= values["number"] < first + rows:
+            first += rows
+            continue
+        try:
+            records = pl.scan_parquet(lake.files.url(f"{folder}/{name}"), glob=False, row_index_name="number")
+            wanted = (pl.col(each) == (value - first if each == "number" else value) for each, value in values.items())
+            found = records.filter(*wanted).select(pl.col(column)).head(1).collect()
+        except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
+            raise Damaged(folder, "its records cannot be read") from None
+        if found.height:
+            return found.item() + first if column == "number" else found.item()
+        first += rows
+    return None
+
+
+def _record_files(manifest: dict[str, Any]) -> list[tuple[str, int]]:
+    """A release's files of records, with the rows of each."""
+    files = manifest["files"]
+    return [(name, files[name]["rows"]) for name in sorted(files) if name.endswith(".parquet")]

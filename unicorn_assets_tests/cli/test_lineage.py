@@ -3,6 +3,9 @@
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,6 +76,28 @@ def test_a_recipe_of_another_lake_is_refused_when_it_is_asked_for(place: Path, t
     assert wrong.exit_code == 2
     assert "holds the data of recipe 'small'" in wrong.stderr
     assert unicorn(place, "lineage", "birds.csv:5").exit_code == 0
+
+
+HEAVY = (
+    "duckdb", "dagster", "torch", "open_clip", "transformers", "timm", "vllm", "xllamacpp", "matplotlib", "pyarrow",
+    "s3fs", "botocore", "aiohttp", "openai", "llvmlite", "usearch", "rensa", "scipy", "sklearn", "PIL", "datasets",
+)  # fmt: skip
+"""What a lineage on a local disk has no use for, and which costs from a twentieth of a second to several."""
+
+
+@pytest.mark.parametrize("row", ["birds.csv:5", "unicorn_1_2m:1", SHARDS[1]])
+def test_a_lineage_loads_no_package_that_it_has_no_use_for(row: str, place: Path) -> None:
+    program = (
+        f"import sys; sys.argv = ['unicorn', 'lineage', {row!r}, '--json', '--home', {str(place)!r}]\n"
+        f"from unicorn_assets.cli import main\n"
+        f"try:\n    main()\nfinally:\n    print([m for m in {HEAVY} if m in sys.modules], file=sys.stderr)"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("UNICORN_")}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True, env=environment
+    )
+    assert json.loads(done.stdout)["steps"]
+    assert done.stderr.strip().splitlines()[-1] == "[]"
 
 
 def test_a_release_is_compared_with_itself(place: Path) -> None:

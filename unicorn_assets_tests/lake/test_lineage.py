@@ -1,9 +1,11 @@
 import json
+from typing import Any
 
 import polars as pl
 import pytest
 
 from unicorn_assets.errors import UserError
+from unicorn_assets.lake import find
 from unicorn_assets.lake.lineage import Lineage, Step, trace
 from unicorn_assets.lake.store import ALL, Lake
 from unicorn_assets.release import release_instruction, release_pretrain
@@ -166,6 +168,37 @@ def test_unknown_ids_are_answered_with_near_ones_or_with_what_ids_look_like(full
         with pytest.raises(UserError, match="has the id") as unknown:
             trace(full, row_id)
         assert "(caption)" in unknown.value.hint
+
+
+@pytest.mark.parametrize("at_a_time", [1, 2, 64])
+def test_files_and_sql_find_the_same_rows(full: Lake, at_a_time: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(find, "AT_A_TIME", at_a_time)
+    seed = full.read("seed_catalog").row(-1, named=True)
+    draft = full.read("caption_drafts", SHARDS[-1]).row(-1, named=True)
+    record = full.read("instructions", SHARDS[0]).row(0, named=True)
+    places: list[tuple[str, dict[str, Any]]] = [
+        ("seed_catalog", {"seed_id": seed["seed_id"]}),
+        ("seed_catalog", {"file": seed["file"], "row": seed["row"]}),
+        ("caption_drafts", {"caption_id": draft["caption_id"]}),
+        ("caption_drafts", {"request_hash": draft["request_hash"]}),
+        ("instructions", {"instruction_id": record["instruction_id"]}),
+        ("captions", {"caption_id": draft["caption_id"] + "0"}),
+        ("complex_reasoning", {"instruction_id": record["instruction_id"]}),
+    ]
+    found = [find._in_files(full, table, where) for table, where in places]
+    assert found == [find._by_sql(full, table, where) for table, where in places]
+    assert [row is not None for row in found[:5]] == [True] * 5
+    assert found[5] is None
+
+
+def test_no_file_far_behind_the_row_s_is_read(full: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(find, "AT_A_TIME", 1)
+    seed_id = full.read("caption_drafts", SHARDS[0])["seed_id"][0]
+    caption = full.read("caption_drafts", SHARDS[0])["caption_id"][0]
+    proved: list[str] = []
+    monkeypatch.setattr(find, "sound", lambda _, paths: proved.extend(paths) or paths)
+    assert find.find(full, caption).seed_id == seed_id
+    assert proved == [full.path("caption_drafts", SHARDS[0])]
 
 
 def test_an_empty_lake_has_no_rows_to_trace(lake: Lake) -> None:
