@@ -64,7 +64,7 @@ def step_executor() -> dg.ExecutorDefinition:
     engine = os.environ.get("UNICORN_ENGINE", "")
     if engine == "":
         forks: dg.ExecutorDefinition = dg.multiprocess_executor.configured(
-            {"start_method": {"forkserver": {"preload_modules": [FORKED]}}}
+            {"start_method": {"forkserver": {"preload_modules": [FORKED, "dagster._core.executor.multiprocess"]}}}
         )
         return forks
     if engine == "kubernetes":

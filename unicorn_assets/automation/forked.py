@@ -5,6 +5,7 @@ file of it is read and parsed. That took each step some two seconds of processor
 Not here: which executor forks (gpu.py). Nothing here starts a thread: a fork would have its locks, and no thread.
 """
 
+import atexit
 import gc
 import importlib
 import os
@@ -29,11 +30,17 @@ def load() -> None:
     """Import all of it, and remember the hash of each file of code. What fails here fails in the step, and is told."""
     gc.disable()  # what is imported stays: looking through it again and again took a fifth of the time
     try:
-        for name in (*SHARED, *of_the_instance()):
-            with suppress(ImportError):
-                importlib.import_module(name)
+        _import()
     finally:
+        gc.freeze()  # nor do the steps look through it
+        atexit.register(gc.unfreeze)  # else libraries complain of leaks at the end
         gc.enable()
+
+
+def _import() -> None:
+    for name in (*SHARED, *of_the_instance()):
+        with suppress(ImportError):
+            importlib.import_module(name)
     from unicorn_assets.errors import UserError
     from unicorn_assets.home import find_home
     from unicorn_assets.recipe_file import load_recipe
