@@ -156,12 +156,30 @@ def _begins_one(begun: str, said: list[str]) -> bool:
     return len(begun) > 3 and at < len(said) and said[at].startswith(begun)
 
 
+_MADE_OF = {
+    "paper": word_set(
+        "drawings drawing newspaper book notebook letter letters map maps poster card postcard magazine page "
+        "photograph envelope notes label sketch sketches ticket lantern kite parcel"
+    ),
+    "wood": word_set("tree log plank crate barrel trunk branch beam shelf bench table chair door fence"),
+    "wool": word_set("sweater sheep lamb scarf yarn mitten glove blanket"),
+    "ice": word_set("icicle glacier iceberg snow frost"),
+    "metal": word_set("knife sword railing anchor padlock key coin kettle pan nail bolt bell wire"),
+}
+"""What things are made of: whoever says so of one makes up nothing. Not what is a thing as well, such as a glass."""
+
+
+def _is_material(word: str, source: str) -> bool:
+    made = _MADE_OF.get(word)
+    return made is not None and not (made.isdisjoint(there(source)) and made.isdisjoint(words(source)))
+
+
 def _part_of(word: str, source: str) -> bool:
     """'worktable' where a table is named, 'sand' where something is sandy, a sleeve where a coat is."""
     said, begun = _in_order(source), stem(word)
     if begun in content_set(source):
         return True
-    if not there(source).isdisjoint(_wholes().get(word, ())):
+    if not there(source).isdisjoint(_wholes().get(word, ())) or _is_material(word, source):
         return True
     at = bisect_left(said, begun) if len(word) > 3 else len(said)
     if at < len(said) and said[at].startswith(begun):

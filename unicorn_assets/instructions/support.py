@@ -13,7 +13,7 @@ import re
 from unicorn_assets.curation.attributes import SAYING, Property, nouns, properties
 from unicorn_assets.curation.prose import COLOURS, Fault
 from unicorn_assets.curation.signs import has, sign
-from unicorn_assets.curation.things import made_up, there, things
+from unicorn_assets.curation.things import kinds, made_up, there, things
 from unicorn_assets.curation.words import content_set, sentences, stem, word_set, words
 from unicorn_assets.instructions.conflicts import conflict, uncounted
 from unicorn_assets.instructions.kinds import GENERIC_STEMS, asks_colour, kind_fault
@@ -103,7 +103,26 @@ def answer_fault(question: str, answer: str, caption: str, min_grounding: float)
     new, named = made_up(answer, caption, question), len(things(answer))
     if new and (len(new) > 1 or not _REASONS.search(question) or named - len(new) < min_grounding * named):
         return Fault("ungrounded_answer", f"{answer!r} names what is not there: {', '.join(new)}.")
-    return None if _SUPPOSES.search(question) else _elsewhere(question, answer, caption)
+    fault = unknown_name(answer, caption, question)
+    if fault or _SUPPOSES.search(question):
+        return fault
+    return _of_other_things(question, answer, caption) or _elsewhere(question, answer, caption)
+
+
+_NAME = re.compile(r"(?<=[\w,;] )[A-Z][a-z][\w'’-]+")
+_KNOWN_TO_ALL = word_set("christmas easter halloween thanksgiving english french italian spanish european american")
+
+
+def unknown_name(text: str, *sources: str) -> Fault | None:
+    """A name in the middle of a sentence that nobody gave."""
+    if text.islower() or not (found := _NAME.findall(text)):
+        return None
+    known = " ".join(sources).lower()
+    for name in found:
+        plain = re.sub(r"['’]s?$", "", name).lower()
+        if plain not in known and plain not in _KNOWN_TO_ALL and plain not in _ANY_VALUE:
+            return Fault("ungrounded_answer", f"Nobody has given the name {name!r}.")
+    return None
 
 
 _VALUES = (
@@ -208,6 +227,29 @@ def _of_something_else(question: str, answer: str, caption: str) -> bool:
     held = [content_set(part) for part in sentences(caption) if len(own & content_set(part)) >= 0.6 * len(own)]
     topic = asked & content_set(caption)
     return bool(held) and len(topic) > 1 and all(topic.isdisjoint(part) for part in held)
+
+
+_ASKS_WHICH = re.compile(r"(?:who|whom|what|which)\b", re.IGNORECASE)
+
+
+def _of_other_things(question: str, answer: str, caption: str) -> Fault | None:
+    """Things that are there, but not where one sentence of the caption says all that the question asks about.
+
+    A 'what' may be named in the sentence before or behind, a 'who' not, if that sentence has a person of its own.
+    """
+    asked, named = content_set(question), things(answer)
+    if not _ASKS_WHICH.match(question) or len(asked) < 2 or not named or has(question, _GIVES_REASON):
+        return None
+    parts = sentences(caption)
+    held = [number for number, part in enumerate(parts) if asked <= content_set(part)]
+    if len(held) != 1 or not named <= there(caption):
+        return None
+    (at,) = held
+    its_own = question.lower().startswith("who") and any("person" in kinds(one) for one in things(parts[at]))
+    near = (parts[at],) if its_own else parts[max(0, at - 1) : at + 2]
+    if any(not named.isdisjoint(there(part)) for part in near):
+        return None
+    return Fault("misaligned", f"{answer!r} is told of something else than what {question!r} asks about.")
 
 
 def _elsewhere(question: str, answer: str, caption: str) -> Fault | None:

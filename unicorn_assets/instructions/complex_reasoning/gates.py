@@ -71,7 +71,8 @@ def _support_fault(pair: Problem, caption: str) -> Fault | None:
     new = Counter([thing for part in parts for thing in made_up(part, caption, pair.question)])
     if len(new) > 2 or max(new.values(), default=0) > 1:
         return Fault("ungrounded_answer", f"Steps and answer build on what is not there: {', '.join(new)}.")
-    fault = next(filter(None, (support.property_fault("", part, caption) for part in parts)), None)
+    fault = next(filter(None, (support.unknown_name(part, caption, pair.question) for part in parts)), None)
+    fault = fault or next(filter(None, (support.property_fault("", part, caption) for part in parts)), None)
     fault = fault or next(filter(None, (conflict("", part, caption) for part in parts)), None)
     return fault or _unseen_fault(pair, caption)
 

@@ -147,7 +147,7 @@ def said_of(option: str, question: str, answer: str, caption: str) -> bool:
     right answer.
     """
     own = content_set(option) - content_set(question)
-    if not own or not own <= content_set(caption):
+    if not own or not own <= content_set(caption) or _placed_otherwise(option, caption):
         return False
     topic = (content_set(question) - GENERIC_STEMS) & content_set(caption)
     right = content_set(answer) - content_set(question)
@@ -162,6 +162,36 @@ def said_of(option: str, question: str, answer: str, caption: str) -> bool:
     return any(
         own <= held and len(held & topic) >= most and not opposed(asked, held) for held in _clauses(own, caption)
     )
+
+
+_PLACED_AS = {
+    word: number
+    for number, same in enumerate(
+        ("in inside within into", "on onto atop upon", "under below beneath underneath", "behind")
+    )
+    for word in same.split()
+}
+
+
+def _placed_otherwise(option: str, caption: str) -> bool:
+    """Whether an option places something where the caption does not: 'in a bucket' where somebody sits on a bucket."""
+    own = words(option)
+    place = _PLACED_AS.get(own[0]) if own else None
+    if place is None:
+        return False
+    end = next((at for at, word in enumerate(own) if (at and word in _PLACED_AS) or word in _OF), len(own))
+    head, said = stem(own[end - 1]), words(caption)
+    found = set()
+    for at, word in enumerate(said):
+        if stem(word) == head:
+            before = next(
+                (_PLACED_AS[near] for near in reversed(said[max(0, at - 4) : at]) if near in _PLACED_AS), None
+            )
+            found.add(before)
+    return bool(found) and None not in found and place not in found
+
+
+_OF = word_set("of at with from to beside near by next")
 
 
 def _clauses(own: frozenset[str], caption: str) -> Iterator[frozenset[str]]:

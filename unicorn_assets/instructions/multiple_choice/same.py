@@ -37,17 +37,19 @@ def _pieces(text: str) -> frozenset[str]:
 def _less(option: str, answer: str) -> bool:
     """'Knee-high' where 'as high as their knees' is right: every word of the option is in the answer."""
     own, right = _pieces(option), _pieces(answer)
-    return bool(content_set(option)) and own < right and not own & _EXCLUDES and not (right - own) & _EXCLUDES
+    return bool(content_set(option)) and own < right and not own & _FLIPS and not (right - own) & _EXCLUDES
 
 
-_EXCLUDES = frozenset(
+_FLIPS = frozenset(map(stem, word_set("not no only nothing nobody none without first second third last both all than")))
+"""Words by which less of an answer says another thing: no hat, the first house."""
+_EXCLUDES = _FLIPS | frozenset(
     stem(word)
     for word in word_set(
-        """not no only nothing nobody none without half and or one two three four five six seven eight nine ten left
-        right upper lower top bottom front back before after first second third last than to from between
-        both all while"""
+        """half and or one two three four five six seven eight nine ten left right upper lower top bottom front back
+        before after to from between while"""
     )
 )
+"""And words that an option must not lack: 'on the shelf' may be another one than the upper shelf."""
 
 
 def _head(text: str) -> tuple[str, frozenset[str]]:
