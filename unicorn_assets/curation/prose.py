@@ -291,6 +291,6 @@ NUMBERS = word_set("one two three four five six seven eight nine ten eleven twel
 COLOURS = word_set(
     """black white grey gray red blue green yellow orange purple pink brown golden gold silver beige tan turquoise
     violet maroon cream copper bronze teal crimson scarlet tawny ivory navy lilac lavender khaki olive ochre indigo
-    mauve magenta burgundy amber rust mint charcoal"""
+    mauve magenta burgundy amber rust mint charcoal mustard"""
 )
 COLOUR_STEMS = frozenset(stem(colour) for colour in COLOURS)

@@ -42,6 +42,10 @@ _MOVES = sign("from")
 _HOW_MANY = re.compile(r"\bhow many ((?:\w+ )?)(\w+)\b", re.IGNORECASE)
 _MANY = sign("many")
 _SUPPOSES = re.compile(r"\b(?:if|suppose|imagine|would|could|remain|more|fewer|left over|together|altogether|total)\b")
+_REMAINING = re.compile(
+    r"\b(?:is|are|was|were|be|has|have|had|nothing|only)(?: \w+)? left\b(?! (?:of|to|from|and|or)\b)", re.IGNORECASE
+)
+"""'Three are left in the pool' names no side."""
 _SHARED = 3
 """Words that text and sentence must share before they are taken to speak of the same."""
 
@@ -59,7 +63,7 @@ def conflict(question: str, text: str, caption: str) -> Fault | None:
 def _other_value(question: str, text: str, caption: str) -> Fault | None:
     if not has(text, _OF_CLASS):
         return None
-    given = set(words(text)) & _ANY
+    given = set(words(_REMAINING.sub(" ", text))) & _ANY
     said = content_set(text) - {stem(word) for word in _ANY}
     own = said | content_set(question)
     held = [(len(own & content_set(part)), part) for part in sentences(caption)]

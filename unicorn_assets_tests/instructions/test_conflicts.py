@@ -31,6 +31,8 @@ def test_another_value_than_the_captions_is_a_conflict(question: str, answer: st
     [
         ("What does the mitten look like?", "It is red with a white snowflake."),
         ("Which way does the steam lean?", "To the right"),
+        ("What is left when the steam of two vents leans to the right?", "Nothing is left of it in the vents."),
+        ("Which vents are left?", "Only two vents are left when the steam leans."),
         ("How many camels cross the road?", "Three"),
         ("How many camels would be left if one lay down?", "Two"),
         ("How many black pieces stand on the board?", "Nine"),

@@ -58,6 +58,26 @@ def test_what_things_are_made_of_is_not_made_up() -> None:
     assert fault.reason == "ungrounded_answer"
 
 
+AT_THE_GATE = (
+    "An old couple share earphones and a sandwich in the left block of seats. A boy sleeps with a stuffed penguin for "
+    "a pillow, a denim jacket spread over him."
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "option", "true"),
+    [
+        ("What is the old couple sharing?", "A sandwich", "A pair of earphones", True),
+        ("What is the old couple sharing?", "A sandwich", "A pair of gloves", False),
+        ("What is the sleeping boy resting on?", "A stuffed penguin", "A denim jacket", False),
+    ],
+)
+def test_two_things_are_both_right_where_they_stand_in_one_list(
+    question: str, answer: str, option: str, true: bool
+) -> None:
+    assert said_of(option, question, answer, AT_THE_GATE) is true
+
+
 @pytest.mark.parametrize(
     ("option", "true"),
     [("Inside a bucket", False), ("Under the bucket", False), ("On a bucket", True), ("On the upturned bucket", True)],

@@ -44,6 +44,8 @@ _HANGS = re.compile(r"^(?:what|which|who|whom)\b.* (at|with|from|of|for|to|into|
 _PLACED = re.compile(r"\b(?:while|left|right|before|after|than)\b")
 _TOKENS = re.compile(r"[^\W_]+|,")
 _VERBS = word_set("is are stand stands has have hold holds lie lies sit sits while but which that who whose where")
+_NO_LIST = _VERBS | word_set("for as over under across by from at to into onto through")
+_MEASURES = frozenset(map(stem, word_set("pair piece set bit kind type sort")))
 _CLAUSES = re.compile(r"[,;:.]\s")
 _ARTICLES = word_set("a an the")
 _LETTERED = re.compile(r"^\(?[A-D1-4][.):]\s")
@@ -147,21 +149,32 @@ def said_of(option: str, question: str, answer: str, caption: str) -> bool:
     right answer.
     """
     own = content_set(option) - content_set(question)
+    own = own - _MEASURES or own
     if not own or not own <= content_set(caption) or _placed_otherwise(option, caption):
         return False
     topic = (content_set(question) - GENERIC_STEMS) & content_set(caption)
     right = content_set(answer) - content_set(question)
     if own & right:
-        return right < own and len(right) > 1 and any(own <= held for held in _clauses(own, caption))
+        return right < own and len(right) > 1 and any(own <= content_set(held) for held in _clauses(own, caption))
     for sentence in sentences(caption):
         held = content_set(sentence)
         if own <= held and right <= held and 2 * len(held & topic) >= len(topic) and listed(option, answer, sentence):
             return True
     most = max(2, len(topic) / 2)
     asked = content_set(question)
-    return any(
-        own <= held and len(held & topic) >= most and not opposed(asked, held) for held in _clauses(own, caption)
-    )
+    for clause in _clauses(own, caption):
+        held = content_set(clause)
+        if own <= held and len(held & topic) >= most and not opposed(asked, held):
+            return not (right <= held and _distance(right, topic, clause) < _distance(own, topic, clause))
+    return False
+
+
+def _distance(own: frozenset[str], topic: frozenset[str], clause: str) -> int:
+    """Words between the nearest of `own` and of `topic`: 'grey on the upper two and turquoise on the lowest'."""
+    plain = [stem(word) for word in words(clause)]
+    of_own = [at for at, word in enumerate(plain) if word in own]
+    of_topic = [at for at, word in enumerate(plain) if word in topic - own]
+    return min((abs(one - other) for one in of_own for other in of_topic), default=0)
 
 
 _PLACED_AS = {
@@ -194,12 +207,12 @@ def _placed_otherwise(option: str, caption: str) -> bool:
 _OF = word_set("of at with from to beside near by next")
 
 
-def _clauses(own: frozenset[str], caption: str) -> Iterator[frozenset[str]]:
-    """What the clauses say that may hold all of `own`: a clause stands in one sentence, if they end with full stops."""
+def _clauses(own: frozenset[str], caption: str) -> Iterator[str]:
+    """The clauses that may hold all of `own`: a clause stands in one sentence, if they end with full stops."""
     whole = "!" in caption or "?" in caption
     for part in (caption,) if whole else sentences(caption):
         if own <= content_set(part):
-            yield from map(content_set, _CLAUSES.split(part))
+            yield from _CLAUSES.split(part)
 
 
 def listed(option: str, answer: str, sentence: str) -> bool:
@@ -210,7 +223,7 @@ def listed(option: str, answer: str, sentence: str) -> bool:
         return False
     first, second = sorted(places, key=min)
     between = plain[max(at for at in first if at < min(second)) + 1 : min(second)] if min(first) < min(second) else []
-    return 0 < len(between) <= 6 and not {",", "and", "or"}.isdisjoint(between) and not _VERBS.intersection(between)
+    return 0 < len(between) <= 6 and not {",", "and", "or"}.isdisjoint(between) and not _NO_LIST.intersection(between)
 
 
 def short_answer_fault(pair: FreePair, caption: str, gates: InstructionGates) -> Fault | None:
