@@ -23,8 +23,10 @@ from written_llm import asked
 
 from unicorn_assets.generation.asking import Asker
 from unicorn_assets.home import Home
+from unicorn_assets.keys import asset_name
 from unicorn_assets.lake.store import ALL, Lake, Made
 from unicorn_assets.llm.spend.ledger import Ledger
+from unicorn_assets.partitions import RANGE_END, RANGE_START
 from unicorn_assets.recipe_file import load_recipe
 from unicorn_assets.seeds.catalog import build_catalog, catalog_made, seeds_made, seeds_of, shards_of
 from unicorn_assets.stages import stages
@@ -57,6 +59,9 @@ def overhead(_: int, folder: Path, shards: int = SHARDS) -> dict[str, Any]:
             state = here.wait(backfill, PATIENCE_S)
             wall, cpu = time.perf_counter() - wall, here.cpu_s() - cpu
             runs = len(here.runs(backfill))
+            for run in sorted(here.runs(backfill), key=lambda run: run.tags.get(RANGE_START, "")):
+                assets = ", ".join(sorted(asset_name(key) for key in run.asset_selection or ()))
+                say(f"{run.status.value}: {assets}, {run.tags.get(RANGE_START)} to {run.tags.get(RANGE_END)}")
             for words in () if state == "COMPLETED_SUCCESS" else here.failures(backfill):
                 say(words)
             say(f"backfill of {len(names)} shards: {state}, {runs} runs, {wall:.1f} s, {cpu:.1f} s of CPU")
