@@ -16,6 +16,7 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 from unicorn_assets.assets.shard_work import FORCE
 from unicorn_assets.assets.troubles import EXIT_CODE
 from unicorn_assets.automation.origin import NOT_AGAIN, of_the_code_location
+from unicorn_assets.automation.sqlite import held_open
 from unicorn_assets.checks.factory import ELSEWHERE
 from unicorn_assets.definitions import build_defs
 from unicorn_assets.ending import told_to_end
@@ -67,7 +68,7 @@ def local_instance(home: Home) -> Iterator[dg.DagsterInstance]:
     if settings.exists():
         shutil.copyfile(settings, home.dagster / "dagster.yaml")
     os.environ["DAGSTER_HOME"] = str(home.dagster)
-    with dg.DagsterInstance.get() as instance:
+    with held_open(), dg.DagsterInstance.get() as instance:
         yield instance
 
 
