@@ -13,7 +13,9 @@ from unicorn_assets.ending import ends_now, ends_when_told
 def main() -> None:
     """Entry point of the `unicorn` script."""
     import gc
+    import os
 
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # else it looks through every installed package
     ends_when_told()
     gc.set_threshold(50_000, 20, 20)  # modules are not garbage: looking for it took a tenth of a short command
     try:

@@ -10,11 +10,10 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
-
-import fsspec
 
 from unicorn_assets.atomic import WRITING, replacing, sync_folder
 from unicorn_assets.errors import UserError
@@ -41,18 +40,26 @@ class Files:
     def __init__(self, root: str, storage_options: dict[str, Any] | None = None) -> None:
         self.is_local = "://" not in root or root.startswith("file://")
         if self.is_local:
-            root = str(Path(root.removeprefix("file://")).absolute())
-        else:
-            _without_keys(root)
+            self.root = self._path = str(Path(root.removeprefix("file://")).absolute()).rstrip("/")
+            return
+        _without_keys(root)
+        import fsspec
+
         try:
             self.fs, path = fsspec.core.url_to_fs(root, **(storage_options or {}))
         except (ValueError, ImportError) as error:
             raise UserError(f"cannot open {root}: {error}", "use a local path or s3://bucket/prefix") from None
         self.root = root.rstrip("/")
         self._path = str(path).rstrip("/")
-        if not self.is_local:
-            # Another process may have written since this one listed.
-            self.fs.use_listings_cache = False
+        # Another process may have written since this one listed.
+        self.fs.use_listings_cache = False
+
+    @cached_property
+    def fs(self) -> Any:
+        """The fsspec file system; of a local disk for those who want one: here the disk is asked without."""
+        from fsspec.implementations.local import LocalFileSystem
+
+        return LocalFileSystem()
 
     def url(self, name: str) -> str:
         """Full path or URL of `name`, as a person or DuckDB would write it."""
@@ -64,33 +71,49 @@ class Files:
 
     def exists(self, name: str) -> bool:
         """Whether `name` is there now."""
+        if self.is_local:
+            return os.path.exists(self.path(name))  # noqa: PTH110 - a Path costs more than the call
         self._forget(name)
         return bool(self.fs.exists(self.path(name)))
 
     def size(self, name: str) -> int:
         """Size in bytes."""
+        if self.is_local:
+            return os.stat(self.path(name)).st_size  # noqa: PTH116
         self._forget(name)
         return int(self.fs.size(self.path(name)))
 
     def read(self, name: str) -> bytes:
         """The whole file, in one request: parts read side by side could come from the old file and the new one."""
-        one_request = {} if self.is_local else {"max_concurrency": 1}
-        return bytes(self.fs.cat_file(self.path(name), **one_request))
+        if self.is_local:
+            return self._part(name)
+        return bytes(self.fs.cat_file(self.path(name), max_concurrency=1))
 
     def head(self, name: str, size: int) -> bytes:
         """The first `size` bytes, or fewer when the file is shorter."""
+        if self.is_local:
+            return self._part(name, size=size)
         return bytes(self.fs.cat_file(self.path(name), start=0, end=size))
 
     def tail(self, name: str, size: int) -> bytes:
         """The last `size` bytes, or fewer when the file is shorter."""
+        if self.is_local:
+            return self._part(name, start=-size)
         return bytes(self.fs.cat_file(self.path(name), start=-size))
+
+    def _part(self, name: str, start: int = 0, size: int = -1) -> bytes:
+        """Local disk: `size` bytes from `start`, which counts from the end when it is below 0."""
+        with open(self.path(name), "rb") as file:  # noqa: PTH123
+            if start:
+                file.seek(max(start, -os.fstat(file.fileno()).st_size), os.SEEK_END)
+            return file.read(size)
 
     def names(self, folder: str, suffix: str = "") -> list[str]:
         """Sorted names of the files directly in `folder` that end with `suffix`; temporary files are left out."""
         self._forget(folder)
         try:
-            found = self.fs.ls(self.path(folder), detail=False)
-        except FileNotFoundError:
+            found = os.listdir(self.path(folder)) if self.is_local else self.fs.ls(self.path(folder), detail=False)  # noqa: PTH208
+        except (FileNotFoundError, NotADirectoryError):
             return []
         bare = (str(path).rstrip("/").rsplit("/", 1)[-1] for path in found)
         return sorted(name for name in bare if name.endswith(suffix) and not name.startswith("."))

@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
-from fsspec.implementations.memory import MemoryFileSystem
 
 from unicorn_assets.graph import ASKING, REFUSING
 from unicorn_assets.lake.files import Files
@@ -141,6 +140,8 @@ def add_table(connection: "Connection", name: str, frame: pl.DataFrame) -> None:
 
     It travels as Parquet in memory: handing it over as Arrow would need pyarrow, which the base install does without.
     """
+    from fsspec.implementations.memory import MemoryFileSystem
+
     memory = MemoryFileSystem()
     if not connection.filesystem_is_registered("memory"):
         connection.register_filesystem(memory)

@@ -79,8 +79,9 @@ def test_a_recipe_of_another_lake_is_refused_when_it_is_asked_for(place: Path, t
 
 
 HEAVY = (
-    "duckdb", "dagster", "torch", "open_clip", "transformers", "timm", "vllm", "xllamacpp", "matplotlib", "pyarrow",
-    "s3fs", "botocore", "aiohttp", "openai", "llvmlite", "usearch", "rensa", "scipy", "sklearn", "PIL", "datasets",
+    "duckdb", "fsspec", "asyncio", "dagster", "torch", "open_clip", "transformers", "timm", "vllm", "xllamacpp",
+    "matplotlib", "pyarrow", "s3fs", "botocore", "aiohttp", "openai", "llvmlite", "usearch", "rensa", "scipy",
+    "sklearn", "PIL", "datasets",
 )  # fmt: skip
 """What a lineage on a local disk has no use for, and which costs from a twentieth of a second to several."""
 
