@@ -3,9 +3,10 @@
 A lake of drafts is written (corpus.py), searched from scratch, and searched again with a shard more; each search is a
 process of its own whose peak memory and CPU time are taken. Of the captions one in a hundred is an edit of another;
 those whose similarity reaches the threshold have to be found, and whatever else is refused is a genuine row lost.
-Leaks of benchmarks' items are planted by leaks.py.
+Leaks of benchmarks' items are planted by leaks.py, repeats of meaning are measured by meanings.py.
 
     python benchmarks/dedup.py [--json] [--rows 1243195] [--folder DIR]     (2 GB of disk in DIR, or in /tmp)
+    python benchmarks/dedup.py --meaning [--rows 200000]                    (5 KB of disk a row, in /tmp)
 """
 
 import argparse
@@ -20,11 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import leaks
+import meanings
 import polars as pl
 from corpus import Corpus
 
-from unicorn_assets.captions.repeats import TABLE, compare
-from unicorn_assets.curation.near_duplicates import version
+from unicorn_assets.captions.repeats import TABLE, compare, version
 from unicorn_assets.curation.signatures import jaccard, shingles
 from unicorn_assets.lake.store import ALL, Lake, Made
 from unicorn_assets.lake.verdicts import look
@@ -119,10 +120,14 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--rows", type=int, default=ROWS)
     parser.add_argument("--folder", type=Path, help="where the lake is made, or was; it is kept")
+    parser.add_argument("--meaning", action="store_true", help="measure repeats of meaning instead")
     parser.add_argument("--search", metavar="LAKE", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.search:
         print(json.dumps(search(options.search)))
+        return
+    if options.meaning:
+        print(json.dumps(meanings.measure(options.rows), indent=2))
         return
     if options.folder is not None:
         found = measure(options.folder, options.rows)

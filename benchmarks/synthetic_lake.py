@@ -141,7 +141,12 @@ class _Maker:
         self._write("seeds", shard, seeds)
         drafts = self._captions(shard, seeds, journal)
         near = drafts.gather_every(50, 1).select(
-            "caption_id", duplicate_of=pl.lit(drafts["caption_id"][0]), jaccard=pl.lit(0.8), shard=pl.lit(shard)
+            "caption_id",
+            duplicate_of=pl.lit(drafts["caption_id"][0]),
+            kind=pl.lit("jaccard"),
+            jaccard=pl.lit(0.8),
+            cosine=pl.lit(None, pl.Float64),
+            shard=pl.lit(shard),
         )
         self.repeats[shard] = near
         refused = drafts.join(near, on="caption_id").select(

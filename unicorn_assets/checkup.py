@@ -104,6 +104,7 @@ _KINDS = (
     _Kind("tables", ".parquet", _table),
     _Kind("vectors", ".safetensors", _vectors),
     _Kind("signatures", ".safetensors", _vectors, "the next search for near duplicates makes it again"),
+    _Kind("meanings", ".safetensors", _vectors, "the next search for near duplicates makes it again"),
     _Kind("statistics", ".safetensors", lambda _, __, data: read_statistics(data)),
     _Kind("artifacts", NOTE, lambda _, __, data: read_note(data)),
     _Kind("artifacts", "", _artifact),

@@ -89,10 +89,20 @@ class Captions(Section):
 
 
 class NearDuplicates(Section):
-    """Captions that repeat another one: character shingles, verified Jaccard similarity."""
+    """Captions that repeat another one by their words, and by choice by their meaning (docs/repeats.md)."""
 
     threshold: Share = 0.6  # Jaccard similarity from which a caption is a near duplicate
     shingle_chars: Annotated[int, Field(ge=2, le=20)] = 5  # characters per shingle
+    cosine: Annotated[float, Field(gt=0, le=1)] | None = None  # of text vectors, likewise; None: off
+    encoder: Encoder | None = None  # that reads captions for `cosine`, always in fp32; None: the recipe's own
+
+    @model_validator(mode="after")
+    def _in_full_precision(self) -> Self:
+        if self.encoder is not None and self.cosine is None:
+            raise ValueError("near_duplicates has an encoder and no 'cosine': nothing would be read")
+        if self.encoder is not None and self.encoder.precision not in ("auto", "fp32"):
+            raise ValueError("meaning is compared in fp32: leave 'precision' out of near_duplicates.encoder")
+        return self
 
 
 class Drift(Section):
@@ -352,12 +362,20 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _read_by_an_encoder_that_can(self) -> Self:
-        if self.drift is None or (self.drift.encoder or self.encoder).kind != "pocket":
+        of_drift = self.drift is not None and (self.drift.encoder or self.encoder).kind == "pocket"
+        repeats = self.near_duplicates
+        of_repeats = repeats.cosine is not None and (repeats.encoder or self.encoder).kind == "pocket"
+        if not (of_drift or of_repeats):
             return self
         others = {source.name: language for source in self.sources
                   if (language := source.language or self.language).partition("-")[0] != "en"}  # fmt: skip
         if others:
             name, language = next(iter(others.items()))
+            if not of_drift:
+                raise ValueError(
+                    f"near_duplicates.cosine: the pocket encoder reads English, and source {name!r} is {language!r}; "
+                    "give near_duplicates.encoder a model that reads it, or leave cosine out"
+                )
             raise ValueError(
                 f"drift: the pocket encoder reads English, and source {name!r} is {language!r}; give drift.encoder a "
                 "model that reads it, or leave drift out"

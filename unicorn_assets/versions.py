@@ -5,7 +5,7 @@ the rooms' own versions are made of (logic.py, the rooms).
 """
 
 from unicorn_assets.captions.drift import version as captions_version
-from unicorn_assets.curation.near_duplicates import version as duplicates_version
+from unicorn_assets.captions.repeats import version as duplicates_version
 from unicorn_assets.encoders import encoder_version
 from unicorn_assets.graph import RELEASES
 from unicorn_assets.ids import digest

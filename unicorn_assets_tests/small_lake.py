@@ -66,7 +66,7 @@ def fill(lake: Lake, shards: Sequence[str] = SHARDS, rows: int = 4) -> Lake:
         # Another order than the captions': joins must go by id.
         lake.write_vectors("image_embeddings", shard, ids[::-1], vectors_of(ids[::-1]), _made("image_embeddings"))
     near_duplicates = [
-        {"caption_id": one, "duplicate_of": other, "jaccard": 0.9, "shard": shard}
+        {"caption_id": one, "duplicate_of": other, "kind": "jaccard", "jaccard": 0.9, "cosine": None, "shard": shard}
         for (one, other), shard in zip(repeats, shard_of_repeat, strict=True)
     ]
     _write(lake, "near_duplicates", "all", near_duplicates)

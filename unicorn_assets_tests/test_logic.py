@@ -73,7 +73,10 @@ def test_a_list_that_code_reads_counts(version_of, tmp_path: Path) -> None:
     [
         ("captions.stage", {"captions.gates", "curation.prose", "curation.words", "text", "generation.rounds"}),
         ("captions.accept", {"generation.stage"}),
-        ("curation.near_duplicates", {"curation.words", "curation.spool", "curation.bands", "curation.signatures"}),
+        (
+            "curation.near_duplicates",
+            {"curation.words", "curation.spool", "curation.bands", "curation.signatures", "curation.meanings"},
+        ),
         ("seeds.catalog", {"seeds.intake", "seeds.normalise", "seeds.csv_table", "seeds.templates", "seeds.shards"}),
         *(
             (f"instructions.{task}", {"instructions.gates", "instructions.answer", "curation.prose", "text"})

@@ -6,7 +6,7 @@ import dagster as dg
 import polars as pl
 
 from unicorn_assets.assets.benchmarks import benchmarks_of
-from unicorn_assets.assets.common import OWNERS, cpu_shards, encoder_shards, graph_row
+from unicorn_assets.assets.common import OWNERS, cpu_shards, encoder_shards, encoder_step, graph_row
 from unicorn_assets.assets.metadata import shard_metadata, with_sample
 from unicorn_assets.assets.plots import histogram
 from unicorn_assets.assets.shard_work import Maker, Rows, Vectors, errors_for_people, fill_shards, parents
@@ -14,9 +14,10 @@ from unicorn_assets.assets.whole_work import make_whole, reusable, there, whole
 from unicorn_assets.captions.accept import accept_captions
 from unicorn_assets.captions.drift import judged, reading, version
 from unicorn_assets.captions.repeats import compare
+from unicorn_assets.captions.repeats import reading as repeats_reading
+from unicorn_assets.captions.repeats import version as duplicates_version
 from unicorn_assets.captions.stage import lengths
 from unicorn_assets.curation.diversity import brief
-from unicorn_assets.curation.near_duplicates import version as duplicates_version
 from unicorn_assets.encoders import fetch_weights
 from unicorn_assets.lake.store import ALL, Made, ShardInfo, content_hash
 from unicorn_assets.partitions import known_shards
@@ -29,24 +30,35 @@ ABOUT = "words per caption"
 
 def build(planned: Recipe) -> list[dg.AssetsDefinition]:
     """The assets that make captions of drafts for one recipe."""
-    read = reading(planned)
+    read, comparing = reading(planned), repeats_reading(planned)
 
     @dg.asset(
         **graph_row(planned, "near_duplicates"),
+        **encoder_step(comparing or planned, comparing is not None),
         kinds={"polars", "parquet"},
         owners=OWNERS,
         code_version=duplicates_version(planned),
     )
     def near_duplicates(
-        context: dg.AssetExecutionContext, lake: LakeResource, progress: ProgressResource
+        context: dg.AssetExecutionContext, lake: LakeResource, encoder: EncoderResource, progress: ProgressResource
     ) -> dg.MaterializeResult[Any]:
         store, recipe = lake.begin(planned)
 
         def make(running: StageProgress) -> ShardInfo:
-            frame, figures = compare(store, recipe, shards, known, running.advance)
+            frame, figures = compare(
+                store,
+                recipe,
+                shards,
+                known,
+                running.advance,
+                encoder.comparer,
+                lambda rows: running.advance(0, read=rows),
+            )
             return store.write("near_duplicates", ALL, frame, made, with_sample(figures, frame))
 
         with errors_for_people():
+            if (reader := repeats_reading(recipe)) is not None:
+                fetch_weights(reader)
             shards = there(store, "caption_drafts", known_shards(context.instance, recipe.name))
             made = Made(
                 recipe.name, duplicates_version(recipe), parents(store, *(("caption_drafts", s) for s in shards))

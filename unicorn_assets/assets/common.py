@@ -84,7 +84,7 @@ def encoder_shards(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def encoder_step(recipe: Recipe) -> dict[str, Any]:
-    """Arguments of the image reference: it runs the encoder only where there are images to encode."""
-    needed = encoder_shards(recipe) if recipe.image_reference.kind == "images" else {}
+def encoder_step(recipe: Recipe, is_run: bool) -> dict[str, Any]:
+    """Arguments of an asset over all shards that runs the encoder for some recipes only: whether it does for this."""
+    needed = encoder_shards(recipe) if is_run else {}
     return {key: needed[key] for key in ("pool", "op_tags", "retry_policy") if key in needed}

@@ -56,7 +56,7 @@ def build(planned: Recipe) -> list[dg.AssetsDefinition]:
 
     @dg.asset(
         **graph_row(planned, "image_reference"),
-        **encoder_step(planned),
+        **encoder_step(planned, planned.image_reference.kind == "images"),
         kinds={"pytorch", "safetensors"},
         owners=OWNERS,
         code_version=reference_version(planned),

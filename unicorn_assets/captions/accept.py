@@ -5,6 +5,7 @@ Not here: gates on one answer (gates.py), how near-duplicates are found (curatio
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
@@ -39,8 +40,7 @@ def accept_captions(
     for draft in drafts.iter_rows(named=True):
         seed, repeat = origins.get(draft["seed_id"]), repeats.get(draft["caption_id"])
         if repeat is not None:
-            detail = f"repeats {repeat['duplicate_of']} with a Jaccard similarity of {repeat['jaccard']:.2f}"
-            refused.append(_refused(draft, "near_duplicate", detail))
+            refused.append(_refused(draft, "near_duplicate", _repeats(repeat)))
         elif seed is None:
             refused.append(_refused(draft, "no_seed", f"seed {draft['seed_id']} is not in the shard any more"))
         elif leaks and (leak := leaks.in_text(draft["text"])) is not None:
@@ -49,6 +49,12 @@ def accept_captions(
             task = draw_task(draft["caption_id"], recipe.instructions)
             captions.append({**draft, "source": seed["source"], "domain": seed["domain"], "task": task})
     return table("captions", captions), quarantine_rows("captions", refused)
+
+
+def _repeats(repeat: Mapping[str, Any]) -> str:
+    if repeat.get("kind") == "cosine":
+        return f"says what {repeat['duplicate_of']} says, with a cosine of {repeat['cosine']:.3f} of their text vectors"
+    return f"repeats {repeat['duplicate_of']} with a Jaccard similarity of {repeat['jaccard']:.2f}"
 
 
 def draw_task(caption_id: str, instructions: Instructions) -> str | None:

@@ -1,7 +1,9 @@
-"""Which captions repeat an earlier one: MinHash candidates, each verified by its true Jaccard similarity.
+"""Which captions repeat an earlier one: MinHash candidates, each verified by its true Jaccard similarity; then, where
+the recipe wants it, the cosine of text vectors.
 
 A caption is a set of character shingles of its normalised text. Locality-sensitive hashing (bands.py) names candidates;
-one counts only when |A n B| / |A u B| of the shingle sets themselves reaches the threshold, because most do not.
+one counts only when |A n B| / |A u B| of the shingle sets themselves reaches the threshold, because most do not. A
+caption that repeats nothing so is compared by what it means (meanings.py).
 Captions count in the order of the recipe's sources, shards and rows, whichever shard was made first: the earliest is
 kept, and only kept captions are compared with, so every `duplicate_of` names a caption that stays. What was found
 before is believed where nothing that bears on it has changed, so that a new shard costs a comparison of its own rows.
@@ -15,20 +17,32 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
 from unicorn_assets.curation.bands import Index, Rows, Sketches
+from unicorn_assets.curation.meanings import Meanings, Vectors
 from unicorn_assets.curation.shelf import Shelf
-from unicorn_assets.curation.signatures import PERMUTATIONS, Numbers, Signatures, signatures, similarity
+from unicorn_assets.curation.signatures import PERMUTATIONS, Numbers, Signatures, plain, signatures, similarity
 from unicorn_assets.ids import digest
 from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets.logic import logic_of
 from unicorn_assets.recipe import NearDuplicates, Recipe
 
-Repeat = tuple[str, float]
-"""The caption that another one repeats, and their similarity."""
+EXACT, JACCARD, COSINE = "exact", "jaccard", "cosine"
+"""Kinds of repeats: of the same words, of similar ones, of the same meaning."""
+
+
+class Repeat(NamedTuple):
+    """The caption that another one repeats, in which way, their Jaccard similarity, and of kind COSINE their cosine."""
+
+    of: str
+    kind: str
+    jaccard: float
+    cosine: float | None = None
+
 
 _BATCH = 512  # captions that are decided together
 _THREADS = 2  # that fetch or make signatures; hashing lets go of the interpreter for half of its time
@@ -39,6 +53,7 @@ class Drafts:
     """The captions of a shard: how many, how to get their ids and signatures, and their texts should one be needed.
 
     `known`: what an earlier search found of these very captions, by caption_id; None for captions it did not see.
+    `meant`: how to get their vectors, for a search by meaning.
     """
 
     shard: str
@@ -46,16 +61,20 @@ class Drafts:
     signed: Callable[[], tuple[Sequence[str], Signatures]]
     texts: Callable[[], Sequence[str]]
     known: Mapping[str, Repeat] | None = None
+    meant: Callable[[], Vectors] | None = None
 
 
-def version(recipe: Recipe) -> str:
-    """Short hash of all that decides which captions repeat others: rules, settings, the order of sources."""
-    return f"{rules(recipe)}-{digest([source.name for source in recipe.sources], 3)}"
+def version(recipe: Recipe, encoder: str = "") -> str:
+    """Short hash of all that decides which captions repeat others: rules, settings, the order of sources, and the
+    version of the encoder that reads what they mean.
+    """
+    return f"{rules(recipe, encoder)}-{digest([source.name for source in recipe.sources], 3)}"
 
 
-def rules(recipe: Recipe) -> str:
+def rules(recipe: Recipe, encoder: str = "") -> str:
     """The part of the version that says whether what was found before is still true."""
-    return digest([logic_of(__name__), recipe.section_hash("near_duplicates")], 6)
+    limits = recipe.near_duplicates
+    return digest([logic_of(__name__), limits.threshold, limits.shingle_chars, limits.cosine, encoder], 6)
 
 
 def in_order(shards: Iterable[str], recipe: Recipe) -> list[str]:
@@ -88,7 +107,7 @@ def search(
 
     `on_progress` gets the number of captions done since the last call, once per shard.
     """
-    found: list[tuple[str, str, float, str]] = []
+    found: list[tuple[Any, ...]] = []
     with closing(_Search(drafts, settings)) as running:
         for part, start, ids in zip(drafts, running.starts, running.ids, strict=True):
             running.decide(part, start, ids)
@@ -100,9 +119,13 @@ def search(
 
 
 def clusters(found: pl.DataFrame) -> dict[str, int]:
-    """How many captions have repeats, and of the one that has most, how many."""
+    """How many captions have repeats, and of the one that has most, how many; repeats by kind."""
     sizes = found["duplicate_of"].value_counts(sort=True)["count"].to_list()
-    return {"captions with repeats": len(sizes), "most repeats of one": sizes[0] if sizes else 0}
+    kinds = dict(found["kind"].value_counts().iter_rows())
+    return {
+        "captions with repeats": len(sizes), "most repeats of one": sizes[0] if sizes else 0,
+        **{f"repeats by {kind}": kinds[kind] for kind in (EXACT, JACCARD, COSINE) if kind in kinds},
+    }  # fmt: skip
 
 
 class _Search:
@@ -122,7 +145,10 @@ class _Search:
         self._settings = settings
         self._sketches = Sketches(matrix, settings.threshold)
         self._shelf = Shelf([part.texts for part in drafts], self.starts)
+        self._meanings = _meanings(drafts, total, settings)
         self._index, self._fresh = Index(), Index()
+        self._new = [np.empty(0, np.int64)]
+        """Rows that are kept and were not, as `_fresh`."""
         self._kept = np.zeros(total, bool)
         self._stay = set[str]()
         """Ids of the captions that are kept, as far as is decided or known."""
@@ -141,6 +167,8 @@ class _Search:
 
     def close(self) -> None:
         self._shelf.close()
+        if self._meanings is not None:
+            self._meanings.close()
 
     def decide(self, part: Drafts, start: int, ids: Sequence[str]) -> None:
         """Find what the captions of a shard repeat, batch by batch."""
@@ -153,11 +181,13 @@ class _Search:
     def _still_true(self, known: Mapping[str, Repeat], rows: Rows, ids: Sequence[str]) -> bool:
         """Take over what is known of these rows, unless something bears on it that was not so at that time."""
         old = {row: known[name] for row, name in zip(rows.tolist(), ids, strict=True) if name in known}
-        if any(name not in self._stay for name, _ in old.values()):
+        if any(repeat.of not in self._stay for repeat in old.values()):
             return False
         if self._moved:
             row, fresh = self._sketches.between(self._sketches.entries(rows), self._fresh)
             if (fresh < row).any():
+                return False
+            if self._meanings is not None and self._meanings.any_earlier(rows, np.concatenate(self._new)):
                 return False
         self.repeats.update(old)
         return True
@@ -165,8 +195,11 @@ class _Search:
     def _decide(self, rows: Rows, ids: Sequence[str]) -> None:
         was, self._kept[rows] = self._kept[rows], False
         wanted = self._candidates(self._sketches.entries(rows))
+        alike = self._alike(rows)
         for row in rows.tolist():
             repeat = self._repeat_of(row, [number for number in wanted.get(row, ()) if self._kept[number]])
+            if repeat is None:
+                repeat = self._same_in(row, [each for each in alike.get(row, ()) if self._kept[each[0]]])
             if repeat is None:
                 self._kept[row] = True
             else:
@@ -175,6 +208,7 @@ class _Search:
         new = self._sketches.entries(rows[now & ~was])
         self._index.add(new)
         self._fresh.add(new)
+        self._new.append(rows[now & ~was])
         self._moved |= bool((now != was).any())
         for name, stays in zip(ids, now.tolist(), strict=True):
             (self._stay.add if stays else self._stay.discard)(name)
@@ -198,5 +232,33 @@ class _Search:
                 best = (alike, number)
         if best[1] < 0:
             return None
-        part = bisect_right(self.starts, best[1]) - 1
-        return self.ids[part][best[1] - self.starts[part]], best[0]
+        same = best[0] == 1.0 and plain(own) == plain(self._shelf.text(best[1]))
+        return Repeat(self._id(best[1]), EXACT if same else JACCARD, best[0])
+
+    def _alike(self, rows: Rows) -> dict[int, list[tuple[int, float]]]:
+        if self._meanings is None:
+            return {}
+        may = self._kept.copy()
+        may[rows] = True  # some of them will be kept
+        return self._meanings.alike(rows, may)
+
+    def _same_in(self, row: int, alike: list[tuple[int, float]]) -> Repeat | None:
+        """The nearest of these by meaning; on a tie the earliest."""
+        if not alike:
+            return None
+        number, cosine = max(alike, key=lambda each: (each[1], -each[0]))
+        texts = self._shelf.text(row), self._shelf.text(number)
+        return Repeat(self._id(number), COSINE, similarity(*texts, self._settings.shingle_chars), cosine)
+
+    def _id(self, number: int) -> str:
+        part = bisect_right(self.starts, number) - 1
+        return self.ids[part][number - self.starts[part]]
+
+
+def _meanings(drafts: Sequence[Drafts], total: int, settings: NearDuplicates) -> Meanings | None:
+    parts = [part.meant for part in drafts if part.meant is not None]
+    if settings.cosine is None or not parts:
+        return None
+    if len(parts) < len(drafts):
+        raise ValueError("some shards have no vectors")
+    return Meanings(parts, total, settings.cosine)

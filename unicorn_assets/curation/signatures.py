@@ -2,7 +2,7 @@
 
 A text is the set of character shingles of its words in lower case. Signatures are rensa's; here the shingles of a whole
 shard are hashed at once, in numpy, to the very numbers that rensa makes of them one by one. Not here: what is done with
-signatures (bands.py, near_duplicates.py), or where they are kept (lake/signatures.py).
+signatures (bands.py, near_duplicates.py), or where they are kept (lake/memories.py).
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ ORIGINS: dict[str, Origins] = {
     "near_duplicates": {
         "caption_id": (("caption_drafts", "caption_id"),),
         "duplicate_of": (("caption_drafts", "caption_id"),),
-        "jaccard": (("caption_drafts", "text"),),
+        **dict.fromkeys(("kind", "jaccard", "cosine"), (("caption_drafts", "text"),)),
     },
     "captions": {
         **_same("caption_drafts", "seed_id", "text", "words", *_MADE),

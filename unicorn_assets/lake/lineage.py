@@ -140,7 +140,8 @@ class _Walk:
             repeats = pair["caption_id"] == caption_id
             other = pair["duplicate_of"] if repeats else pair["caption_id"]
             relation = "is repeated by this caption" if repeats else "repeats this caption"
-            steps.append(Step("near_duplicate", other, {"relation": relation, "jaccard": pair["jaccard"]}))
+            told = {name: pair[name] for name in ("kind", "jaccard", "cosine") if pair.get(name) is not None}
+            steps.append(Step("near_duplicate", other, {"relation": relation, **told}))
         return steps
 
     def _vectors(self, name: str, caption_id: str) -> list[Step]:

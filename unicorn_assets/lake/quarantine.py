@@ -19,7 +19,7 @@ from unicorn_assets.lake.store import Lake
 
 NO_ANSWER = {
     "seed_catalog": "edit the source, or `seeds` in the recipe (min_chars, max_chars), then `unicorn run`",
-    "captions": "edit `near_duplicates.threshold` in the recipe, then `unicorn run`",
+    "captions": "edit `near_duplicates.threshold` in the recipe, or `cosine` beside it, then `unicorn run`",
     "instructions": "its record follows from the pairs: `unicorn run` makes it again when they change",
     "text_embeddings": "edit `captions.gates.max_words` in the recipe, or choose another encoder, then `unicorn run`",
 }

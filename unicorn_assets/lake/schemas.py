@@ -64,7 +64,9 @@ TABLES: dict[str, dict[str, Column]] = {
     "near_duplicates": {
         "caption_id": _ID["caption_id"],
         "duplicate_of": Column(pl.String, "caption_id of the earlier caption that it repeats"),
+        "kind": Column(pl.String, "exact: the same words; jaccard: similar ones; cosine: the same meaning"),
         "jaccard": Column(pl.Float64, "verified Jaccard similarity of the shingle sets, 0 to 1"),
+        "cosine": Column(pl.Float64, "verified cosine of the text vectors, of kind cosine, else null"),
         "shard": Column(pl.String, "partition key of the duplicate"),
     },
     "captions": {

@@ -79,7 +79,9 @@ def release_instruction(
 
 def recipe_hash(recipe: Recipe) -> str:
     """Hash of what shapes the data: all of the recipe but the checks and how the LLM is reached."""
-    unset = {"drift": True} if recipe.drift is None else {}  # releases from before there was this key keep their hash
+    # Releases from before there were these keys keep their hash.
+    unset: dict[str, Any] = {"drift": True} if recipe.drift is None else {}
+    unset |= {"near_duplicates": {"cosine", "encoder"}} if recipe.near_duplicates.cosine is None else {}
     shaping = recipe.model_dump(mode="json", exclude={"checks": True, "llm": True, **NO_DATA, **unset})
     return digest([shaping, recipe.llm.model, recipe.llm.revision])
 

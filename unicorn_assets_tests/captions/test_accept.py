@@ -13,7 +13,16 @@ def frames() -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     rows = [DRAFT | {"caption_id": f"c{n}", "seed_id": f"s{n}"} for n in range(4)]
     drafts = pl.DataFrame(rows, schema=polars_schema("caption_drafts"))
     seeds = pl.DataFrame([{"seed_id": f"s{n}", "source": "a", "domain": "birds"} for n in range(3)])
-    repeats = [{"caption_id": "c1", "duplicate_of": "c9", "jaccard": 0.8, "shard": "a-00000"}]
+    repeats = [
+        {
+            "caption_id": "c1",
+            "duplicate_of": "c9",
+            "kind": "jaccard",
+            "jaccard": 0.8,
+            "cosine": None,
+            "shard": "a-00000",
+        }
+    ]
     return drafts, seeds, pl.DataFrame(repeats, schema=polars_schema("near_duplicates"))
 
 

@@ -132,11 +132,13 @@ def test_the_version_is_as_without_until_a_recipe_has_the_key() -> None:
     assert changed == {"captions", "unicorn_1_2m", "unicorn_471k_instruction"}
 
 
-def test_a_release_s_recipe_hash_is_as_before_there_was_the_key() -> None:
+def test_a_release_s_recipe_hash_is_as_before_there_were_the_keys() -> None:
     plain = recipe()
-    before = plain.model_dump(mode="json", exclude={"checks", "llm", "drift"})
+    later = {"drift": True, "near_duplicates": {"cosine", "encoder"}}
+    before = plain.model_dump(mode="json", exclude={"checks": True, "llm": True, **later})
     assert recipe_hash(plain) == digest([before, plain.llm.model, plain.llm.revision])
     assert recipe_hash(with_drift()) != recipe_hash(plain)
+    assert recipe_hash(recipe(near_duplicates={"cosine": 0.9})) != recipe_hash(plain)
 
 
 def test_texts_are_read_in_full_precision_whatever_the_vectors_are_made_in() -> None:

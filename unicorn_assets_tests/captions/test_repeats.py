@@ -3,17 +3,21 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
 from unicorn_assets.captions import repeats
-from unicorn_assets.captions.repeats import TABLE, compare
-from unicorn_assets.curation.near_duplicates import version
-from unicorn_assets.lake.signatures import FOLDER
+from unicorn_assets.captions.repeats import TABLE, compare, version
+from unicorn_assets.encoders.protocol import TextVectors
+from unicorn_assets.lake.memories import MEANINGS
+from unicorn_assets.lake.memories import SIGNATURES as FOLDER
 from unicorn_assets.lake.store import ALL, Lake, Made, ShardInfo
 from unicorn_assets_tests.small_lake import SHARDS, fill, small_recipe
 
 RECIPE = small_recipe()
+IMAGES = {"kind": "vectors", "path": "x.npy"}
 
 
 @pytest.fixture
@@ -77,3 +81,70 @@ def test_damaged_signatures_are_told_set_aside_and_made_again(lake: Lake, hashed
     assert_frame_equal(lake.read(TABLE), before)
     assert any(".damaged-" in each for each in lake.files.names(FOLDER))
     assert name not in lake.damaged
+
+
+class Reader:
+    """Every third text has the same vector; texts that end in a 7 are too long for it."""
+
+    dimension = 8
+
+    def __init__(self) -> None:
+        self.read: list[int] = []
+
+    def embed_texts(self, texts: Any, on_progress: Any = None) -> TextVectors:
+        self.read.append(len(texts))
+        vectors = np.eye(8, dtype=np.float32)[[int(text.split()[1]) % 3 for text in texts]]
+        if on_progress is not None:
+            on_progress(len(texts))
+        return TextVectors(vectors, [row for row, text in enumerate(texts) if text.endswith("7")])
+
+
+def by_meaning(lake: Lake, shards: list[str], reader: Any, last: ShardInfo | None = None) -> ShardInfo:
+    recipe = small_recipe(near_duplicates={"cosine": 0.9})
+    infos = {shard: info for shard in shards if (info := lake.info("caption_drafts", shard)) is not None}
+    frame, figures = compare(lake, recipe, infos, last, None, lambda: reader)
+    parents = {f"caption_drafts/{shard}": info.content for shard, info in infos.items()}
+    return lake.write(TABLE, ALL, frame, Made(recipe.name, version(recipe), parents), figures)
+
+
+@pytest.fixture
+def numbered(lake: Lake) -> Lake:
+    """Captions of which each has other words, and a number."""
+    count = iter(range(999))
+    for shard in SHARDS:
+        frame = lake.read("caption_drafts", shard)
+        texts = [f"caption {(n := next(count))} {hex(hash(str(n * 7919)))} {n}" for _ in range(frame.height)]
+        lake.write("caption_drafts", shard, frame.with_columns(text=pl.Series(texts)), Made("small", "numbered"))
+    return lake
+
+
+def test_captions_are_read_once_and_those_that_are_cut_off_repeat_nothing(numbered: Lake) -> None:
+    reader = Reader()
+    first = by_meaning(numbered, SHARDS[:-1], reader)
+    second = by_meaning(numbered, SHARDS, reader, first)
+    assert len(reader.read) == len(SHARDS)
+    table = numbered.read(TABLE)
+    assert set(table["kind"]) == {"cosine"}
+    assert set(table["cosine"]) == {1.0}
+    total = sum(numbered.info("caption_drafts", shard).rows for shard in SHARDS)
+    cut = second.extra["longer than the encoder's window"]
+    assert cut == len([n for n in range(total) if n % 10 == 7]) > 0
+    assert table.height == total - cut - 3
+    assert second.extra["repeats by cosine"] == table.height
+    assert by_meaning(numbered, SHARDS[::-1], reader).content == second.content
+    assert len(reader.read) == len(SHARDS)
+
+    name = f"{MEANINGS}/{SHARDS[0]}.safetensors"
+    numbered.files.write(name, numbered.files.read(name)[:-3])
+    assert by_meaning(numbered, SHARDS, reader).content == second.content
+    assert len(reader.read) == len(SHARDS) + 1
+
+
+def test_another_encoder_reads_again_and_without_the_key_nobody_reads() -> None:
+    plain, narrow = small_recipe(), small_recipe(near_duplicates={"cosine": 0.9})
+    photo = small_recipe(near_duplicates={"cosine": 0.9, "encoder": {"width": "photo"}})
+    assert repeats.reading(plain) is None
+    assert len({version(each) for each in (plain, narrow, photo)}) == 3
+    moved = small_recipe(near_duplicates={"cosine": 0.9}, encoder={"width": "photo"}, image_reference=IMAGES)
+    assert version(moved) == version(photo)
+    assert version(small_recipe(encoder={"width": "photo"}, image_reference=IMAGES)) == version(plain)

@@ -73,7 +73,14 @@ def vector(
 def duplicates(**columns: object) -> Callable[[TinyLake], None]:
     def damage(tiny: TinyLake) -> None:
         ids = tiny.tables["captions"]["caption_id"].to_list()
-        row = {"caption_id": [ids[0]], "duplicate_of": [ids[1]], "jaccard": [0.7], "shard": [SHARD]} | columns
+        row = {
+            "caption_id": [ids[0]],
+            "duplicate_of": [ids[1]],
+            "kind": ["jaccard"],
+            "jaccard": [0.7],
+            "cosine": [None],
+            "shard": [SHARD],
+        } | columns
         tiny.tables["near_duplicates"] = pl.DataFrame(row)
 
     return damage

@@ -12,6 +12,7 @@ from polars.testing import assert_frame_equal
 from unicorn_assets.curation.bands import bands_for
 from unicorn_assets.curation.near_duplicates import (
     Drafts,
+    Repeat,
     clusters,
     in_order,
     near_duplicates,
@@ -132,16 +133,18 @@ def test_version_follows_its_own_section_only():
 
 
 def drafts_of(
-    texts: list[str], signed: np.ndarray, names: Iterable[str], known: pl.DataFrame, same: set[str] = frozenset()
-) -> list[Drafts]:
+    texts: list[str], signed: np.ndarray, names: Iterable[str], known: pl.DataFrame, same: set[str] = frozenset(),
+    vectors: np.ndarray | None = None,
+) -> list[Drafts]:  # fmt: skip
     """Every seventh text for each shard, in the order in which they count; those in `same` are known already."""
     parts = []
     for shard in in_order(names, SOURCES):
         numbers = list(range(int(shard[-1]), len(texts), 7))
         ids, own, matrix = [f"c{n}" for n in numbers], [texts[n] for n in numbers], signed[numbers]
         rows = known.filter(pl.col("shard") == shard).drop("shard").iter_rows()
-        old = {one: (other, similarity) for one, other, similarity in rows} if shard in same else None
-        parts.append(Drafts(shard, len(ids), lambda ids=ids, m=matrix: (ids, m), lambda own=own: own, old))
+        old = {one: Repeat(*rest) for one, *rest in rows} if shard in same else None
+        meant = None if vectors is None else lambda own=vectors[numbers]: own
+        parts.append(Drafts(shard, len(ids), lambda ids=ids, m=matrix: (ids, m), lambda own=own: own, old, meant))
     return parts
 
 
@@ -162,6 +165,52 @@ def test_what_was_known_before_and_the_order_of_making_change_nothing(
     assert_frame_equal(later, search(drafts_of(texts, signed, now, none), limits))
 
 
+def one_by_one(parts: list[Drafts], threshold: float, least: float) -> list[tuple[str, str, str]]:
+    """(caption, what it repeats, kind), each caption compared with every kept one before it."""
+    kept: list[tuple[str, set[str], np.ndarray]] = []
+    found = []
+    for part in parts:
+        vectors = part.meant().astype(np.float64)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        for name, text, vector in zip(part.signed()[0], part.texts(), vectors, strict=True):
+            own = shingles(text, 5)
+            alike = [(jaccard(own, other), of) for of, other, _ in kept]
+            near = [(round(float(vector @ other), 6), of) for of, _, other in kept]
+            repeats = [pair for pair in alike if pair[0] >= threshold]
+            means = [pair for pair in near if pair[0] >= least]
+            if not (repeats or means):
+                kept.append((name, own, vector))
+                continue
+            best = max(value for value, _ in repeats or means)
+            kind = "cosine" if not repeats else "exact" if best == 1 else "jaccard"
+            found.append((name, next(of for value, of in repeats or means if value == best), kind))
+    return found
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    st.sets(st.sampled_from(SHARDS)), st.sets(st.sampled_from(SHARDS)), st.randoms(use_true_random=False),
+    st.sampled_from([0.8, 0.9, 0.97]),
+)  # fmt: skip
+def test_meaning_in_any_order_of_making_is_what_comparing_all_gives(
+    before: set[str], now: set[str], rng: random.Random, least: float
+):
+    base = [caption(random.Random(n), 16) for n in range(30)]
+    chosen = [rng.randrange(30) for _ in range(98)]
+    texts = [edited(base[n], rng, rng.choice((0.0, 0.1, 0.6, 0.9))) for n in chosen]
+    numbers = np.random.default_rng(rng.randrange(2**32))
+    middles = numbers.normal(size=(30, 80))
+    vectors = middles[chosen] + numbers.choice([0.2, 0.5, 1.0], (98, 1)) * numbers.normal(size=(98, 80))
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
+    limits = recipe(near_duplicates={"cosine": least}).near_duplicates
+    signed, none = signatures(texts, 5), near_duplicates([], RECIPE)
+    known = search(drafts_of(texts, signed, before, none, vectors=vectors), limits)
+    later = search(drafts_of(texts, signed, now, known, before & now, vectors), limits)
+    parts = drafts_of(texts, signed, now, none, vectors=vectors)
+    assert_frame_equal(later, search(parts, limits))
+    assert later.select("caption_id", "duplicate_of", "kind").rows() == one_by_one(parts, 0.6, least)
+
+
 def test_shards_count_by_the_order_of_sources():
     assert in_order(["a-00001", "zoo-00000", "b-00000", "c-00001", "c-00000", "a-00000"], SOURCES) == [
         "c-00000", "c-00001", "a-00000", "a-00001", "b-00000", "zoo-00000",
@@ -173,5 +222,5 @@ def test_shards_count_by_the_order_of_sources():
 
 def test_clusters_are_counted():
     found = near_duplicates([("a", frame(["A red bus stops.", "a red bus stops", "A red bus, stops", "One."]))], RECIPE)
-    assert clusters(found) == {"captions with repeats": 1, "most repeats of one": 2}
+    assert clusters(found) == {"captions with repeats": 1, "most repeats of one": 2, "repeats by exact": 2}
     assert clusters(found.clear()) == {"captions with repeats": 0, "most repeats of one": 0}
