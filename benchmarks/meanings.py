@@ -25,7 +25,8 @@ from unicorn_assets.curation.meanings import Meanings
 from unicorn_assets.curation.near_duplicates import COSINE, Drafts, search
 from unicorn_assets.curation.signatures import signatures
 from unicorn_assets.encoders import open_encoder
-from unicorn_assets.recipe import NearDuplicates, Recipe
+from unicorn_assets.recipe import Recipe
+from unicorn_assets.recipe_representation import NearDuplicates
 
 PLANTED = Path(__file__).with_name("paraphrases.jsonl")
 LEAST = (0.8, 0.85, 0.9)

@@ -16,7 +16,7 @@ from unicorn_assets.graph import TASK_NAMES, TASKS
 from unicorn_assets.ids import digest
 from unicorn_assets.llm.settings import Accept, LlmSettings, Sampling
 from unicorn_assets.recipe_parts import Blind, Judge, Language, Name, Section, Share
-from unicorn_assets.recipe_representation import Encoder, ImageReference, Transfer
+from unicorn_assets.recipe_representation import Comparison, Drift, Encoder, ImageReference, NearDuplicates, Transfer
 
 
 class Columns(Section):
@@ -86,36 +86,6 @@ class Captions(Section):
     sampling: Sampling = Sampling(max_tokens=800)
     gates: CaptionGates = CaptionGates()
     accept: Accept | None = None  # share, more_drafts, exact: docs/quarantine.md
-
-
-class NearDuplicates(Section):
-    """Captions that repeat another one by their words, and by choice by their meaning (docs/repeats.md)."""
-
-    threshold: Share = 0.6  # Jaccard similarity from which a caption is a near duplicate
-    shingle_chars: Annotated[int, Field(ge=2, le=20)] = 5  # characters per shingle
-    cosine: Annotated[float, Field(gt=0, le=1)] | None = None  # of text vectors, likewise; None: off
-    encoder: Encoder | None = None  # that reads captions for `cosine`, always in fp32; None: the recipe's own
-
-    @model_validator(mode="after")
-    def _in_full_precision(self) -> Self:
-        if self.encoder is not None and self.cosine is None:
-            raise ValueError("near_duplicates has an encoder and no 'cosine': nothing would be read")
-        if self.encoder is not None and self.encoder.precision not in ("auto", "fp32"):
-            raise ValueError("meaning is compared in fp32: leave 'precision' out of near_duplicates.encoder")
-        return self
-
-
-class Drift(Section):
-    """Captions whose meaning has strayed from their seed's are refused (`drifted`): docs/drift.md."""
-
-    min_cosine: Annotated[float, Field(ge=-1, le=1)]  # of the text vectors of seed and caption; less is refused
-    encoder: Encoder | None = None  # that reads both, always in fp32; None: the recipe's own
-
-    @model_validator(mode="after")
-    def _in_full_precision(self) -> Self:
-        if self.encoder is not None and self.encoder.precision not in ("auto", "fp32"):
-            raise ValueError("drift is judged in fp32: leave 'precision' out of its encoder")
-        return self
 
 
 class ItemColumns(Section):
@@ -392,6 +362,10 @@ class Recipe(Section):
         if "://" in path or "\0" in path:  # nothing has such a name: opening it says so
             return path
         return os.path.realpath(self._folder / path)  # and not Path.resolve, which raises for links in a circle
+
+    def read_for(self, texts: Comparison) -> Self:
+        """This recipe with the encoder that reads those texts as its own."""
+        return self.model_copy(update={"encoder": texts.reader(self.encoder)})
 
     def language_of(self, source: str | None) -> str:
         """Of a source's texts."""

@@ -1,4 +1,6 @@
-"""The recipe's sections of stage 3: the encoder, real images, the move. What the recipe is made of else: recipe.py."""
+"""The recipe's sections that concern an encoder: itself, texts that it compares, real images, the move. What the recipe
+is made of else: recipe.py.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from unicorn_assets.recipe_parts import Name, Section
+from unicorn_assets.recipe_parts import Name, Section, Share
 
 
 class Encoder(Section):
@@ -45,6 +47,42 @@ class Encoder(Section):
             if revision and source and not source.startswith("hf-hub:"):
                 raise ValueError("a revision belongs to a model given as hf-hub:<id>")
         return self
+
+
+class Comparison(Section):
+    """Texts that are compared by vectors: at the border a verdict of half precision would be one of the machine."""
+
+    encoder: Encoder | None = None  # that reads the texts, always in fp32; None: the recipe's own
+
+    @model_validator(mode="after")
+    def _in_full_precision(self) -> Self:
+        if self.encoder is not None and self.encoder.precision not in ("auto", "fp32"):
+            raise ValueError("texts are compared in fp32: leave 'precision' out of this encoder")
+        return self
+
+    def reader(self, own: Encoder) -> Encoder:
+        """The encoder that reads the texts, in fp32 wherever it runs; `own` is the recipe's."""
+        return (self.encoder or own).model_copy(update={"precision": "fp32"})
+
+
+class NearDuplicates(Comparison):
+    """Captions that repeat another one by their words, and by choice by their meaning (docs/repeats.md)."""
+
+    threshold: Share = 0.6  # Jaccard similarity from which a caption is a near duplicate
+    shingle_chars: Annotated[int, Field(ge=2, le=20)] = 5  # characters per shingle
+    cosine: Annotated[float, Field(gt=0, le=1)] | None = None  # of text vectors, likewise; None: off
+
+    @model_validator(mode="after")
+    def _reads_something(self) -> Self:
+        if self.encoder is not None and self.cosine is None:
+            raise ValueError("near_duplicates has an encoder and no 'cosine': nothing would be read")
+        return self
+
+
+class Drift(Comparison):
+    """Captions whose meaning has strayed from their seed's are refused (`drifted`): docs/drift.md."""
+
+    min_cosine: Annotated[float, Field(ge=-1, le=1)]  # of the text vectors of seed and caption; less is refused
 
 
 class ImageReference(Section):

@@ -38,14 +38,8 @@ def version(recipe: Recipe) -> str:
 
 
 def reading(recipe: Recipe) -> Recipe | None:
-    """The recipe with the encoder that reads seeds and captions as its own; None where the recipe has no `drift`.
-
-    It computes in fp32 wherever it runs: at the border a verdict of half precision would be one of the machine.
-    """
-    if recipe.drift is None:
-        return None
-    encoder = recipe.drift.encoder or recipe.encoder
-    return recipe.model_copy(update={"encoder": encoder.model_copy(update={"precision": "fp32"})})
+    """The recipe with the encoder that reads seeds and captions as its own; None where the recipe has no `drift`."""
+    return recipe.read_for(recipe.drift) if recipe.drift is not None else None
 
 
 def judged(

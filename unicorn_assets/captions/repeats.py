@@ -35,15 +35,9 @@ def version(recipe: Recipe) -> str:
 
 
 def reading(recipe: Recipe) -> Recipe | None:
-    """The recipe with the encoder that reads captions for their meaning as its own; None where nothing reads them.
-
-    It computes in fp32 wherever it runs: at the border a verdict of half precision would be one of the machine.
-    """
+    """The recipe with the encoder that reads captions for their meaning as its own; None where nothing reads them."""
     limits = recipe.near_duplicates
-    if limits.cosine is None:
-        return None
-    encoder = (limits.encoder or recipe.encoder).model_copy(update={"precision": "fp32"})
-    return recipe.model_copy(update={"encoder": encoder})
+    return recipe.read_for(limits) if limits.cosine is not None else None
 
 
 def _encoder(recipe: Recipe) -> str:

@@ -29,7 +29,8 @@ from unicorn_assets.curation.signatures import PERMUTATIONS, Numbers, Signatures
 from unicorn_assets.ids import digest
 from unicorn_assets.lake.schemas import polars_schema
 from unicorn_assets.logic import logic_of
-from unicorn_assets.recipe import NearDuplicates, Recipe
+from unicorn_assets.recipe import Recipe
+from unicorn_assets.recipe_representation import NearDuplicates
 
 EXACT, JACCARD, COSINE = "exact", "jaccard", "cosine"
 """Kinds of repeats: of the same words, of similar ones, of the same meaning."""

@@ -30,8 +30,9 @@ from unicorn_assets.lake.store import Lake
 from unicorn_assets.llm.endpoints import open_endpoint
 from unicorn_assets.llm.journal import Journal
 from unicorn_assets.llm.row import Accepted, Quarantined
-from unicorn_assets.recipe import Drift, Recipe
+from unicorn_assets.recipe import Recipe
 from unicorn_assets.recipe_file import load_recipe
+from unicorn_assets.recipe_representation import Drift
 from unicorn_assets.stages import stages
 
 SAMPLE = 4000

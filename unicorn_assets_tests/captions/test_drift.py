@@ -147,7 +147,7 @@ def test_texts_are_read_in_full_precision_whatever_the_vectors_are_made_in() -> 
     reading = drift.reading(chosen)
     assert reading is not None
     assert (reading.encoder.precision, reading.encoder.model) == ("fp32", "ViT-B-32")
-    with pytest.raises(ValidationError, match="drift is judged in fp32"):
+    with pytest.raises(ValidationError, match="compared in fp32"):
         recipe(drift={"min_cosine": 0.2, "encoder": own})
 
 
