@@ -5,7 +5,7 @@ written, and so is the table of what it refused, and when it failed no blocking 
 Here: that loop. Not here: any asset's work, the wording of metadata (metadata.py), shards that fail (troubles.py).
 """
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -144,11 +144,9 @@ def fill_shards(
                 if is_forced(context, *unit) or not _is_current(lake, *unit, made_of[unit]):
                     stale[unit] = maker.rows_of(shard)
         with ExitStack() as stack:
-            stages = dict[str, StageProgress]()
-            for name in by_name:
-                rows = sum(rows for unit, rows in stale.items() if unit[0] == name)
-                stages[name] = stack.enter_context(closing(progress.stage(name, rows)))
-            works = each(list(stale), lambda unit: by_name[unit[0]].work(unit[1], stages[unit[0]]))
+            stages = _Stages(progress, by_name, stale)
+            stack.enter_context(closing(stages))
+            works = each(list(stale), lambda unit: by_name[unit[0]].work(unit[1], stages.of(unit)))
             for unit, work in stack.enter_context(closing(works)):
                 with troubles.of(unit):
                     output = work()
@@ -157,6 +155,7 @@ def fill_shards(
                     if len(made_of) > 1:
                         # The run's own events come at its end; this one survives if the pod does not.
                         context.log_event(_materialized(recipe, unit, told(unit)))
+                stages.done(unit)
         for name in by_name:
             units = [(name, shard) for shard in shards]
             current = [unit for unit in units if unit not in stale and unit not in troubles.found]
@@ -170,6 +169,28 @@ def fill_shards(
             made = sum(unit in stale and unit not in troubles.found for unit in units)
             context.log.info(f"{name}: {made} of {len(shards)} shards made, {len(current)} were current")
         troubles.tell(len(shards))
+
+
+class _Stages:
+    """Progress of each asset of a step; one ends with its last shard, whatever the others still do."""
+
+    def __init__(self, progress: Progress, names: Iterable[str], stale: Mapping[Unit, int]) -> None:
+        self._left = {name: {unit for unit in stale if unit[0] == name} for name in names}
+        self._open = {
+            name: progress.stage(name, sum(stale[unit] for unit in units)) for name, units in self._left.items()
+        }
+
+    def of(self, unit: Unit) -> StageProgress:
+        return self._open[unit[0]]
+
+    def done(self, unit: Unit) -> None:
+        self._left[unit[0]].discard(unit)
+        if not self._left[unit[0]]:
+            self._open.pop(unit[0]).close()
+
+    def close(self) -> None:
+        while self._open:
+            self._open.pop(next(iter(self._open))).close()
 
 
 def _each_of_its_content(

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
 import pytest
 
 from unicorn_assets.assets.common import forcing
-from unicorn_assets.assets.shard_work import FORCE, Maker, Rows, fill_shards, parents
+from unicorn_assets.assets.shard_work import FORCE, Maker, Rows, _Stages, fill_shards, parents
 from unicorn_assets.assets.troubles import Troubles
 from unicorn_assets.errors import UserError
 from unicorn_assets.keys import asset_key, asset_name
@@ -203,6 +204,21 @@ def test_a_forced_name_that_is_nothing_is_no_silent_success(tasks: Bench, forced
     assert repr(forced) in said
     assert "multiple_choice/all" in said
     assert tasks.worked == []
+
+
+def test_progress_of_an_asset_ends_with_its_last_shard_and_of_all_in_any_case() -> None:
+    ended: list[str] = []
+
+    def stage(name: str, rows: int) -> Any:
+        return SimpleNamespace(close=lambda: ended.append(f"{name} {rows}"))
+
+    first, second, third = ("a", "1"), ("b", "1"), ("b", "2")
+    stages = _Stages(SimpleNamespace(stage=stage), ("a", "b", "c"), {first: 4, second: 5, third: 6})  # type: ignore[arg-type]
+    stages.done(second)
+    stages.done(first)
+    assert ended == ["a 4"]
+    stages.close()
+    assert ended == ["a 4", "b 11", "c 0"]
 
 
 @pytest.mark.parametrize("shards", [1, 2])
