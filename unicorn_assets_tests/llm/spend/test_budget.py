@@ -140,7 +140,8 @@ def test_claims_of_two_accounts_never_exceed_the_budget_and_use_it_up(lake):
                 else:
                     assert news.wait(30)
                     news.clear()
-            assert total(SpendRecords(lake.files).records().values(), None).calls <= 10
+            # Not what the records say in between: both may have written a claim that one of them takes back at once.
+            assert held <= 10
     assert held == 10
     records = SpendRecords(lake.files).records().values()
     # Nobody said how the requests ended: they count as lost.
